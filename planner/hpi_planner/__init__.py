@@ -1,0 +1,1 @@
+"""The compiler: a PaddleX-style pipeline YAML in, a frozen plan out."""

@@ -1,0 +1,117 @@
+"""What the planner must know of each backend: the files ``NAME.yaml`` in this folder.
+
+A third-party package brings one by an entry point of the group ``hpi_plan.backends`` whose value
+is the package that holds ``NAME.yaml``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from hpi_planner.yaml_tree import load_data
+
+ENTRY_POINTS = "hpi_plan.backends"
+
+
+@dataclass(frozen=True)
+class Option:
+    """A key of ``backend_config``.
+
+    Attributes:
+        type: ``boolean``, ``integer``, ``number``, ``string``, ``list`` or ``mapping``.
+        default: the value that an absent key means.
+        rule: the name of the rule that finds the default instead; empty without one.
+        one_of: the values it may have; empty means any.
+        minimum: the least number.
+        devices: where it counts; empty means everywhere.
+        model_default: where the model's ``Hpi.backend_configs`` may hold a default, dotted.
+    """
+
+    type: str
+    default: Any = None
+    rule: str = ""
+    one_of: tuple[Any, ...] = ()
+    minimum: float | None = None
+    devices: tuple[str, ...] = ()
+    model_default: str = ""
+
+
+@dataclass(frozen=True)
+class Backend:
+    """One inference backend.
+
+    Attributes:
+        name: as in ``hpi_config.backend``.
+        title: as people call it.
+        devices: the device kinds it runs on.
+        formats: the model formats it loads, preferred first.
+        converts: it also takes a Paddle model converted to ONNX.
+        builds: the prepare step that makes its engine file, empty without one.
+        distributions: the packages that bring it, per device kind where that matters.
+        extra: the extra of hpi-plan that installs it.
+        options: the keys of ``backend_config``.
+    """
+
+    name: str
+    title: str
+    devices: tuple[str, ...]
+    formats: tuple[str, ...]
+    converts: bool
+    builds: str
+    distributions: tuple[str, ...]
+    extra: str
+    options: Mapping[str, Option]
+
+
+@cache
+def load_all() -> Mapping[str, Backend]:
+    """Return every backend by name, sorted."""
+    found = {path.stem: path for path in Path(__file__).parent.glob("*.yaml")}
+    found.update(_third_party())
+    return {name: _read(name, found[name]) for name in sorted(found)}
+
+
+def packages() -> dict[str, tuple[str, ...]]:
+    """Return the distributions that bring each backend."""
+    return {name: backend.distributions for name, backend in load_all().items()}
+
+
+# The tools of prepare steps and the distributions that bring them.
+TOOLS: Mapping[str, tuple[str, ...]] = {"paddle2onnx": ("paddle2onnx",)}
+
+
+def _third_party() -> dict[str, Path]:
+    from importlib.metadata import entry_points
+    from importlib.util import find_spec
+
+    found: dict[str, Path] = {}
+    for point in entry_points(group=ENTRY_POINTS):
+        spec = find_spec(point.value)
+        for folder in (spec and spec.submodule_search_locations) or ():
+            found[point.name] = Path(folder) / f"{point.name}.yaml"
+    return found
+
+
+def _read(name: str, path: Path) -> Backend:
+    data = load_data(path.read_text(encoding="utf-8"))
+    return Backend(
+        name=name,
+        title=data["title"],
+        devices=tuple(data["devices"]),
+        formats=tuple(data["formats"]),
+        converts=data.get("converts", False),
+        builds=data.get("builds", ""),
+        distributions=tuple(data["distributions"]),
+        extra=data["extra"],
+        options={key: _option(item) for key, item in data["options"].items()},
+    )
+
+
+def _option(data: dict[str, Any]) -> Option:
+    for key in ("one_of", "devices"):
+        data[key] = tuple(data.get(key, ()))
+    return Option(**data)

@@ -1,0 +1,139 @@
+"""hpi-plan: compile a pipeline YAML into a plan."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from hpi_planner import overrides, report, request, stages
+from hpi_planner.compile import compile
+from hpi_planner.diagnostics import has_errors
+
+DONE, WRONG_INPUT, INTERRUPTED = 0, 2, 130
+
+_EPILOG = """\
+precedence, lowest first:
+  the YAML's top level; --use_hpip, --hpi_config (replace it at the top);
+  a sub-pipeline; a module (the deepest level that says something wins);
+  -o PATH=VALUE, in order (sets one key, wherever it is).
+  hpi_config merges key by key; its backend_config is one key and is replaced whole.
+example:
+  hpi-plan pipeline.yaml --use_hpip -o SubModules.TextRecognition.hpi_config.backend=onnxruntime > plan.json
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; the exit code is the return value."""
+    try:
+        return _run(_parser().parse_args(arguments))
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read our output has seen enough.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return DONE
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="hpi-plan",
+        description="Compile a PaddleX-style pipeline YAML into a plan that says what will run, and why.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    add = parser.add_argument
+    add("pipeline", nargs="?", help="a pipeline or module YAML, or the name of a built-in pipeline (OCR)")
+    add("--output", metavar="FILE", help="write the plan there, whole or not at all, instead of to stdout")
+    on = ("--use_hpip", "--use-hpip")
+    off = ("--no-use_hpip", "--no-use-hpip")
+    add(*on, dest="use_hpip", action="store_true", default=None, help="high-performance inference on, at the top level")
+    add(*off, dest="use_hpip", action="store_false", help="and off")
+    config_help = "replace the top level's hpi_config, for example '{backend: onnxruntime}'"
+    add("--hpi_config", "--hpi-config", metavar="YAML", help=config_help)
+    add("--device", help="cpu, gpu:0, gpu:0,1 (a replica each), npu:0; default: the target's first GPU, else its CPU")
+    add("--engine", help=argparse.SUPPRESS)
+    add("--engine_config", "--engine-config", help=argparse.SUPPRESS)
+    add("-o", dest="sets", action="append", default=[], metavar="PATH=VALUE", help="set one key anywhere; repeatable")
+    add("--target", metavar="FILE|NAME", help="plan for the machine that hpi-target described; default: this machine")
+    add("--models", action="append", default=[], metavar="DIR", help="folder with official models, one folder per name")
+    add("--root", metavar="DIR", help="where relative model folders start; default: the folder of the YAML")
+    add("--stop-after", metavar="PASS", help="print the state after this pass (read, override, inherit, …) as JSON")
+    add("--diagnostics", choices=("text", "json"), default="text", help="how to write errors and warnings on stderr")
+    add("--get-config", metavar="NAME", help="print the built-in configuration of a pipeline, to start from")
+    return parser
+
+
+def _run(options: argparse.Namespace) -> int:
+    try:
+        if options.get_config is not None:
+            return _get_config(options.get_config)
+        if options.pipeline is None:
+            return _fail("name a pipeline YAML, or a built-in pipeline such as OCR; see hpi-plan --help")
+        return _compile(options)
+    except request.RequestError as fault:
+        return _fail(str(fault))
+
+
+def _compile(options: argparse.Namespace) -> int:
+    flags = {name: getattr(options, name) for name in overrides.FLAGS}
+    output = None if options.output is None else Path(options.output)
+    made = request.make(
+        options.pipeline,
+        overrides.collect(flags, options.sets),
+        options.target,
+        options.models,
+        options.root,
+        None if output is None else output.parent,
+    )
+    try:
+        ir = compile(made, options.stop_after or "freeze")
+    except ValueError as fault:
+        return _fail(str(fault))
+    show = report.to_json(ir.diagnostics) if options.diagnostics == "json" else report.render(ir.diagnostics, ir.texts)
+    sys.stderr.write(show)
+    if has_errors(ir.diagnostics):
+        return WRONG_INPUT
+    if options.stop_after not in (None, "freeze"):
+        _print(json.dumps(stages.snapshot(ir, options.stop_after), indent=2, ensure_ascii=False, default=str) + "\n")
+        return DONE
+    assert ir.plan is not None
+    return _write(ir.plan, output)
+
+
+def _write(plan: str, output: Path | None) -> int:
+    if output is None:
+        _print(plan)
+        return DONE
+    from hpi_schemas.files import write_atomic
+
+    try:
+        write_atomic(output, plan.encode())
+    except OSError as fault:
+        return _fail(f"{output} cannot be written: {fault.strerror}")
+    return DONE
+
+
+def _get_config(name: str) -> int:
+    from hpi_planner import configs, definitions
+    from hpi_planner.suggest import did_you_mean
+
+    if name not in definitions.names():
+        return _fail(f"there is no pipeline `{name}`; {did_you_mean(name, definitions.names())}")
+    _print(configs.text(name))
+    return DONE
+
+
+def _print(text: str) -> None:
+    # Plans are UTF-8 whatever the locale says.
+    sys.stdout.buffer.write(text.encode())
+    sys.stdout.flush()
+
+
+def _fail(message: str) -> int:
+    sys.stderr.write(f"hpi-plan: {message}\n")
+    return WRONG_INPUT

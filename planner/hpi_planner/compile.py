@@ -1,0 +1,76 @@
+"""The compiler: a request in, a plan out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from hpi_schemas.target import Target
+
+from hpi_planner.diagnostics import ordered
+from hpi_planner.facts import ModelReader
+from hpi_planner.ir import Ir, Pass
+from hpi_planner.overrides import Override
+from hpi_planner.passes.bind_target import BindTarget
+from hpi_planner.passes.freeze import Freeze
+from hpi_planner.passes.inherit import Inherit
+from hpi_planner.passes.locate import Locate
+from hpi_planner.passes.override import LayOverrides
+from hpi_planner.passes.read import Read
+from hpi_planner.passes.schedule import Schedule
+from hpi_planner.passes.select import Select
+
+
+@dataclass(frozen=True)
+class Request:
+    """Everything that a plan depends on.
+
+    Attributes:
+        source: what the plan records of it: ``{"file": NAME}`` or ``{"builtin": NAME}``.
+        source_name: how messages call it.
+        data: the bytes of the YAML.
+        target: describes the machine; asked by the pass that needs it.
+        reader: gives the facts of models.
+        overrides: in the order in which they act.
+    """
+
+    source: Mapping[str, Any]
+    source_name: str
+    data: bytes
+    target: Callable[[], Target]
+    reader: ModelReader
+    overrides: tuple[Override, ...] = ()
+
+
+def passes(request: Request) -> tuple[Pass, ...]:
+    """Return the passes in order."""
+    return (
+        Read(request.source_name, request.data),
+        LayOverrides(request.overrides),
+        Inherit(),
+        BindTarget(request.target),
+        Locate(request.reader),
+        Select(),
+        Schedule(),
+        Freeze(),
+    )
+
+
+def compile(request: Request, stop_after: str = "freeze") -> Ir:
+    """Run the passes in order, up to and including ``stop_after``.
+
+    Returns:
+        The last state; its ``plan`` is None if there were errors or it stopped before ``freeze``.
+
+    Raises:
+        ValueError: no pass is called ``stop_after``.
+    """
+    steps = passes(request)
+    names = [step.name for step in steps]
+    if stop_after not in names:
+        raise ValueError(f"there is no pass `{stop_after}`; the passes are {', '.join(names)}")
+    ir = Ir(source={**request.source, "overrides": [layer.token for layer in request.overrides]})
+    for step in steps[: names.index(stop_after) + 1]:
+        ir = step.apply(ir)
+    return replace(ir, diagnostics=ordered(ir.diagnostics))

@@ -1,0 +1,124 @@
+"""Diagnostics are data: passes return them, the command line prints them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import Enum
+from typing import NamedTuple
+
+
+class Severity(str, Enum):
+    """How much a diagnostic weighs; only errors keep a plan from being written."""
+
+    ERROR = "error"
+    WARNING = "warning"
+    NOTE = "note"
+
+
+class Code(str, Enum):
+    """Every kind of diagnostic. The value is the contract; messages are for people."""
+
+    BACKEND_CONFIG_INVALID = "backend-config-invalid"
+    BACKEND_CONFIG_LEAK = "backend-config-leak"
+    BACKEND_REQUIRED = "backend-required"
+    BACKEND_UNAVAILABLE = "backend-unavailable"
+    BACKEND_UNKNOWN = "backend-unknown"
+    DEVICE_INVALID = "device-invalid"
+    DEVICE_MISSING = "device-missing"
+    ENGINE_UNSUPPORTED = "engine-unsupported"
+    FALLBACK_INVALID = "fallback-invalid"
+    GRAPH_MISSING = "graph-missing"
+    HPI_CONFIG_INVALID = "hpi-config-invalid"
+    HPI_CONFIG_UNKNOWN_KEY = "hpi-config-unknown-key"
+    KEY_MISPLACED = "key-misplaced"
+    KEY_UNKNOWN = "key-unknown"
+    MODEL_CONFIG_INVALID = "model-config-invalid"
+    MODEL_CONFIG_MISSING = "model-config-missing"
+    MODEL_DIR_ABSOLUTE = "model-dir-absolute"
+    MODEL_FILE_INVALID = "model-file-invalid"
+    MODEL_FORMAT_MISSING = "model-format-missing"
+    MODEL_NAME_MISMATCH = "model-name-mismatch"
+    MODEL_NOT_FOUND = "model-not-found"
+    MODEL_UNKNOWN = "model-unknown"
+    MODULE_INVALID = "module-invalid"
+    MODULE_MISSING = "module-missing"
+    MODULE_UNKNOWN = "module-unknown"
+    OVERRIDE_INVALID = "override-invalid"
+    OVERRIDE_NO_EFFECT = "override-no-effect"
+    OVERRIDE_SHADOWED = "override-shadowed"
+    OVERRIDE_UNMATCHED = "override-unmatched"
+    PIPELINE_UNKNOWN = "pipeline-unknown"
+    REGULAR_INFERENCE = "regular-inference"
+    SETTING_INVALID = "setting-invalid"
+    TARGET_UNSUPPORTED = "target-unsupported"
+    THREADS_EXCEED_CORES = "threads-exceed-cores"
+    TRAINING_KEYS_IGNORED = "training-keys-ignored"
+    USE_HPIP_NULL = "use-hpip-null"
+    VALUE_QUOTED = "value-quoted"
+    YAML_ALIASES = "yaml-aliases"
+    YAML_DEPTH = "yaml-depth"
+    YAML_DUPLICATE_KEY = "yaml-duplicate-key"
+    YAML_ENCODING = "yaml-encoding"
+    YAML_INTERPOLATION = "yaml-interpolation"
+    YAML_NOT_A_MAPPING = "yaml-not-a-mapping"
+    YAML_SYNTAX = "yaml-syntax"
+    YAML_VALUE = "yaml-value"
+
+
+class Span(NamedTuple):
+    """A stretch of a source; lines and columns count from 1, the end column is exclusive."""
+
+    source: str
+    line: int
+    column: int
+    end_line: int
+    end_column: int
+
+
+class Label(NamedTuple):
+    """A place that a diagnostic points at; the first label is the main one."""
+
+    span: Span
+    text: str = ""
+
+
+@dataclass(frozen=True)
+class Diagnostic:
+    """One finding of a pass."""
+
+    code: Code
+    severity: Severity
+    message: str
+    labels: tuple[Label, ...] = ()
+    help: str | None = None
+
+
+def error(code: Code, message: str, *labels: Label, help: str | None = None) -> Diagnostic:
+    """Make a diagnostic that keeps the plan from being written."""
+    return Diagnostic(code, Severity.ERROR, message, labels, help)
+
+
+def warning(code: Code, message: str, *labels: Label, help: str | None = None) -> Diagnostic:
+    """Make a diagnostic about something that is probably not meant."""
+    return Diagnostic(code, Severity.WARNING, message, labels, help)
+
+
+def note(code: Code, message: str, *labels: Label, help: str | None = None) -> Diagnostic:
+    """Make a diagnostic that only tells."""
+    return Diagnostic(code, Severity.NOTE, message, labels, help)
+
+
+def ordered(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
+    """Return the diagnostics without repeats, by place, then by code and message."""
+
+    def place(item: Diagnostic) -> tuple[str, int, int, str, str]:
+        span = item.labels[0].span if item.labels else Span("", 0, 0, 0, 0)
+        return span.source, span.line, span.column, item.code.value, item.message
+
+    return tuple(sorted(dict.fromkeys(diagnostics), key=place))
+
+
+def has_errors(diagnostics: Iterable[Diagnostic]) -> bool:
+    """Tell whether any of them is an error."""
+    return any(item.severity is Severity.ERROR for item in diagnostics)

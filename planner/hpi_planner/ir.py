@@ -1,0 +1,187 @@
+"""What passes hand to each other."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol
+
+from hpi_schemas.model_inputs import Inputs
+from hpi_schemas.target import Target
+
+from hpi_planner.diagnostics import Diagnostic, Label, Span
+from hpi_planner.tree import Path, Tree
+
+Json = Any
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a value comes from.
+
+    Attributes:
+        text: the stable address that the plan records, such as ``file:hpi_config.backend``.
+        span: its place in the source or in an override, None for rules and defaults.
+    """
+
+    text: str
+    span: Span | None = None
+
+    def labels(self, text: str = "") -> tuple[Label, ...]:
+        """Return a label at its place, or none where it has no place."""
+        return (Label(self.span, text),) if self.span is not None else ()
+
+
+@dataclass(frozen=True)
+class Traced:
+    """A value with its origin."""
+
+    value: Any
+    origin: Origin
+
+
+@dataclass(frozen=True)
+class ModelFacts:
+    """What is known of the files of a model.
+
+    Attributes:
+        dir: how the plan refers to the folder: relative to the YAML, or ``store:NAME``.
+        formats: the formats at hand, sorted: ``onnx``, ``paddle``, ``om``.
+        files: for each format, the files an engine reads and their digests.
+        inputs: for each format, the model's inputs (om files do not tell theirs).
+        model_name: the name in ``inference.yml``, None if it names none.
+        hpi: the ``Hpi`` section of ``inference.yml``, None without one.
+    """
+
+    dir: str
+    formats: tuple[str, ...]
+    files: Mapping[str, Mapping[str, str]]
+    inputs: Mapping[str, Inputs]
+    model_name: str | None = None
+    hpi: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class Engine:
+    """A backend with everything it needs to know; nothing in it is automatic."""
+
+    backend: str
+    config: Mapping[str, Json]
+    prepare: tuple[Mapping[str, Json], ...] = ()
+    format: str = "onnx"
+
+
+@dataclass(frozen=True)
+class Module:
+    """One model of the pipeline.
+
+    Attributes:
+        path: its address in the YAML tree, as a tuple.
+        address: the same, dotted.
+        module_name: the task, such as ``text_detection``.
+        model_name, model_dir, batch_size: as the YAML gives them.
+        use_hpip: whether high-performance inference is on, after inheritance.
+        hpi_config: the merged value; None if nobody gave one.
+        keys: the merged ``hpi_config``, key by key, with origins; each option of ``backend_config``
+            has an entry of its own, ``backend_config.OPTION``.
+        settings: pre- and postprocessing settings, defaults filled in.
+        origins: for values that the plan records, where they come from.
+        lazy: PaddleX creates it at the first prediction.
+        facts, engine, fallback, not_chosen, device: filled in by locate and select.
+        broken: an error concerns it; later passes leave it alone.
+    """
+
+    path: Path
+    address: str
+    module_name: str
+    model_name: str
+    model_dir: str | None
+    batch_size: int | None
+    use_hpip: bool
+    hpi_config: Mapping[str, Json] | None
+    keys: Mapping[str, Traced] = field(default_factory=dict)
+    settings: Mapping[str, Json] = field(default_factory=dict)
+    origins: Mapping[str, Origin] = field(default_factory=dict)
+    lazy: bool = False
+    facts: ModelFacts | None = None
+    engine: Engine | None = None
+    fallback: tuple[Engine, ...] = ()
+    not_chosen: Mapping[str, str] = field(default_factory=dict)
+    device: str | None = None
+    broken: bool = False
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """One pipeline or sub-pipeline with what it was found to contain.
+
+    Attributes:
+        path: its address in the YAML tree; empty for the top.
+        name: its ``pipeline_name``.
+        settings: its own settings, defaults filled in.
+        modules: path of each module that exists, by its key.
+        pipelines: the sub-pipelines that exist, by their key.
+    """
+
+    path: Path
+    name: str
+    settings: Mapping[str, Json]
+    modules: Mapping[str, Path]
+    pipelines: Mapping[str, Pipeline]
+
+
+@dataclass(frozen=True)
+class Device:
+    """A device string taken apart: ``gpu:0,1`` is kind ``gpu``, ids ``(0, 1)``."""
+
+    kind: str
+    ids: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class Ir:
+    """The state between two passes; each pass fills in its part.
+
+    Attributes:
+        tree: the YAML with overrides applied; None if it cannot be read.
+        device: the device as given, None if nobody named one.
+        parsed_device: the same taken apart.
+        pipeline: the top pipeline; None for a module config.
+        modules: in the order in which PaddleX creates them.
+        external: modules that no backend of ours runs, by address.
+        target: the machine; bound_device: the device string for one replica.
+        target_facts: what the plan records of the target.
+        graph: the stage graph, None if the pipeline has none.
+        plan: the canonical JSON.
+    """
+
+    source: Mapping[str, Json]
+    texts: Mapping[str, str] = field(default_factory=dict)
+    tree: Tree | None = None
+    device: Traced | None = None
+    parsed_device: Device | None = None
+    pipeline: Pipeline | None = None
+    modules: tuple[Module, ...] = ()
+    external: Mapping[str, Mapping[str, Json]] = field(default_factory=dict)
+    target: Target | None = None
+    bound_device: str | None = None
+    replicas: tuple[int, ...] = ()
+    target_facts: Mapping[str, Json] = field(default_factory=dict)
+    graph: Mapping[str, Json] | None = None
+    plan: str | None = None
+    diagnostics: tuple[Diagnostic, ...] = ()
+
+    def report(self, *diagnostics: Diagnostic) -> Ir:
+        """Return this state with more diagnostics."""
+        return replace(self, diagnostics=(*self.diagnostics, *diagnostics)) if diagnostics else self
+
+
+class Pass(Protocol):
+    """One step of the compiler: a frozen dataclass with a name and a pure function."""
+
+    @property
+    def name(self) -> str:
+        """The name for ``--stop-after``."""
+
+    def apply(self, ir: Ir) -> Ir:
+        """Return the state after this step; findings go into its diagnostics."""

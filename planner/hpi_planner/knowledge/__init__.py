@@ -1,0 +1,77 @@
+"""Prior knowledge: what PaddleX's makers measured on their machines, as data."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+# The newest table; it counts where the target has no Paddle or a newer one.
+NEWEST_TABLE = "paddle311"
+# Where neither the model nor its kin was ever ranked. Per device the order in which backends
+# come first most often in the newest table.
+GENERIC_ORDER = {
+    "cpu": ("openvino", "onnxruntime", "paddle_mkldnn", "paddle"),
+    "gpu": ("onnxruntime", "tensorrt", "paddle"),
+    "npu": ("om", "paddle"),
+}
+
+
+@cache
+def _data(name: str) -> Any:
+    return json.loads((Path(__file__).parent / f"{name}.json").read_text(encoding="utf-8"))
+
+
+@cache
+def _places() -> dict[str, int]:
+    return {name: index for index, name in enumerate(_data("rankings")["models"])}
+
+
+def ranking(environment: str, table: str, model: str) -> tuple[str, ...] | None:
+    """Return the backends ranked for a model, fastest first, or None if it was not ranked.
+
+    Args:
+        environment: ``cpu_x64``, ``gpu_cuda11`` or ``gpu_cuda12``.
+        table: ``paddle30``, ``paddle31`` or ``paddle311``.
+        model: the PaddleX model name.
+
+    Returns:
+        Entries such as ``openvino``, ``paddle_mkldnn`` or ``tensorrt_fp16``.
+    """
+    place = _places().get(model)
+    if place is None:
+        return None
+    data = _data("rankings")
+    for letters, ranges in data["rankings"][environment][table].items():
+        if _within(place, ranges):
+            return tuple(data["codes"][letter] for letter in letters)
+    return None
+
+
+def _within(place: int, ranges: str) -> bool:
+    for item in ranges.split(","):
+        first, _, last = item.partition("-")
+        if int(first) <= place <= int(last or first):
+            return True
+    return False
+
+
+def blocked(feature: str, model: str) -> bool:
+    """Tell whether PaddleX keeps a model away from ``tensorrt``, ``mkldnn`` or ``new_ir``."""
+    return model in _data("blocklists")[feature]
+
+
+@cache
+def _modules() -> dict[str, str]:
+    return {model: module for module, models in _data("modules")["modules"].items() for model in models}
+
+
+def module_of(model: str) -> str | None:
+    """Return the ``module_name`` of a PaddleX model, or None for an unknown one."""
+    return _modules().get(model)
+
+
+def known_models(module_name: str) -> tuple[str, ...]:
+    """Return PaddleX's models of a module."""
+    return tuple(_data("modules")["modules"].get(module_name, ()))

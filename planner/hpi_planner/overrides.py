@@ -1,0 +1,70 @@
+"""What the command line and the API lay over a YAML."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+# Flags act before `-o`, and in this order, however they were given.
+FLAGS = ("device", "use_hpip", "hpi_config", "engine", "engine_config")
+
+
+@dataclass(frozen=True)
+class Override:
+    """One layer.
+
+    Attributes:
+        flag: one of ``FLAGS``, or None for ``-o PATH=VALUE``.
+        text: the value as given, or ``PATH=VALUE``.
+    """
+
+    flag: str | None
+    text: str
+
+    @property
+    def token(self) -> str:
+        """The option as it would be typed; the plan records this."""
+        if self.flag is None:
+            return f"-o {self.text}"
+        if self.flag == "use_hpip":
+            return "--use_hpip" if self.text == "true" else "--no-use_hpip"
+        return f"--{self.flag}={self.text}"
+
+    @property
+    def value_column(self) -> int:
+        """Where the value starts in the token, counted from 1."""
+        return len(self.token) - len(self.text) + 1 if self.flag != "use_hpip" else 1
+
+
+def from_token(token: str) -> Override:
+    """Read an override as a plan records it.
+
+    Raises:
+        ValueError: it is none.
+    """
+    if token.startswith("-o "):
+        return Override(None, token[3:])
+    if token in ("--use_hpip", "--no-use_hpip"):
+        return Override("use_hpip", "true" if token == "--use_hpip" else "false")
+    flag, separator, text = token.removeprefix("--").partition("=")
+    if token.startswith("--") and separator and flag in FLAGS:
+        return Override(flag, text)
+    raise ValueError(f"{token!r} is not an override")
+
+
+def collect(flags: Mapping[str, Any], sets: Iterable[str] = ()) -> tuple[Override, ...]:
+    """Put overrides in the order in which they act.
+
+    Args:
+        flags: value by flag name; None means not given. Texts are kept as typed, other
+            values are written as JSON.
+        sets: ``PATH=VALUE`` texts in order.
+    """
+    layers = [
+        Override(name, value if isinstance(value, str) else json.dumps(value, sort_keys=True))
+        for name in FLAGS
+        if (value := flags.get(name)) is not None
+    ]
+    return (*layers, *(Override(None, text) for text in sets))

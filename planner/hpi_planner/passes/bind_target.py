@@ -1,0 +1,80 @@
+"""bind_target: the device string against the machine, and the machine against what is supported."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from hpi_schemas.target import Target
+
+from hpi_planner import device
+from hpi_planner.diagnostics import Code, Diagnostic, error, note
+from hpi_planner.ir import Device, Ir
+
+# Device kinds that at least one backend of ours runs on.
+_RUNNABLE = ("cpu", "gpu", "npu")
+_SYSTEMS = ("linux",)
+_ARCHITECTURES = ("x86_64", "aarch64")
+_PYTHONS = ("3.10", "3.11", "3.12", "3.13")
+
+
+@dataclass(frozen=True)
+class BindTarget:
+    """Binds the plan to one machine.
+
+    Attributes:
+        probe: describes the machine; called here, so that an earlier stop does not pay for it.
+    """
+
+    probe: Callable[[], Target]
+    name: str = "bind_target"
+
+    def apply(self, ir: Ir) -> Ir:
+        """Fill in ``target``, ``bound_device`` and ``replicas``."""
+        if ir.tree is None:
+            return ir
+        target = self.probe()
+        wanted = ir.parsed_device or device.parse(target.default_device)
+        found = [*_matrix(target)]
+        problem = _missing(wanted, target)
+        if problem is not None:
+            labels = () if ir.device is None else ir.device.origin.labels()
+            return ir.report(*found, error(Code.DEVICE_MISSING, problem, *labels, help=_help(target)))
+        is_module = ir.pipeline is None
+        ids = wanted.ids[:1] if is_module else wanted.ids
+        first = wanted.kind if wanted.kind == "cpu" else f"{wanted.kind}:{ids[0] if ids else 0}"
+        return replace(ir, target=target, bound_device=first, replicas=ids if len(ids) > 1 else ()).report(*found)
+
+
+def _missing(wanted: Device, target: Target) -> str | None:
+    if wanted.kind not in _RUNNABLE:
+        return f"no backend runs on a device of kind `{wanted.kind}`"
+    count = {"cpu": 1, "gpu": len(target.gpus), "npu": target.npus}[wanted.kind]
+    lacking = [number for number in wanted.ids or (0,) if number >= count]
+    if lacking:
+        return f"the target has no `{wanted.kind}:{lacking[0]}`"
+    return None
+
+
+def _help(target: Target) -> str:
+    gpus = [f"`gpu:{index}` ({gpu.name})" for index, gpu in enumerate(target.gpus)]
+    npus = [f"`npu:{index}`" for index in range(target.npus)]
+    there = ", ".join(["`cpu`", *gpus, *npus])
+    return f"it has {there}; choose with `--device`, or plan for another machine with `--target`"
+
+
+def _matrix(target: Target) -> list[Diagnostic]:
+    found = []
+    for kind, value, known in (
+        ("operating system", target.os, _SYSTEMS),
+        ("architecture", target.arch, _ARCHITECTURES),
+        ("Python", target.python, _PYTHONS),
+    ):
+        if value is not None and value not in known:
+            found.append(
+                note(
+                    Code.TARGET_UNSUPPORTED,
+                    f"the target's {kind} `{value}` has not been tried; tried: {', '.join(known)}",
+                )
+            )
+    return found

@@ -1,0 +1,103 @@
+"""freeze: canonical JSON. Nothing here decides anything."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from hpi_schemas.canonical import dumps
+
+from hpi_planner.diagnostics import has_errors
+from hpi_planner.ir import Engine, Ir, Module, Pipeline
+from hpi_planner.tree import dotted
+
+FORMAT = "1.0"
+# The version of the rules; it changes when the same inputs may give another plan.
+RULES = "2026.1"
+_SECRET = re.compile(r"(api_?key|token|secret|password|passwd|credential|auth)", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Freeze:
+    """Writes the plan, unless there were errors."""
+
+    name: str = "freeze"
+
+    def apply(self, ir: Ir) -> Ir:
+        """Fill in ``plan``."""
+        if ir.tree is None or has_errors(ir.diagnostics):
+            return ir
+        plan: dict[str, Any] = {
+            "external": dict(ir.external),
+            "format": FORMAT,
+            "graph": ir.graph,
+            "modules": {module.address: _module(module) for module in ir.modules},
+            "must_understand": [],
+            "pipeline": _pipeline(ir),
+            "rules": RULES,
+            "source": dict(ir.source),
+            "target": dict(ir.target_facts),
+        }
+        if ir.replicas:
+            plan["replicas"] = list(ir.replicas)
+        return replace(ir, plan=dumps(plan))
+
+
+def _module(module: Module) -> dict[str, Any]:
+    assert module.engine is not None and module.facts is not None
+    facts, form = module.facts, module.engine.format
+    model: dict[str, Any] = {
+        "dir": facts.dir,
+        "files": dict(facts.files[form]),
+        "format": form,
+        "formats": list(facts.formats),
+        "inputs": {name: [dtype, dims] for name, (dtype, dims) in facts.inputs[form].items()},
+        "name": module.model_name,
+    }
+    if facts.hpi is not None:
+        model["hpi"] = facts.hpi
+    engine = _engine(module.engine)
+    record: dict[str, Any] = {
+        "batch_size": module.batch_size or 1,
+        "device": module.device,
+        "engine": {**engine, "fallback": [_engine(item) for item in module.fallback]},
+        "hpi_config": None if module.hpi_config is None else _clean(module.hpi_config),
+        "model": model,
+        "module_name": module.module_name,
+        "not_chosen": dict(module.not_chosen),
+        "origin": {key: origin.text for key, origin in module.origins.items()},
+        "settings": _clean(module.settings),
+        "use_hpip": module.use_hpip,
+    }
+    if module.lazy:
+        record["lazy"] = True
+    return record
+
+
+def _engine(engine: Engine) -> dict[str, Any]:
+    return {
+        "backend": engine.backend,
+        "config": dict(engine.config),
+        "prepare": [dict(step) for step in engine.prepare],
+    }
+
+
+def _pipeline(ir: Ir) -> dict[str, Any]:
+    if ir.pipeline is None:
+        return {"name": None, "settings": {}}
+    settings: dict[str, Any] = {}
+    _collect(ir.pipeline, settings)
+    return {"name": ir.pipeline.name, "settings": settings}
+
+
+def _collect(pipeline: Pipeline, settings: dict[str, Any]) -> None:
+    settings[dotted(pipeline.path)] = _clean(pipeline.settings)
+    for child in pipeline.pipelines.values():
+        _collect(child, settings)
+
+
+def _clean(values: Mapping[str, Any]) -> dict[str, Any]:
+    # Plans are committed and reviewed; what looks like a credential stays out of them.
+    return {key: value for key, value in values.items() if not _SECRET.search(key)}

@@ -1,0 +1,50 @@
+"""locate: the facts of each module's model, from whatever reader was handed in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from hpi_planner.diagnostics import Code, Diagnostic, Label, error
+from hpi_planner.facts import FactsError, ModelReader
+from hpi_planner.ir import Ir, Module
+from hpi_planner.tree import Tree
+
+
+@dataclass(frozen=True)
+class Locate:
+    """Asks the reader for each module."""
+
+    reader: ModelReader
+    name: str = "locate"
+
+    def apply(self, ir: Ir) -> Ir:
+        """Fill in ``facts``; a module without them is broken."""
+        if ir.tree is None:
+            return ir
+        modules: list[Module] = []
+        found: list[Diagnostic] = []
+        for module in ir.modules:
+            located = self._locate(ir.tree, module)
+            if isinstance(located, Diagnostic):
+                found.append(located)
+                modules.append(replace(module, broken=True))
+            else:
+                modules.append(located)
+        return replace(ir, modules=tuple(modules)).report(*found)
+
+    def _locate(self, tree: Tree, module: Module) -> Module | Diagnostic:
+        is_named = module.model_dir is not None
+        name_path = ("Global", "model") if module.path == ("Predict",) else (*module.path, "model_name")
+        path = (*module.path, "model_dir") if is_named else name_path
+        try:
+            facts = self.reader.read(module.address, module.model_name, module.model_dir)
+        except FactsError as fault:
+            return error(fault.code, f"{module.address}: {fault.message}", Label(tree.span(path)), help=fault.help)
+        if facts.model_name is not None and facts.model_name != module.model_name:
+            return error(
+                Code.MODEL_NAME_MISMATCH,
+                f"{module.address}: `{facts.dir}` holds the model `{facts.model_name}`, not `{module.model_name}`",
+                Label(tree.span(name_path)),
+                help="name the model that is in the folder, or point `model_dir` at the other one",
+            )
+        return replace(module, facts=facts)

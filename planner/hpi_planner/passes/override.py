@@ -1,0 +1,159 @@
+"""override: command-line and API layers, laid over the tree one after the other."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from typing import Any
+
+from hpi_planner import legal
+from hpi_planner.diagnostics import Code, Diagnostic, Label, Span, error, warning
+from hpi_planner.ir import Ir, Origin, Traced
+from hpi_planner.overrides import Override
+from hpi_planner.passes.read import resolved
+from hpi_planner.suggest import did_you_mean
+from hpi_planner.tree import Path, Shadow, Tree, dotted
+from hpi_planner.yaml_tree import YamlTextError, compose
+
+_PART = re.compile(r"([^.\[\]]+)|\[(\d+)\]")
+
+
+@dataclass(frozen=True)
+class LayOverrides:
+    """Applies the layers in order; each is a source of its own for spans and origins."""
+
+    layers: tuple[Override, ...] = ()
+    name: str = "override"
+
+    def apply(self, ir: Ir) -> Ir:
+        """Change ``tree`` and ``device``; an override that matches nothing is an error."""
+        for index, layer in enumerate(self.layers):
+            source = f"override:{index}"
+            ir = replace(ir, texts={**ir.texts, source: layer.token})
+            if ir.tree is None:
+                continue
+            value = _value(source, layer)
+            if isinstance(value, Diagnostic):
+                ir = ir.report(value)
+            elif layer.flag == "device":
+                ir = replace(ir, device=Traced(str(value.value), Origin(source, value.shadow.span)))
+            else:
+                ir = _lay(ir, layer, value)
+        return ir
+
+
+def _value(source: str, layer: Override) -> Tree | Diagnostic:
+    text = layer.text
+    offset = layer.value_column - 1
+    if layer.flag is None:
+        path, separator, text = layer.text.partition("=")
+        if not separator or not path.strip():
+            return error(
+                Code.OVERRIDE_INVALID,
+                f"`{layer.text}` is not PATH=VALUE",
+                Label(_token_span(source, layer)),
+                help="write `-o SubModules.TextDetection.batch_size=4`",
+            )
+        offset += len(path) + 1
+    if layer.flag == "device":
+        return Tree(text, Shadow(_token_span(source, layer)))
+    try:
+        tree, found = compose(source, text)
+    except YamlTextError as fault:
+        return _moved(fault.diagnostic, offset)
+    value, more = resolved(tree)
+    for item in (*found, *more):
+        return _moved(item, offset)
+    return Tree(value, _moved_shadow(tree.shadow, offset, len(text)))
+
+
+def _lay(ir: Ir, layer: Override, value: Tree) -> Ir:
+    tree = ir.tree
+    if tree is None:
+        return ir
+    if layer.flag is not None:
+        section: Path = ("Predict",) if legal.is_module_config(tree.value) else ()
+        path = (*section, layer.flag)
+    else:
+        path = _path(layer.text.partition("=")[0])
+        problem = _unmatched(tree, path, value.shadow.span)
+        if problem is not None:
+            return ir.report(problem)
+    before = tree.get(path)
+    if path[:1] == ("Global",) and path[1:] == ("device",):
+        ir = replace(ir, device=Traced(value.value, Origin(value.shadow.span.source, value.shadow.span)))
+    exists = _exists(tree, path)
+    ir = replace(ir, tree=tree.replace(path, value.value, value.shadow))
+    if exists and before == value.value and type(before) is type(value.value):
+        return ir.report(
+            warning(
+                Code.OVERRIDE_NO_EFFECT,
+                f"`{dotted(path)}` already has this value",
+                Label(value.shadow.span),
+            )
+        )
+    return ir
+
+
+def _path(text: str) -> Path:
+    return tuple(name or int(index) for name, index in _PART.findall(text.strip()))
+
+
+def _exists(tree: Tree, path: Path) -> bool:
+    parent = tree.get(path[:-1])
+    if isinstance(parent, list):
+        return isinstance(path[-1], int) and path[-1] < len(parent)
+    return isinstance(parent, dict) and path[-1] in parent
+
+
+def _unmatched(tree: Tree, path: Path, span: Span) -> Diagnostic | None:
+    """Return why an override has nothing to act on: nodes must exist, legal keys may be new."""
+    for depth, key in enumerate(path):
+        place = path[:depth]
+        here: Any = tree.get(place)
+        if isinstance(here, list) and isinstance(key, int) and key < len(here):
+            continue
+        if here is not None and not isinstance(here, dict):
+            return _no_match(path, f"`{dotted(place)}` is not a mapping", span, None)
+        if isinstance(here, dict) and key in here:
+            continue
+        allowed = legal.keys_at(tree, place)
+        is_node = place[-1:] in (("SubModules",), ("SubPipelines",)) or key in ("SubModules", "SubPipelines")
+        if is_node or (allowed is not None and key not in allowed) or (not place[:1] and isinstance(key, int)):
+            known = set(here or ()) | set(() if is_node else allowed or ())
+            where = f"in `{dotted(place)}`" if place else "at the top level"
+            return _no_match(path, f"there is no `{key}` {where}", span, did_you_mean(key, map(str, known)))
+        return None if place or allowed is not None else _no_match(path, f"there is no `{key}`", span, None)
+    return None
+
+
+def _no_match(path: Path, reason: str, span: Span, help: str | None) -> Diagnostic:
+    return error(
+        Code.OVERRIDE_UNMATCHED, f"the override of `{dotted(path)}` matches nothing: {reason}", Label(span), help=help
+    )
+
+
+def _token_span(source: str, layer: Override) -> Span:
+    return Span(source, 1, layer.value_column, 1, len(layer.token) + 1)
+
+
+def _moved_span(span: Span, offset: int) -> Span:
+    shift = offset if span.line == 1 else 0
+    shift_end = offset if span.end_line == 1 else 0
+    return span._replace(column=span.column + shift, end_column=span.end_column + shift_end)
+
+
+def _moved(item: Diagnostic, offset: int) -> Diagnostic:
+    labels = tuple(Label(_moved_span(label.span, offset), label.text) for label in item.labels)
+    return replace(item, labels=labels)
+
+
+def _moved_shadow(shadow: Shadow, offset: int, width: int) -> Shadow:
+    span = _moved_span(shadow.span, offset)
+    if span.end_column <= span.column and span.line == span.end_line:
+        span = span._replace(end_column=span.column + max(1, width))
+    return Shadow(
+        span,
+        {key: _moved_span(item, offset) for key, item in shadow.keys.items()},
+        {key: _moved_shadow(item, offset, width) for key, item in shadow.children.items()},
+    )

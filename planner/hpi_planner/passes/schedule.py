@@ -1,0 +1,140 @@
+"""schedule: which modules really run, in which order, and what flows between them.
+
+The stages of a sub-pipeline are written into those of its parent, under the name of the stage
+that stands for it; a stage that is switched off disappears, and who used its output gets what
+the definition says instead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from hpi_planner import definitions
+from hpi_planner.diagnostics import Code, Label, note
+from hpi_planner.ir import Ir, Pipeline
+from hpi_planner.tree import dotted
+
+INPUT = "input"
+SINGLE = "module"
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """Builds the stage graph."""
+
+    name: str = "schedule"
+
+    def apply(self, ir: Ir) -> Ir:
+        """Fill in ``graph``; a pipeline without a native one has None."""
+        if ir.tree is None or (ir.pipeline is None and not ir.modules):
+            return ir
+        if ir.pipeline is None:
+            return replace(ir, graph=_single(ir.modules[0].address))
+        builder = _Builder(ir)
+        if not builder.inline(ir.pipeline, "", {"image": f"{INPUT}.image"}):
+            path = ("pipeline_name",)
+            return ir.report(
+                note(
+                    Code.GRAPH_MISSING,
+                    f"the runner has no stage graph for `{builder.missing}` as configured here; "
+                    "`hpi-run --module` runs its modules one by one",
+                    Label(ir.tree.span(path)),
+                )
+            )
+        order = _topological(builder.stages)
+        outputs = {name: ref for name, ref in builder.outputs.items() if ref is not None}
+        return replace(ir, graph={"order": order, "outputs": outputs, "stages": builder.stages})
+
+
+@dataclass
+class _Builder:
+    """Collects the stages of a pipeline and its sub-pipelines."""
+
+    ir: Ir
+    stages: dict[str, dict[str, Any]] = field(default_factory=dict)
+    outputs: dict[str, str | None] = field(default_factory=dict)
+    missing: str = ""
+
+    def inline(self, pipeline: Pipeline, prefix: str, inputs: Mapping[str, str]) -> bool:
+        """Add the stages of ``pipeline``; False if it, or a part of it, has no graph."""
+        graph = definitions.load(pipeline.name).graph
+        if graph is None or any(pipeline.settings.get(key) != value for key, value in graph.get("when", {}).items()):
+            self.missing = pipeline.name
+            return False
+        # For each stage of this pipeline: port → reference to a real stage, None where it is gone.
+        ports: dict[str, Mapping[str, str | None] | None] = {INPUT: dict(inputs)}
+        for name, stage in graph["stages"].items():
+            wired = {port: _follow(ports, ref, prefix) for port, ref in stage.get("inputs", {}).items()}
+            here = {port: ref for port, ref in wired.items() if ref is not None}
+            if not self._runs(pipeline, stage, ports):
+                ports[name] = {port: _follow(ports, ref, prefix) for port, ref in stage.get("off", {}).items()} | {
+                    "": None
+                }
+            elif "sub_pipeline" in stage:
+                child = _Builder(self.ir, self.stages)
+                if not child.inline(pipeline.pipelines[stage["sub_pipeline"]], f"{prefix}{name}/", here):
+                    self.missing = child.missing
+                    return False
+                ports[name] = child.outputs | {"": None}
+            else:
+                ports[name] = None
+                self.stages[prefix + name] = self._stage(pipeline, stage, here)
+        self.outputs = {port: _follow(ports, ref, prefix) for port, ref in graph["outputs"].items()}
+        return True
+
+    def _runs(self, pipeline: Pipeline, stage: Mapping[str, Any], ports: Mapping[str, Any]) -> bool:
+        if "module" in stage:
+            return stage["module"] in pipeline.modules
+        if "sub_pipeline" in stage:
+            return stage["sub_pipeline"] in pipeline.pipelines
+        return all(ports[need] is None for need in stage.get("needs", ()))
+
+    def _stage(self, pipeline: Pipeline, stage: Mapping[str, Any], inputs: Mapping[str, str]) -> dict[str, Any]:
+        if "module" in stage:
+            return {"inputs": inputs, "module": dotted(pipeline.modules[stage["module"]])}
+        params = {key: self._param(pipeline, item) for key, item in stage.get("params", {}).items()}
+        return {"inputs": inputs, "op": stage["op"], "params": params}
+
+    def _param(self, pipeline: Pipeline, item: Mapping[str, Any]) -> Any:
+        if "member" in item:
+            return item["member"] in pipeline.modules or item["member"] in pipeline.pipelines
+        if "settings" in item:
+            settings = self._module_settings(pipeline, item["settings"])
+            return {key: settings.get(key) for key in item["keys"]}
+        owner, _, key = item["setting"].rpartition(".")
+        return self._module_settings(pipeline, owner).get(key) if owner else pipeline.settings.get(key)
+
+    def _module_settings(self, pipeline: Pipeline, key: str) -> Mapping[str, Any]:
+        path = pipeline.modules.get(key)
+        return next((module.settings for module in self.ir.modules if module.path == path), {})
+
+
+def _follow(ports: Mapping[str, Mapping[str, str | None] | None], ref: str, prefix: str) -> str | None:
+    """Return the real stage output behind a reference, None if it is switched off."""
+    stage, _, port = ref.partition(".")
+    known = ports.get(stage)
+    return f"{prefix}{ref}" if known is None and stage in ports else (known or {}).get(port)
+
+
+def _topological(stages: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    import networkx
+
+    graph: Any = networkx.DiGraph()
+    graph.add_nodes_from(stages)
+    for name, stage in stages.items():
+        for ref in stage["inputs"].values():
+            source = ref.rpartition(".")[0]
+            if source != INPUT:
+                graph.add_edge(source, name)
+    return list(networkx.lexicographical_topological_sort(graph))
+
+
+def _single(address: str) -> dict[str, Any]:
+    """Return the graph of a module config: one stage."""
+    return {
+        "order": [SINGLE],
+        "outputs": {"image": f"{INPUT}.image", "result": f"{SINGLE}.result"},
+        "stages": {SINGLE: {"inputs": {"image": f"{INPUT}.image"}, "module": address}},
+    }

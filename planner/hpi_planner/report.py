@@ -1,0 +1,89 @@
+"""Showing diagnostics to people and to programs."""
+
+from __future__ import annotations
+
+import json
+import unicodedata
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from hpi_planner.diagnostics import Diagnostic, Label, Severity, Span
+
+_MAX_WIDTH = 160
+
+
+def render(diagnostics: Iterable[Diagnostic], texts: Mapping[str, str]) -> str:
+    """Write diagnostics the way compilers do: place, source line, caret, help.
+
+    Args:
+        texts: the text of every source that spans refer to.
+    """
+    found = list(diagnostics)
+    blocks = [_block(item, texts) for item in found]
+    errors = sum(item.severity is Severity.ERROR for item in found)
+    warnings = sum(item.severity is Severity.WARNING for item in found)
+    if errors or warnings:
+        blocks.append(" and ".join(filter(None, [_count(errors, "error"), _count(warnings, "warning")])))
+    return "\n\n".join(blocks) + "\n" if blocks else ""
+
+
+def to_json(diagnostics: Iterable[Diagnostic]) -> str:
+    """Write diagnostics as a JSON list."""
+    return json.dumps([_plain(item) for item in diagnostics], indent=2, ensure_ascii=False) + "\n"
+
+
+def _plain(item: Diagnostic) -> dict[str, Any]:
+    return {
+        "code": item.code.value,
+        "severity": item.severity.value,
+        "message": item.message,
+        "labels": [{**label.span._asdict(), "text": label.text} for label in item.labels],
+        "help": item.help,
+    }
+
+
+def _count(number: int, noun: str) -> str:
+    return "" if not number else f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def _block(item: Diagnostic, texts: Mapping[str, str]) -> str:
+    head = f"{item.severity.value}[{item.code.value}]: {item.message}"
+    if item.labels:
+        head = f"{_place(item.labels[0].span)}: {head}"
+    lines = [head]
+    for number, label in enumerate(item.labels):
+        if number:
+            lines.append(f"  {_place(label.span)}:")
+        lines.extend(_excerpt(label, texts))
+    if item.help:
+        lines.append(f"  = help: {item.help}")
+    return "\n".join(lines)
+
+
+def _place(span: Span) -> str:
+    if span.source.startswith("override:"):
+        return f"<command line>:{span.line}:{span.column}"
+    return f"{span.source}:{span.line}:{span.column}"
+
+
+def _excerpt(label: Label, texts: Mapping[str, str]) -> list[str]:
+    span = label.span
+    lines = texts.get(span.source, "").splitlines()
+    if not 0 < span.line <= len(lines):
+        return []
+    line, start = lines[span.line - 1], span.column - 1
+    end = span.end_column - 1 if span.end_line == span.line else len(line)
+    if len(line) > _MAX_WIDTH:
+        shift = max(0, start - _MAX_WIDTH // 2)
+        line, start, end = line[shift : shift + _MAX_WIDTH], start - shift, min(end - shift, _MAX_WIDTH)
+    line = line.rstrip()
+    gutter = str(span.line)
+    pad = "".join("\t" if char == "\t" else " " * _width(char) for char in line[:start])
+    caret = "^" * max(1, sum(map(_width, line[start:end])))
+    text = f" {label.text}" if label.text else ""
+    return [f"  {gutter} | {line}", f"  {' ' * len(gutter)} | {pad}{caret}{text}"]
+
+
+def _width(char: str) -> int:
+    """Return the columns a character takes in a terminal."""
+    return 2 if unicodedata.east_asian_width(char) in "WF" else 0 if unicodedata.combining(char) else 1

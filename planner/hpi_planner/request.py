@@ -1,0 +1,98 @@
+"""From what people type to a request for the compiler."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from hpi_schemas.canonical import JsonError, loads
+from hpi_schemas.model_store import official_folders
+from hpi_schemas.target import Target, from_json
+
+from hpi_planner import backends, configs, definitions
+from hpi_planner.compile import Request
+from hpi_planner.facts import DiskReader
+from hpi_planner.overrides import Override
+from hpi_planner.suggest import did_you_mean
+
+_TARGETS = Path(__file__).parent / "targets"
+# PaddleX's largest pipeline file has 11 kB.
+_MAX_YAML_BYTES = 16 << 20
+
+
+class RequestError(Exception):
+    """An argument that names nothing usable; the message is for people."""
+
+
+def make(
+    pipeline: str,
+    overrides: tuple[Override, ...] = (),
+    target: str | None = None,
+    models: Sequence[str] = (),
+    root: str | None = None,
+    plan_folder: Path | None = None,
+) -> Request:
+    """Build a request.
+
+    Args:
+        pipeline: the path of a YAML, or the name of a built-in pipeline.
+        target: the path of a target file, the name of one that ships with the planner, or None
+            for this machine.
+        models: folders with official models.
+        root: where relative model folders start, by default the folder of the YAML.
+        plan_folder: where the plan will lie, by default beside the YAML.
+
+    Raises:
+        RequestError: the file, the pipeline or the target is not there or not readable.
+    """
+    given = tuple(Path(folder) for folder in models)
+    if not pipeline.endswith((".yaml", ".yml")):
+        try:
+            data = configs.text(pipeline).encode()
+        except KeyError:
+            hint = did_you_mean(pipeline, definitions.names())
+            raise RequestError(f"`{pipeline}` is neither a .yaml file nor a built-in pipeline; {hint}") from None
+        source, name, folder = {"builtin": pipeline}, f"<builtin {pipeline}>", Path()
+    else:
+        path = Path(pipeline)
+        data = _read(path)
+        folder = path.parent
+        away = os.path.relpath(path, plan_folder) if plan_folder is not None else path.name
+        source, name = {"file": Path(away).as_posix()}, pipeline
+    reader = DiskReader(Path(root) if root else folder, given, official_folders(given))
+    return Request(source, name, data, _target(target), reader, overrides)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        if path.stat().st_size > _MAX_YAML_BYTES:
+            raise RequestError(f"{path} has more than {_MAX_YAML_BYTES >> 20} MiB; that is no pipeline file")
+        return path.read_bytes()
+    except OSError as fault:
+        raise RequestError(f"{path} cannot be read: {fault.strerror}") from None
+
+
+def _target(name: str | None) -> Callable[[], Target]:
+    if name is None:
+        return this_machine
+    path = Path(name)
+    if not name.endswith(".json"):
+        path = _TARGETS / f"{name}.json"
+        known = [item.stem for item in _TARGETS.glob("*.json")]
+        if name not in known:
+            raise RequestError(f"`{name}` is neither a .json file nor a named target; {did_you_mean(name, known)}")
+    try:
+        target = from_json(loads(path.read_bytes()))
+    except OSError as fault:
+        raise RequestError(f"{path} cannot be read: {fault.strerror}") from None
+    except (JsonError, ValueError) as fault:
+        raise RequestError(f"{path} is not a target: {fault}") from None
+    return lambda: target
+
+
+def this_machine() -> Target:
+    """Describe this machine with every backend and tool that the planner knows."""
+    from hpi_schemas import probe
+
+    return probe.this_machine(backends.packages(), backends.TOOLS)

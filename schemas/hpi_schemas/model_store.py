@@ -1,0 +1,83 @@
+"""Where the files of a model are found, and which of them an engine reads."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+CONFIG_FILE = "inference.yml"
+STORE_PREFIX = "store:"
+
+# The files of each format, in order of preference: the first complete set counts.
+# PaddleX takes the newer .json program when both are there.
+_FORMAT_FILES: dict[str, tuple[tuple[str, ...], ...]] = {
+    "onnx": (("inference.onnx",),),
+    "paddle": (
+        ("inference.json", "inference.pdiparams"),
+        ("inference.pdmodel", "inference.pdiparams"),
+    ),
+    "om": (("inference.om",),),
+}
+
+
+def format_files(folder: Path) -> dict[str, tuple[str, ...]]:
+    """Return the model formats in ``folder`` and the files of each, formats sorted by name."""
+    found: dict[str, tuple[str, ...]] = {}
+    for name in sorted(_FORMAT_FILES):
+        for files in _FORMAT_FILES[name]:
+            if all((folder / file).is_file() for file in files):
+                found[name] = files
+                break
+    return found
+
+
+@dataclass(frozen=True)
+class ModelStore:
+    """The folders in which models are looked up.
+
+    Attributes:
+        root: relative model folders start here (the folder of the pipeline YAML).
+        folders: where official models lie, in order; each holds one folder per model name.
+    """
+
+    root: Path
+    folders: Sequence[Path] = field(default_factory=tuple)
+
+    def resolve(self, reference: str) -> Path:
+        """Return the folder of a model as a plan refers to it.
+
+        Args:
+            reference: a relative path below the root, or ``store:NAME``.
+
+        Raises:
+            FileNotFoundError: no such folder; the message lists where it was looked for.
+        """
+        places = self._places(reference)
+        for place in places:
+            if place.is_dir():
+                return place
+        looked = ", ".join(str(place) for place in places) or "no folder (none is set)"
+        raise FileNotFoundError(f"the model folder {reference!r} was not found; looked in {looked}")
+
+    def _places(self, reference: str) -> list[Path]:
+        if reference.startswith(STORE_PREFIX):
+            name = reference[len(STORE_PREFIX) :]
+            if Path(name).name != name or name in ("", ".", ".."):
+                raise FileNotFoundError(f"{reference!r} is not the name of a model")
+            return [folder / name for folder in self.folders]
+        if Path(reference).is_absolute():
+            raise FileNotFoundError(f"the model folder {reference!r} is an absolute path")
+        return [self.root / reference]
+
+
+def official_folders(models: Sequence[Path] = ()) -> tuple[Path, ...]:
+    """Return where official models are looked up, first to last.
+
+    The given folders, those of ``HPI_MODELS`` (separated as in ``PATH``), then the folder that
+    PaddleX fills: ``official_models`` in ``PADDLE_PDX_CACHE_HOME``, by default ``~/.paddlex``.
+    """
+    named = [Path(item) for item in os.environ.get("HPI_MODELS", "").split(os.pathsep) if item]
+    cache = Path(os.environ.get("PADDLE_PDX_CACHE_HOME") or Path.home() / ".paddlex")
+    return (*models, *named, cache / "official_models")

@@ -1,0 +1,154 @@
+"""Looking at this machine: everything that a target records, with nothing loaded but NVML."""
+
+from __future__ import annotations
+
+import ctypes
+import importlib.metadata
+import math
+import os
+import platform
+import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from hpi_schemas.target import Gpu, Target
+
+_ARCHITECTURES = {"amd64": "x86_64", "arm64": "aarch64"}
+# Features that change which kernels an engine picks.
+_CPU_FEATURES = frozenset(
+    [
+        "avx2",
+        "avx512f",
+        "avx512_vnni",
+        "avx512_bf16",
+        "avx512_fp16",
+        "avx_vnni",
+        "amx_bf16",
+        "amx_int8",
+        "asimd",
+        "asimddp",
+        "bf16",
+        "i8mm",
+        "sve",
+    ]
+)
+
+
+def this_machine(backends: Mapping[str, Iterable[str]], tools: Mapping[str, Iterable[str]]) -> Target:
+    """Describe the machine that runs this.
+
+    Args:
+        backends: for each backend the names of the distributions that bring it.
+        tools: the same for the tools of prepare steps.
+    """
+    nvidia = _nvidia()
+    return Target(
+        os=platform.system().lower(),
+        arch=architecture(),
+        cores=usable_cores(),
+        python=f"{sys.version_info.major}.{sys.version_info.minor}",
+        cpu_features=_cpu_features(),
+        gpus=nvidia.gpus,
+        driver=nvidia.driver,
+        cuda=nvidia.cuda,
+        npus=len(list(Path("/dev").glob("davinci[0-9]*"))),
+        backends={name: installed(dists) for name, dists in sorted(backends.items())},
+        tools={name: installed(dists) for name, dists in sorted(tools.items())},
+    )
+
+
+def architecture() -> str:
+    """Return this machine's architecture under one name per kind: ``x86_64``, ``aarch64``."""
+    machine = platform.machine().lower()
+    return _ARCHITECTURES.get(machine, machine)
+
+
+def installed(distributions: Iterable[str]) -> str | None:
+    """Return the version of the first of these distributions that is installed, or None."""
+    for name in distributions:
+        try:
+            return importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return None
+
+
+def usable_cores() -> int:
+    """Return how many cores this process may use: the smaller of affinity and cgroup quota."""
+    affinity = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    quota = _cgroup_quota(Path("/sys/fs/cgroup"))
+    return affinity if quota is None else max(1, min(affinity, math.ceil(quota)))
+
+
+def _cgroup_quota(root: Path) -> float | None:
+    """Return the processor quota of this control group in cores, or None without one."""
+    try:
+        limit, period = (root / "cpu.max").read_text().split()
+        return None if limit == "max" else int(limit) / int(period)
+    except (OSError, ValueError):
+        pass
+    try:
+        limit = (root / "cpu/cpu.cfs_quota_us").read_text()
+        period = (root / "cpu/cpu.cfs_period_us").read_text()
+        return None if int(limit) <= 0 else int(limit) / int(period)
+    except (OSError, ValueError):
+        return None
+
+
+def _cpu_features() -> tuple[str, ...]:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="ascii", errors="replace").splitlines()
+    except OSError:
+        return ()
+    for line in lines:
+        if line.startswith(("flags", "Features")):
+            return tuple(sorted(_CPU_FEATURES.intersection(line.split(":", 1)[1].split())))
+    return ()
+
+
+@dataclass(frozen=True)
+class _Nvidia:
+    gpus: tuple[Gpu, ...] = ()
+    driver: str | None = None
+    cuda: str | None = None
+
+
+def _nvidia() -> _Nvidia:
+    """Ask NVML (docs.nvidia.com/deploy/nvml-api); without a driver there is nothing to tell."""
+    try:
+        nvml = ctypes.CDLL("libnvidia-ml.so.1")
+    except OSError:
+        return _Nvidia()
+    if nvml.nvmlInit_v2() != 0:
+        return _Nvidia()
+    try:
+        count = ctypes.c_uint()
+        nvml.nvmlDeviceGetCount_v2(ctypes.byref(count))
+        cuda = ctypes.c_int()
+        nvml.nvmlSystemGetCudaDriverVersion_v2(ctypes.byref(cuda))
+        driver = ctypes.create_string_buffer(96)
+        nvml.nvmlSystemGetDriverVersion(driver, 96)
+        return _Nvidia(
+            gpus=tuple(_gpu(nvml, index) for index in range(count.value)),
+            driver=driver.value.decode() or None,
+            cuda=f"{cuda.value // 1000}.{cuda.value % 1000 // 10}" if cuda.value else None,
+        )
+    finally:
+        nvml.nvmlShutdown()
+
+
+class _NvmlMemory(ctypes.Structure):
+    _fields_ = (("total", ctypes.c_ulonglong), ("free", ctypes.c_ulonglong), ("used", ctypes.c_ulonglong))
+
+
+def _gpu(nvml: ctypes.CDLL, index: int) -> Gpu:
+    handle = ctypes.c_void_p()
+    nvml.nvmlDeviceGetHandleByIndex_v2(index, ctypes.byref(handle))
+    name = ctypes.create_string_buffer(96)
+    nvml.nvmlDeviceGetName(handle, name, 96)
+    major, minor = ctypes.c_int(), ctypes.c_int()
+    nvml.nvmlDeviceGetCudaComputeCapability(handle, ctypes.byref(major), ctypes.byref(minor))
+    memory = _NvmlMemory()
+    nvml.nvmlDeviceGetMemoryInfo(handle, ctypes.byref(memory))
+    return Gpu(name.value.decode(), f"{major.value}.{minor.value}", memory.total >> 20)

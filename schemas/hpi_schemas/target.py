@@ -1,0 +1,86 @@
+"""The description of a machine that a plan is made for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+FORMAT = "1.0"
+
+
+@dataclass(frozen=True)
+class Gpu:
+    """One NVIDIA GPU.
+
+    Attributes:
+        name: the product name, as the driver reports it.
+        compute_capability: ``major.minor``, for example ``9.0``.
+        memory_mib: its memory in MiB.
+    """
+
+    name: str
+    compute_capability: str
+    memory_mib: int
+
+
+@dataclass(frozen=True)
+class Target:
+    """What a decision may know of a machine; an absent fact is None or empty.
+
+    Attributes:
+        os: ``linux``, ``windows`` or ``darwin``.
+        arch: ``x86_64`` or ``aarch64``.
+        cores: usable processor cores, the smaller of affinity and cgroup quota.
+        python: ``major.minor`` of the interpreter, or None.
+        device: what an absent ``--device`` means; None leaves it to the first GPU, else the CPU.
+        cpu_features: sorted names as in ``/proc/cpuinfo``.
+        gpus: the NVIDIA GPUs by index.
+        driver: version of the NVIDIA driver, or None.
+        cuda: newest CUDA version that the driver supports, ``major.minor``, or None.
+        npus: number of Ascend NPUs.
+        backends: version of each backend's package, None where it is not installed.
+        tools: the same for what prepare steps need, such as paddle2onnx.
+    """
+
+    os: str
+    arch: str
+    cores: int
+    python: str | None = None
+    device: str | None = None
+    cpu_features: tuple[str, ...] = ()
+    gpus: tuple[Gpu, ...] = ()
+    driver: str | None = None
+    cuda: str | None = None
+    npus: int = 0
+    backends: Mapping[str, str | None] = field(default_factory=dict)
+    tools: Mapping[str, str | None] = field(default_factory=dict)
+
+    @property
+    def default_device(self) -> str:
+        """The device of a run that names none: the first GPU, else an NPU, else the CPU."""
+        if self.device is not None:
+            return self.device
+        return "gpu:0" if self.gpus else "npu:0" if self.npus else "cpu"
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the target as plain JSON values, absent facts left out."""
+        facts = {key: value for key, value in asdict(self).items() if value not in (None, (), {}, 0)}
+        return {"format": FORMAT, **facts}
+
+
+def from_json(value: Any) -> Target:
+    """Read a target; the plan's own ``target`` object is one too.
+
+    Raises:
+        ValueError: it does not follow ``target.schema.json``; one line per fault.
+    """
+    from hpi_schemas.validate import faults
+
+    found = faults("target", value)
+    if found:
+        raise ValueError("\n".join(found))
+    known = {key: value[key] for key in Target.__dataclass_fields__ if key in value}
+    known["cpu_features"] = tuple(known.get("cpu_features", ()))
+    known["gpus"] = tuple(Gpu(**gpu) for gpu in known.get("gpus", ()))
+    return Target(**known)
