@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -65,10 +66,5 @@ def _settings(settings: Mapping[str, Setting], indent: str) -> Iterator[str]:
 
 
 def _line(indent: str, key: str, value: Any, help: str) -> str:
-    word = (
-        {None: "null", True: "true", False: "false"}[value]
-        if value is None or value is True or value is False
-        else value
-    )
-    line = f"{indent}{key}: {word}"
+    line = f"{indent}{key}: {value if isinstance(value, str) else json.dumps(value)}"
     return f"{line:<{_COMMENT_COLUMN}}  # {help}" if help else line

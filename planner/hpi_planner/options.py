@@ -113,7 +113,7 @@ def _fault(key: str, option: Option, value: Any) -> str | None:
         return f"`{key}` must be of type {option.type}, not `{value}`"
     if option.one_of and value not in option.one_of:
         return f"`{key}` must be one of {', '.join(map(str, option.one_of))}, not `{value}`"
-    if option.minimum is not None and value < option.minimum:
+    if option.minimum is not None and isinstance(value, (int, float)) and value < option.minimum:
         return f"`{key}` must be at least {option.minimum}, not {value}"
     return None
 

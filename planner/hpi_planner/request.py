@@ -64,6 +64,13 @@ def make(
     return Request(source, name, data, _target(target), reader, overrides)
 
 
+def from_text(text: str, folder: Path, overrides: tuple[Override, ...] = (), models: Sequence[str] = ()) -> Request:
+    """Build a request for a YAML that is in no file; relative model folders start at ``folder``."""
+    given = tuple(Path(item) for item in models)
+    reader = DiskReader(folder, given, official_folders(given))
+    return Request({"file": "pipeline.yaml"}, "<text>", text.encode(), this_machine, reader, overrides)
+
+
 def _read(path: Path) -> bytes:
     try:
         if path.stat().st_size > _MAX_YAML_BYTES:

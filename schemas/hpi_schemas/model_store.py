@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -22,15 +22,18 @@ _FORMAT_FILES: dict[str, tuple[tuple[str, ...], ...]] = {
 }
 
 
+def program_files(form: str, names: Collection[str]) -> tuple[str, ...]:
+    """Return which of these files make up the model in a format, program first; empty if none do."""
+    for files in _FORMAT_FILES[form]:
+        if all(file in names for file in files):
+            return files
+    return ()
+
+
 def format_files(folder: Path) -> dict[str, tuple[str, ...]]:
     """Return the model formats in ``folder`` and the files of each, formats sorted by name."""
-    found: dict[str, tuple[str, ...]] = {}
-    for name in sorted(_FORMAT_FILES):
-        for files in _FORMAT_FILES[name]:
-            if all((folder / file).is_file() for file in files):
-                found[name] = files
-                break
-    return found
+    names = {item.name for item in folder.iterdir() if item.is_file()}
+    return {form: files for form in sorted(_FORMAT_FILES) if (files := program_files(form, names))}
 
 
 @dataclass(frozen=True)

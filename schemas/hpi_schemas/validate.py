@@ -26,9 +26,13 @@ def faults(name: str, value: Any) -> list[str]:
         value: plain JSON values.
     """
     from jsonschema import Draft202012Validator
+    from referencing import Registry, Resource
 
+    # A registry of its own: a reference is looked up here or nowhere, never on the network.
+    target = Resource.from_contents(schema("target"))
+    registry: Any = Registry().with_resource(schema("target")["$id"], target)
     errors = sorted(
-        Draft202012Validator(schema(name)).iter_errors(value),
+        Draft202012Validator(schema(name), registry=registry).iter_errors(value),
         key=lambda error: [str(part) for part in error.absolute_path],
     )
     return [_line(error) for error in errors[:_MOST]]

@@ -123,9 +123,14 @@ class _Walk:
         if not isinstance(model_name, str):
             self._error(Code.MODULE_INVALID, "`Global.model` must name the model", ("Global",))
             return ir
-        module_name = knowledge.module_of(model_name)
-        if module_name is None:
-            self._error(Code.MODEL_UNKNOWN, f"no PaddleX module has a model `{model_name}`", ("Global", "model"))
+        module_name = knowledge.module_of(model_name) or (top.get("Global") or {}).get("module")
+        if not isinstance(module_name, str):
+            self._error(
+                Code.MODEL_UNKNOWN,
+                f"no PaddleX module has a model `{model_name}`",
+                ("Global", "model"),
+                help="name its task in the same section, for example `module: text_detection`",
+            )
             return ir
         self._check_keys(("Predict",), predict)
         inherited = self._inherit(("Predict",), predict, _Inherited())

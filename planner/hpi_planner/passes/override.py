@@ -75,8 +75,11 @@ def _lay(ir: Ir, layer: Override, value: Tree) -> Ir:
         section: Path = ("Predict",) if legal.is_module_config(tree.value) else ()
         path = (*section, layer.flag)
     else:
-        path = _path(layer.text.partition("=")[0])
-        problem = _unmatched(tree, path, value.shadow.span)
+        text = layer.text.partition("=")[0]
+        path = _path(text)
+        first = layer.value_column
+        place = value.shadow.span._replace(line=1, column=first, end_line=1, end_column=first + len(text))
+        problem = _unmatched(tree, path, place)
         if problem is not None:
             return ir.report(problem)
     before = tree.get(path)

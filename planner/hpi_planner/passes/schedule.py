@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from hpi_planner import definitions
-from hpi_planner.diagnostics import Code, Label, note
+from hpi_planner.diagnostics import Code, Label, has_errors, note
 from hpi_planner.ir import Ir, Pipeline
 from hpi_planner.tree import dotted
 
@@ -28,7 +28,7 @@ class Schedule:
 
     def apply(self, ir: Ir) -> Ir:
         """Fill in ``graph``; a pipeline without a native one has None."""
-        if ir.tree is None or (ir.pipeline is None and not ir.modules):
+        if ir.tree is None or has_errors(ir.diagnostics) or not ir.modules:
             return ir
         if ir.pipeline is None:
             return replace(ir, graph=_single(ir.modules[0].address))
@@ -38,7 +38,7 @@ class Schedule:
             return ir.report(
                 note(
                     Code.GRAPH_MISSING,
-                    f"the runner has no stage graph for `{builder.missing}` as configured here; "
+                    f"the runner has no stage graph for {builder.missing}; "
                     "`hpi-run --module` runs its modules one by one",
                     Label(ir.tree.span(path)),
                 )
@@ -60,18 +60,23 @@ class _Builder:
     def inline(self, pipeline: Pipeline, prefix: str, inputs: Mapping[str, str]) -> bool:
         """Add the stages of ``pipeline``; False if it, or a part of it, has no graph."""
         graph = definitions.load(pipeline.name).graph
-        if graph is None or any(pipeline.settings.get(key) != value for key, value in graph.get("when", {}).items()):
-            self.missing = pipeline.name
+        if graph is None:
+            self.missing = f"`{pipeline.name}`"
             return False
+        for setting, value in graph.get("when", {}).items():
+            found = self._param(pipeline, {"setting": setting})
+            if found != value:
+                self.missing = f"`{pipeline.name}` with `{setting}: {found}`"
+                return False
         # For each stage of this pipeline: port → reference to a real stage, None where it is gone.
         ports: dict[str, Mapping[str, str | None] | None] = {INPUT: dict(inputs)}
         for name, stage in graph["stages"].items():
             wired = {port: _follow(ports, ref, prefix) for port, ref in stage.get("inputs", {}).items()}
             here = {port: ref for port, ref in wired.items() if ref is not None}
             if not self._runs(pipeline, stage, ports):
-                ports[name] = {port: _follow(ports, ref, prefix) for port, ref in stage.get("off", {}).items()} | {
-                    "": None
-                }
+                ports[name] = {
+                    port: _follow(ports, ref, prefix) for port, ref in stage.get("otherwise", {}).items()
+                } | {"": None}
             elif "sub_pipeline" in stage:
                 child = _Builder(self.ir, self.stages)
                 if not child.inline(pipeline.pipelines[stage["sub_pipeline"]], f"{prefix}{name}/", here):

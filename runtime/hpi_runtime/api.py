@@ -1,0 +1,123 @@
+"""The Python façade, as in PaddleX. The one place of the runner that knows the planner, inside its functions."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from hpi_runtime.errors import PlanError
+from hpi_runtime.pipeline import Pipeline
+from hpi_runtime.plan import load, parse
+
+
+def create_pipeline(
+    pipeline: str | Path,
+    *,
+    device: str | None = None,
+    use_hpip: bool | None = None,
+    hpi_config: Mapping[str, Any] | None = None,
+    overrides: Sequence[str] = (),
+    models: Sequence[str | Path] = (),
+) -> Pipeline:
+    """Compile a pipeline for this machine and load it.
+
+    Args:
+        pipeline: path of a YAML, or the name of a built-in pipeline such as ``OCR``.
+        device: ``cpu``, ``gpu:0``, …; None takes the first GPU, else the CPU.
+        use_hpip: replaces the YAML's top-level ``use_hpip``.
+        hpi_config: replaces the YAML's top-level ``hpi_config``; ``{}`` counts.
+        overrides: ``PATH=VALUE`` texts, as with ``hpi-plan -o``.
+        models: folders with official models.
+
+    Raises:
+        PlanError: the YAML cannot be compiled; the message is what ``hpi-plan`` prints.
+        PreflightError, PrepareError, EngineError: it cannot be loaded.
+    """
+    from hpi_planner import overrides as layers
+
+    flags = {"device": device, "use_hpip": _json(use_hpip), "hpi_config": _json(hpi_config)}
+    return _compiled(str(pipeline), layers.collect(flags, overrides), models)
+
+
+def create_model(
+    model_name: str,
+    model_dir: str | Path | None = None,
+    *,
+    device: str | None = None,
+    use_hpip: bool = False,
+    hpi_config: Mapping[str, Any] | None = None,
+    batch_size: int = 1,
+    module_name: str | None = None,
+    models: Sequence[str | Path] = (),
+) -> Pipeline:
+    """Compile one model for this machine and load it.
+
+    Args:
+        model_name: the PaddleX model.
+        model_dir: its folder; None looks the official model up.
+        device: ``cpu``, ``gpu:0``, …; None takes the first GPU, else the CPU.
+        use_hpip: whether high-performance inference is on.
+        hpi_config: as in a YAML.
+        batch_size: pictures per batch.
+        module_name: the task of a model that PaddleX does not know.
+        models: folders with official models.
+
+    Raises:
+        PlanError: the model is unknown or cannot be planned.
+        PreflightError, PrepareError, EngineError: it cannot be loaded.
+    """
+    folder = None if model_dir is None else Path(model_dir).absolute()
+    predict: dict[str, Any] = {"batch_size": batch_size, "use_hpip": use_hpip}
+    if folder is not None:
+        predict["model_dir"] = folder.name
+    if hpi_config is not None:
+        predict["hpi_config"] = dict(hpi_config)
+    top: dict[str, Any] = {"model": model_name}
+    if module_name is not None:
+        top["module"] = module_name
+    # JSON is YAML; the folder of the model stands in for the folder of a file.
+    text = json.dumps({"Global": top, "Predict": predict})
+    from hpi_planner import overrides as layers
+
+    given = layers.collect({"device": device})
+    return _compiled(text, given, models, folder.parent if folder is not None else Path())
+
+
+def load_plan(path: str | Path, *, root: str | Path | None = None, models: Sequence[str | Path] = ()) -> Pipeline:
+    """Load a committed plan.
+
+    Args:
+        path: the plan.json.
+        root: where relative model folders start; by default beside the plan's YAML.
+        models: folders with official models.
+
+    Raises:
+        PlanError, PreflightError, PrepareError, EngineError: it cannot be loaded.
+    """
+    plan = load(Path(path), None if root is None else Path(root), [Path(item) for item in models])
+    return Pipeline(plan)
+
+
+def _json(value: object) -> str | None:
+    return None if value is None else json.dumps(value)
+
+
+def _compiled(pipeline: str, overrides: Any, models: Sequence[str | Path], folder: Path | None = None) -> Pipeline:
+    from hpi_planner import report, request
+    from hpi_planner.compile import compile
+
+    names = [str(item) for item in models]
+    try:
+        if folder is None:
+            made = request.make(pipeline, overrides, models=names)
+            root = Path(pipeline).parent if "file" in made.source else Path()
+        else:
+            made, root = request.from_text(pipeline, folder, overrides, names), folder
+    except request.RequestError as fault:
+        raise PlanError(str(fault)) from None
+    ir = compile(made)
+    if ir.plan is None:
+        raise PlanError(report.render(ir.diagnostics, ir.texts).rstrip())
+    return Pipeline(parse(ir.plan.encode(), root, root, [Path(item) for item in names]))

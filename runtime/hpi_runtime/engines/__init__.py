@@ -1,0 +1,36 @@
+"""Engines: how each backend runs. One file per backend, imported only when a plan names it.
+
+A third-party package brings one by an entry point of the group ``hpi_plan.engines`` that names
+its Engine class.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+
+from hpi_runtime.engines.base import Engine
+
+ENTRY_POINTS = "hpi_plan.engines"
+
+
+def find(backend: str) -> type[Engine] | None:
+    """Return the engine class of a backend, or None for an unknown one.
+
+    Importing it imports no inference library; that happens when an engine is made.
+    """
+    if backend.isidentifier() and importlib.util.find_spec(f"{__name__}.{backend}") is not None:
+        module = importlib.import_module(f"{__name__}.{backend}")
+        found: type[Engine] | None = getattr(module, "ENGINE", None)
+        if found is not None:
+            return found
+    return _third_party(backend)
+
+
+def _third_party(backend: str) -> type[Engine] | None:
+    from importlib.metadata import entry_points
+
+    for point in entry_points(group=ENTRY_POINTS, name=backend):
+        found: type[Engine] = point.load()
+        return found
+    return None

@@ -1,0 +1,152 @@
+"""What all engines share: checks, ownership and lifetime."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from types import TracebackType
+from typing import Any, ClassVar, NamedTuple, TypeVar
+
+import numpy as np
+
+from hpi_runtime.errors import EngineError
+
+Arrays = dict[str, np.ndarray[Any, Any]]
+_Result = TypeVar("_Result")
+
+
+class Tensor(NamedTuple):
+    """An input or output of a model; a free dimension is None."""
+
+    name: str
+    dtype: np.dtype[Any]
+    shape: tuple[int | None, ...]
+
+
+class Engine(ABC):
+    """A loaded model.
+
+    Public methods check; subclasses implement ``_load``, ``_run`` and ``_close``.
+
+    Attributes:
+        distributions: the packages that bring the backend.
+        extra: the extra of hpi-plan that installs it.
+        thread_bound: the backend's session must be used from one thread; it then gets an
+            owner thread of its own.
+        inputs, outputs: of the model, filled in by ``_load``.
+    """
+
+    distributions: ClassVar[tuple[str, ...]]
+    extra: ClassVar[str]
+    thread_bound: ClassVar[bool] = False
+
+    inputs: tuple[Tensor, ...] = ()
+    outputs: tuple[Tensor, ...] = ()
+
+    def __init__(self, folder: Path, files: tuple[str, ...], config: Mapping[str, Any], device: str) -> None:
+        """Load a model.
+
+        Args:
+            folder: holds the model's files.
+            files: the program file first, then its weights.
+            config: the plan's ``engine.config``: every option, explicit.
+            device: ``cpu``, ``gpu:0``, ….
+
+        Raises:
+            EngineError: it cannot be loaded, or would not run as the plan says.
+        """
+        self.folder = folder
+        self.files = files
+        self.config = config
+        self.device = device
+        self._closed = False
+        self._owner = ThreadPoolExecutor(1, type(self).__name__) if self.thread_bound else None
+        try:
+            self._call(self._load)
+        except EngineError:
+            self.close()
+            raise
+        except Exception as fault:
+            self.close()
+            reason = (str(fault).strip() or type(fault).__name__).splitlines()[0]
+            raise EngineError(f"{self.name} cannot load {folder / files[0]}: {reason}") from fault
+
+    @property
+    def name(self) -> str:
+        """The backend's name."""
+        return type(self).__module__.rpartition(".")[2]
+
+    def run(self, arrays: Mapping[str, np.ndarray[Any, Any]]) -> Arrays:
+        """Run the model once; safe to call from several threads.
+
+        Args:
+            arrays: an array for each input, of its dtype and rank, with its fixed dimensions.
+
+        Returns:
+            An array for each output, which stays valid after the next call.
+
+        Raises:
+            EngineError: an array is missing, unknown or of another dtype or shape, or the engine is closed.
+        """
+        if self._closed:
+            raise EngineError(f"the {self.name} engine of {self.folder} is closed")
+        checked = self._checked(arrays)
+        return self._call(lambda: self._run(checked))
+
+    def actual(self) -> dict[str, Any]:
+        """Return what really runs: device, precision and the like, as the backend tells it."""
+        return {"device": self.device}
+
+    def close(self) -> None:
+        """Free the model; calling it again does nothing."""
+        if self._closed:
+            return
+        self._closed = True
+        self._call(self._close)
+        if self._owner is not None:
+            self._owner.shutdown()
+
+    def __enter__(self) -> Engine:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @abstractmethod
+    def _load(self) -> None:
+        """Load the model, fill in ``inputs`` and ``outputs``, and verify what really runs."""
+
+    @abstractmethod
+    def _run(self, arrays: Arrays) -> Arrays:
+        """Run on checked, C-contiguous arrays; return arrays that nothing else refers to."""
+
+    @abstractmethod
+    def _close(self) -> None:
+        """Drop every reference to the backend."""
+
+    def _call(self, work: Callable[[], _Result]) -> _Result:
+        return work() if self._owner is None else self._owner.submit(work).result()
+
+    def _checked(self, arrays: Mapping[str, np.ndarray[Any, Any]]) -> Arrays:
+        wanted = {tensor.name for tensor in self.inputs}
+        if wanted != set(arrays):
+            raise EngineError(f"the model takes {sorted(wanted)}, not {sorted(arrays)}")
+        return {tensor.name: self._one(tensor, arrays[tensor.name]) for tensor in self.inputs}
+
+    def _one(self, tensor: Tensor, array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+        if array.dtype != tensor.dtype:
+            raise EngineError(f"the input {tensor.name} is {tensor.dtype}, not {array.dtype}")
+        fits = len(array.shape) == len(tensor.shape) and all(
+            want is None or want == have for want, have in zip(tensor.shape, array.shape, strict=True)
+        )
+        if not fits:
+            shape = ", ".join("?" if size is None else str(size) for size in tensor.shape)
+            raise EngineError(f"the input {tensor.name} has the shape ({shape}), not {array.shape}")
+        return np.ascontiguousarray(array)
+
+    def _refuse(self, option: str, planned: object, real: object) -> EngineError:
+        return EngineError(f"{self.name}: the plan says {option} {planned}, the backend runs {real}")

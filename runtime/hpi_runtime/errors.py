@@ -1,0 +1,45 @@
+"""What can go wrong, and the exit code for it."""
+
+from __future__ import annotations
+
+
+class RunnerError(Exception):
+    """A failure that ends the run; the message is for people."""
+
+    exit_code = 1
+
+
+class PlanError(RunnerError):
+    """The plan, the command line or the set of inputs is wrong."""
+
+    exit_code = 2
+
+
+class PreflightError(RunnerError):
+    """This machine does not satisfy the plan."""
+
+    exit_code = 3
+
+
+class PrepareError(RunnerError):
+    """A prepare step failed."""
+
+    exit_code = 4
+
+
+class EngineError(RunnerError):
+    """An engine cannot be loaded, or does not run as the plan says."""
+
+    exit_code = 4
+
+
+class InputError(Exception):
+    """One input that cannot be processed; it becomes an error record and the run goes on.
+
+    Attributes:
+        code: stable name of the kind of failure.
+    """
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code

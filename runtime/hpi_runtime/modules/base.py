@@ -1,0 +1,72 @@
+"""What all tasks share."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from hpi_runtime.transforms import Image
+
+Batch = np.ndarray[Any, np.dtype[np.float32]]
+# Scores beyond this are float32 noise.
+SCORE_DECIMALS = 6
+
+
+class Prepared(NamedTuple):
+    """Pictures made ready for the engine.
+
+    Attributes:
+        batches: float32 arrays, batch × channels × height × width.
+        context: what postprocessing needs to know of the pictures.
+    """
+
+    batches: list[Batch]
+    context: Any
+
+
+class Module(ABC):
+    """A model's task: pictures to batches, and the engine's outputs to values.
+
+    Built from the model's ``inference.yml`` and the plan's settings; holds no state between calls
+    and may be used from several threads.
+    """
+
+    def __init__(self, config: Mapping[str, Any], settings: Mapping[str, Any], batch_size: int) -> None:
+        """Read the model's configuration.
+
+        Args:
+            config: the whole ``inference.yml``.
+            settings: the plan's; None leaves one to the configuration.
+            batch_size: pictures per batch at most.
+
+        Raises:
+            EngineError: the configuration asks for something that this task does not have.
+        """
+        self.config = config
+        self.settings = settings
+        self.batch_size = batch_size
+
+    @abstractmethod
+    def preprocess(self, images: Sequence[Image]) -> Prepared:
+        """Turn BGR pictures (height × width × 3, uint8) into batches."""
+
+    @abstractmethod
+    def postprocess(self, outputs: Sequence[Batch], context: Any) -> dict[str, list[Any]]:
+        """Turn the first output of each batch into values: for each name one value a picture."""
+
+    @abstractmethod
+    def result(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the fields of the result record of one picture that went through this module alone."""
+
+    def setting(self, name: str, default: Any = None) -> Any:
+        """Return the plan's setting, or ``default`` where the plan leaves it open."""
+        value = self.settings.get(name)
+        return default if value is None else value
+
+
+def chunks(items: Sequence[Any], size: int) -> list[Sequence[Any]]:
+    """Cut a sequence into pieces of at most ``size``."""
+    return [items[start : start + size] for start in range(0, len(items), size)]

@@ -1,0 +1,73 @@
+"""image_classification: the best classes of a picture."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import cv2
+import numpy as np
+
+from hpi_runtime import transforms
+from hpi_runtime.errors import EngineError
+from hpi_runtime.modules.base import Batch, Module, Prepared, chunks
+from hpi_runtime.transforms import Image
+
+_KNOWN = ("ResizeImage", "CropImage", "NormalizeImage", "ToCHWImage")
+_DECIMALS = 5
+
+
+class ImageClassification(Module):
+    """Resize, crop, normalise; then the ``topk`` best classes, best first."""
+
+    def __init__(self, config: Mapping[str, Any], settings: Mapping[str, Any], batch_size: int) -> None:
+        """Read the transforms and the labels."""
+        super().__init__(config, settings, batch_size)
+        steps = transforms.operations(config)
+        transforms.check_known(steps, _KNOWN)
+        if "ResizeImage" not in steps:
+            raise EngineError("inference.yml has no ResizeImage: pictures of different sizes make no batch")
+        self._resize = transforms.Resize(**steps["ResizeImage"])
+        self._crop = transforms.CenterCrop(**steps["CropImage"]) if "CropImage" in steps else None
+        self._normalize = transforms.Normalize(**steps.get("NormalizeImage", {}))
+        top: Mapping[str, Any] = (config.get("PostProcess") or {}).get("Topk") or {}
+        self._labels: list[Any] = top.get("label_list") or []
+        self._topk = int(self.setting("topk", top.get("topk", 5)))
+
+    def preprocess(self, images: Sequence[Image]) -> Prepared:
+        """Stack the pictures into batches; with ``resize_short`` alone, only equal sizes share one."""
+        small = [self._small(image) for image in images]
+        batches: list[Batch] = []
+        for group in chunks(small, self.batch_size):
+            if len({image.shape for image in group}) > 1:
+                batches.extend(self._normalize(image)[np.newaxis] for image in group)
+                continue
+            batch = np.empty((len(group), 3, *group[0].shape[:2]), np.float32)
+            for image, out in zip(group, batch, strict=True):
+                self._normalize(image, out)
+            batches.append(batch)
+        return Prepared(batches, None)
+
+    def _small(self, image: Image) -> Image:
+        resized = self._resize(np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB)))
+        return resized if self._crop is None else self._crop(resized)
+
+    def postprocess(self, outputs: Sequence[Batch], context: Any) -> dict[str, list[Any]]:
+        """Return ``class_ids``, ``scores`` (rounded to 5 decimals, as PaddleX does) and ``label_names``."""
+        values: dict[str, list[Any]] = {"class_ids": [], "scores": [], "label_names": []}
+        for probabilities in (row for output in outputs for row in output):
+            best = probabilities.argsort()[-self._topk :][::-1]
+            values["class_ids"].append([int(index) for index in best])
+            values["scores"].append([float(str(np.around(probabilities[index], _DECIMALS))) for index in best])
+            values["label_names"].append([self._label(int(index)) for index in best])
+        return values
+
+    def _label(self, index: int) -> str:
+        return str(self._labels[index]) if index < len(self._labels) else str(index)
+
+    def result(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the classes."""
+        return {name: values[name] for name in ("class_ids", "scores", "label_names")}
+
+
+MODULE = ImageClassification

@@ -1,0 +1,174 @@
+"""text_detection: boxes around lines of text, by differentiable binarisation (arxiv.org/abs/1911.08947)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import cv2
+import numpy as np
+import pyclipper
+
+from hpi_runtime import transforms
+from hpi_runtime.errors import EngineError
+from hpi_runtime.geometry import Points, min_area_box
+from hpi_runtime.modules.base import SCORE_DECIMALS, Batch, Module, Prepared
+from hpi_runtime.transforms import Image
+
+_KNOWN = ("DecodeImage", "DetResizeForTest", "NormalizeImage", "ToCHWImage", "DetLabelEncode", "KeepKeys")
+# The network halves its input five times.
+_STRIDE = 32
+_LONG_STRIDE = 128
+_SMALL_SUM = 64
+# The shortest side of a box, before and after it is widened.
+_MIN_SIDE, _MIN_WIDE_SIDE = 3, 5
+
+
+class _Page(NamedTuple):
+    height: int
+    width: int
+
+
+class TextDetection(Module):
+    """Resize to multiples of 32, normalise; then contours of the probability map become boxes."""
+
+    def __init__(self, config: Mapping[str, Any], settings: Mapping[str, Any], batch_size: int) -> None:
+        """Read the transforms and thresholds; the plan's settings come before the model's."""
+        super().__init__(config, settings, batch_size)
+        steps = transforms.operations(config)
+        transforms.check_known(steps, _KNOWN)
+        self._is_bgr = str(steps.get("DecodeImage", {}).get("img_mode", "RGB")).upper() == "BGR"
+        self._resize = _Resize(self, steps.get("DetResizeForTest", {}))
+        self._normalize = transforms.Normalize(**steps.get("NormalizeImage", {}))
+        post = config.get("PostProcess") or {}
+        if post.get("name") != "DBPostProcess":
+            raise EngineError(f"inference.yml asks for the postprocessing {post.get('name')}; known: DBPostProcess")
+        self._thresh = float(self.setting("thresh", post.get("thresh", 0.3)))
+        self._box_thresh = float(self.setting("box_thresh", post.get("box_thresh", 0.6)))
+        self._unclip_ratio = float(self.setting("unclip_ratio", post.get("unclip_ratio", 2.0)))
+        self._max_candidates = int(post.get("max_candidates", 1000))
+        self._use_dilation = bool(post.get("use_dilation", False))
+        self._is_slow_score = post.get("score_mode", "fast") == "slow"
+        if post.get("box_type", "quad") != "quad":
+            raise EngineError("inference.yml asks for polygons (box_type: poly); only quadrilaterals are known here")
+
+    def preprocess(self, images: Sequence[Image]) -> Prepared:
+        """Make a batch of each picture: sizes differ."""
+        batches = []
+        for image in images:
+            small = self._resize(image)
+            colours = small if self._is_bgr else np.asarray(cv2.cvtColor(small, cv2.COLOR_BGR2RGB))
+            batches.append(self._normalize(colours)[np.newaxis])
+        return Prepared(batches, [_Page(*image.shape[:2]) for image in images])
+
+    def postprocess(self, outputs: Sequence[Batch], context: Any) -> dict[str, list[Any]]:
+        """Return ``dt_polys`` (boxes × 4 × 2, int16, clockwise from top left) and ``dt_scores``."""
+        values: dict[str, list[Any]] = {"dt_polys": [], "dt_scores": []}
+        for output, page in zip(outputs, context, strict=True):
+            polys, scores = self._boxes(output[0, 0], page)
+            values["dt_polys"].append(polys)
+            values["dt_scores"].append(scores)
+        return values
+
+    def _boxes(self, probabilities: Points, page: _Page) -> tuple[Points, list[float]]:
+        mask = (probabilities > self._thresh).astype(np.uint8)
+        if self._use_dilation:
+            mask = np.asarray(cv2.dilate(mask, np.ones((2, 2), np.uint8)))
+        contours, _ = cv2.findContours(mask, cv2.RETR_LIST, cv2.CHAIN_APPROX_SIMPLE)
+        height, width = probabilities.shape
+        limits = np.array([page.width, page.height])
+        scale = limits / (width, height)
+        boxes: list[Points] = []
+        scores: list[float] = []
+        for contour in contours[: self._max_candidates]:
+            corners, side = min_area_box(contour)
+            if side < _MIN_SIDE:
+                continue
+            score = _mean_inside(probabilities, contour.reshape(-1, 2) if self._is_slow_score else corners)
+            if score < self._box_thresh:
+                continue
+            wide, side = min_area_box(_widened(corners, self._unclip_ratio))
+            if side < _MIN_WIDE_SIDE:
+                continue
+            boxes.append(np.clip(np.rint(wide * scale), 0, limits).astype(np.int16))
+            scores.append(round(score, SCORE_DECIMALS))
+        return np.array(boxes, np.int16).reshape(-1, 4, 2), scores
+
+    def result(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the boxes and their scores."""
+        return {"dt_polys": values["dt_polys"].tolist(), "dt_scores": values["dt_scores"]}
+
+
+class _Resize:
+    """``DetResizeForTest``, with the plan's settings before the model's."""
+
+    def __init__(self, module: TextDetection, arguments: Mapping[str, Any]) -> None:
+        self._shape = module.setting("input_shape")
+        self._image_shape = arguments.get("image_shape")
+        self._keep_ratio = bool(arguments.get("keep_ratio", False))
+        long_side: Any = arguments.get("resize_long")
+        self._limit = int(module.setting("limit_side_len", arguments.get("limit_side_len", long_side or 736)))
+        self._kind = str(module.setting("limit_type", arguments.get("limit_type", "min")))
+        is_long = long_side is not None and "limit_side_len" not in arguments
+        self._long = int(long_side) if is_long and module.setting("limit_side_len") is None else None
+        self._max_side = int(module.setting("max_side_limit", 4000))
+        if self._kind not in ("min", "max", "resize_long"):
+            raise EngineError(f"unknown limit_type {self._kind}")
+
+    def __call__(self, image: Image) -> Image:
+        """Return the picture in a size that the network takes."""
+        height, width = image.shape[:2]
+        if height + width < _SMALL_SUM:
+            image = np.pad(image, ((0, max(0, 32 - height)), (0, max(0, 32 - width)), (0, 0)))
+        new_width, new_height = self._size(*image.shape[:2])
+        if (new_height, new_width) == image.shape[:2]:
+            return image
+        return np.asarray(cv2.resize(image, (new_width, new_height)))
+
+    def _size(self, height: int, width: int) -> tuple[int, int]:
+        if self._shape is not None:
+            return int(self._shape[2]), int(self._shape[1])
+        if self._image_shape is not None:
+            new_height, new_width = self._image_shape
+            if self._keep_ratio:
+                new_width = math.ceil(width * new_height / height / _STRIDE) * _STRIDE
+            return int(new_width), int(new_height)
+        if self._long is not None:
+            ratio = self._long / max(height, width)
+            return tuple(-(-int(side * ratio) // _LONG_STRIDE) * _LONG_STRIDE for side in (width, height))  # type: ignore[return-value]
+        return self._limited(height, width)
+
+    def _limited(self, height: int, width: int) -> tuple[int, int]:
+        ratio = 1.0
+        if self._kind == "resize_long" or (self._kind == "max" and max(height, width) > self._limit):
+            ratio = self._limit / max(height, width)
+        elif self._kind == "min" and min(height, width) < self._limit:
+            ratio = self._limit / min(height, width)
+        sides = [int(width * ratio), int(height * ratio)]
+        if max(sides) > self._max_side:
+            shrink = self._max_side / max(sides)
+            sides = [int(side * shrink) for side in sides]
+        new_width, new_height = (max(round(side / _STRIDE) * _STRIDE, _STRIDE) for side in sides)
+        return new_width, new_height
+
+
+def _mean_inside(probabilities: Points, polygon: Points) -> float:
+    """Return the mean probability inside a polygon."""
+    height, width = probabilities.shape
+    left, top = np.clip(np.floor(polygon.min(axis=0)).astype(int), 0, (width - 1, height - 1))
+    right, bottom = np.clip(np.ceil(polygon.max(axis=0)).astype(int), 0, (width - 1, height - 1))
+    mask = np.zeros((bottom - top + 1, right - left + 1), np.uint8)
+    cv2.fillPoly(mask, [(polygon - (left, top)).astype(np.int32)], 1)
+    return float(cv2.mean(probabilities[top : bottom + 1, left : right + 1], mask)[0])
+
+
+def _widened(corners: Points, ratio: float) -> Points:
+    """Return the rectangle grown by area × ratio ÷ perimeter on all sides, with rounded corners."""
+    distance = cv2.contourArea(corners) * ratio / cv2.arcLength(corners, True)
+    offset = pyclipper.PyclipperOffset()
+    offset.AddPath(corners, pyclipper.JT_ROUND, pyclipper.ET_CLOSEDPOLYGON)
+    return np.array(offset.Execute(distance)[0]).reshape(-1, 1, 2)
+
+
+MODULE = TextDetection

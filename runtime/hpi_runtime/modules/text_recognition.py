@@ -1,0 +1,101 @@
+"""text_recognition: the text of a line, by connectionist temporal classification."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import cv2
+import numpy as np
+
+from hpi_runtime import transforms
+from hpi_runtime.errors import EngineError
+from hpi_runtime.modules.base import SCORE_DECIMALS, Batch, Module, Prepared, chunks
+from hpi_runtime.transforms import Image
+
+_KNOWN = ("DecodeImage", "RecResizeImg", "MultiLabelEncode", "KeepKeys")
+_MAX_WIDTH = 3200
+_BLANK = 0
+# Written right to left, and put into reading order by the Unicode algorithm.
+_RIGHT_TO_LEFT = ("arabic_PP-OCRv3_mobile_rec", "arabic_PP-OCRv5_mobile_rec")
+
+
+class TextRecognition(Module):
+    """Lines of similar width share a batch, padded on the right to its widest."""
+
+    def __init__(self, config: Mapping[str, Any], settings: Mapping[str, Any], batch_size: int) -> None:
+        """Read the shape of the input and the dictionary."""
+        super().__init__(config, settings, batch_size)
+        steps = transforms.operations(config)
+        transforms.check_known(steps, _KNOWN)
+        post = config.get("PostProcess") or {}
+        if post.get("name") != "CTCLabelDecode" or not post.get("character_dict"):
+            raise EngineError("inference.yml has no PostProcess CTCLabelDecode with a character_dict")
+        self._characters = ["", *map(str, post["character_dict"]), " "]
+        self._is_bgr = str(steps.get("DecodeImage", {}).get("img_mode", "RGB")).upper() == "BGR"
+        shape = steps.get("RecResizeImg", {}).get("image_shape", [3, 48, 320])
+        self._height, self._width = int(shape[1]), int(shape[2])
+        self._fixed = self.setting("input_shape")
+        self._is_reversed = (config.get("Global") or {}).get("model_name") in _RIGHT_TO_LEFT
+        values = np.arange(256, dtype=np.float32)
+        self._table = (values / np.float32(255) - np.float32(0.5)) / np.float32(0.5)
+
+    def preprocess(self, images: Sequence[Image]) -> Prepared:
+        """Sort lines by their proportions and stack them; ``context`` is their order."""
+        order = sorted(range(len(images)), key=lambda index: images[index].shape[1] / images[index].shape[0])
+        batches = [self._batch([images[index] for index in group]) for group in chunks(order, self.batch_size)]
+        return Prepared(batches, order)
+
+    def _batch(self, lines: Sequence[Image]) -> Batch:
+        sizes = [self._size(line) for line in lines]
+        height = self._height if self._fixed is None else int(self._fixed[1])
+        # Zero is grey after normalisation: the padding.
+        batch = np.zeros((len(lines), 3, height, max(full for full, _ in sizes)), np.float32)
+        for line, (_, width), out in zip(lines, sizes, batch, strict=True):
+            small = np.asarray(cv2.resize(line, (width, height)))
+            planes = cv2.split(small) if self._is_bgr else cv2.split(small)[::-1]
+            for plane, target in zip(planes, out, strict=True):
+                target[:, :width] = cv2.LUT(plane, self._table)
+        return batch
+
+    def _size(self, line: Image) -> tuple[int, int]:
+        """Return the padded width of a line and the width of its picture in it."""
+        if self._fixed is not None:
+            return int(self._fixed[2]), int(self._fixed[2])
+        ratio = line.shape[1] / line.shape[0]
+        full = int(self._height * max(self._width / self._height, ratio))
+        if full > _MAX_WIDTH:
+            return _MAX_WIDTH, _MAX_WIDTH
+        return full, min(full, math.ceil(self._height * ratio))
+
+    def postprocess(self, outputs: Sequence[Batch], context: Any) -> dict[str, list[Any]]:
+        """Return ``rec_text`` and ``rec_score`` (the mean over the characters; 0 for no text)."""
+        texts: list[str] = [""] * len(context)
+        scores: list[float] = [0.0] * len(context)
+        lines = (row for output in outputs for row in output)
+        for index, probabilities in zip(context, lines, strict=True):
+            texts[index], scores[index] = self._decode(probabilities)
+        return {"rec_text": texts, "rec_score": scores}
+
+    def _decode(self, probabilities: Batch) -> tuple[str, float]:
+        best = probabilities.argmax(axis=1)
+        keep = best != _BLANK
+        keep[1:] &= best[1:] != best[:-1]
+        if not keep.any():
+            return "", 0.0
+        steps = np.flatnonzero(keep)
+        text = "".join(self._characters[index] for index in best[steps])
+        if self._is_reversed:
+            from bidi.algorithm import get_display
+
+            text = get_display(text)
+        score = float(np.mean(probabilities[steps, best[steps]]))
+        return text, round(score, SCORE_DECIMALS)
+
+    def result(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the text and its score."""
+        return {"rec_text": values["rec_text"], "rec_score": values["rec_score"]}
+
+
+MODULE = TextRecognition

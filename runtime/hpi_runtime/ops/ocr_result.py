@@ -1,0 +1,38 @@
+"""ocr_result: the record of an OCR pipeline."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+
+def run(inputs: Mapping[str, Any], params: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields of PaddleX's result; lines that score less than ``score_thresh`` are left out of ``rec_*``."""
+    polys = inputs["polys"]
+    kept = [index for index, score in enumerate(inputs["scores"]) if score >= params["score_thresh"]]
+    angles = inputs.get("angles")
+    result: dict[str, Any] = {
+        "model_settings": {name: params[name] for name in ("use_doc_preprocessor", "use_textline_orientation")}
+    }
+    if "page" in inputs:
+        result["doc_preprocessor_res"] = inputs["page"]
+    result |= {
+        "dt_polys": polys.tolist(),
+        "text_det_params": params["text_det_params"],
+        "text_type": params["text_type"],
+        "textline_orientation_angles": [-1] * len(polys) if angles is None else [best[0] for best in angles],
+        "text_rec_score_thresh": params["score_thresh"],
+        "return_word_box": False,
+        "rec_texts": [inputs["texts"][index] for index in kept],
+        "rec_scores": [inputs["scores"][index] for index in kept],
+        "rec_polys": [polys[index].tolist() for index in kept],
+        "rec_boxes": [_around(polys[index]) for index in kept],
+    }
+    return {"result": result}
+
+
+def _around(poly: np.ndarray[Any, Any]) -> list[int]:
+    (left, top), (right, bottom) = poly.min(axis=0), poly.max(axis=0)
+    return [int(left), int(top), int(right), int(bottom)]

@@ -1,0 +1,234 @@
+"""A plan, loaded: engines, modules and operations wired as its stage graph says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from hpi_schemas.model_store import CONFIG_FILE
+
+from hpi_runtime import engines, modules, ops, prepare
+from hpi_runtime.engines.base import Engine
+from hpi_runtime.errors import EngineError, PlanError
+from hpi_runtime.executor import Item, Worker, execute
+from hpi_runtime.inputs import Input, read
+from hpi_runtime.modules.base import Module, Prepared
+from hpi_runtime.plan import Plan
+from hpi_runtime.preflight import check
+from hpi_runtime.results import Result, failed
+
+_INPUT = "input"
+_SINGLE = "module"
+
+
+class Pipeline:
+    """Executes a plan on pictures. Use it in a ``with`` statement, or call ``close``.
+
+    Attributes:
+        warnings: what preflight found that does not keep the plan from running.
+    """
+
+    def __init__(self, plan: Plan, module: str | None = None, strict: bool = False) -> None:
+        """Check this machine, prepare and load everything.
+
+        Args:
+            plan: what to run.
+            module: the address of one module to run alone, instead of the whole pipeline.
+            strict: refuse other versions of the backends than the plan's.
+
+        Raises:
+            PlanError: the plan has no such module, or no stage graph.
+            PreflightError: this machine does not satisfy the plan.
+            PrepareError: a prepare step failed.
+            EngineError: an engine cannot be loaded.
+        """
+        self.plan = plan
+        self._graph = _graph(plan, module)
+        self._resources = ExitStack()
+        self._engines: dict[str, Engine] = {}
+        addresses = [stage["module"] for stage in self._stages() if "module" in stage]
+        folders, self.warnings = check(plan, addresses, strict)
+        try:
+            loaded = {address: self._load(address, folders[address]) for address in addresses}
+            self._workers = _workers(self._graph, loaded)
+        except BaseException:
+            self.close()
+            raise
+
+    def predict(self, inputs: Any) -> Iterator[Result]:
+        """Run the plan on pictures and yield one result per picture or page, in order.
+
+        Args:
+            inputs: a path, a URL, a BGR array (height × width × 3, uint8), or an iterable of such.
+        """
+        named = [inputs] if isinstance(inputs, (str, Path)) or hasattr(inputs, "shape") else inputs
+        paths = (str(item) if isinstance(item, Path) else item for item in named)
+        for item in execute(_items(read(paths)), self._workers):
+            yield self._result(item)
+
+    def actual(self) -> dict[str, Any]:
+        """Return what every engine really runs, by module address."""
+        return {address: engine.actual() for address, engine in self._engines.items()}
+
+    def close(self) -> None:
+        """Free every engine; calling it again does nothing."""
+        self._resources.close()
+
+    def __enter__(self) -> Pipeline:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _stages(self) -> list[Mapping[str, Any]]:
+        return [self._graph["stages"][name] for name in self._graph["order"]]
+
+    def _load(self, address: str, folder: Path) -> tuple[Module, Engine]:
+        record = self.plan.modules[address]
+        kind = modules.find(record["module_name"])
+        if kind is None:
+            raise PlanError(f"{address}: this hpi-run does not know the task {record['module_name']}")
+        config = _read_config(folder / CONFIG_FILE)
+        try:
+            module = kind(config, record["settings"], record["batch_size"])
+        except EngineError as fault:
+            raise EngineError(f"{address}: {folder / CONFIG_FILE}: {fault}") from None
+        engine = self._resources.enter_context(_engine(record, folder))
+        self._engines[address] = engine
+        return module, engine
+
+    def _result(self, item: Item[Input]) -> Result:
+        source = item.source
+        if item.error is not None:
+            return failed(source.path, source.page, item.error)
+        outputs = self._graph["outputs"]
+        fields = {"input_path": source.path, "page_index": source.page, "plan": self.plan.digest}
+        return Result({**fields, **item.values[outputs["result"]]}, image=item.values[outputs["image"]])
+
+
+def _graph(plan: Plan, module: str | None) -> Mapping[str, Any]:
+    if module is None:
+        graph: Mapping[str, Any] | None = plan.data["graph"]
+        if graph is None:
+            listed = "\n".join(f"  {address}" for address in plan.modules)
+            raise PlanError(f"this plan has no stage graph; run one of its modules with --module:\n{listed}")
+        return graph
+    if module not in plan.modules:
+        listed = "\n".join(f"  {address}" for address in plan.modules)
+        raise PlanError(f"the plan has no module {module}; it has:\n{listed}")
+    return {
+        "order": [_SINGLE],
+        "outputs": {"image": f"{_INPUT}.image", "result": f"{_SINGLE}.result"},
+        "stages": {_SINGLE: {"inputs": {"image": f"{_INPUT}.image"}, "module": module}},
+    }
+
+
+def _read_config(path: Path) -> dict[str, Any]:
+    import yaml
+
+    try:
+        # libyaml's safe loader: the dictionary of a recogniser has 18,000 lines and more.
+        loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+        config = yaml.load(path.read_text(encoding="utf-8"), Loader=loader)  # noqa: S506
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as fault:
+        raise EngineError(f"{path} cannot be read: {str(fault).splitlines()[0]}") from None
+    if not isinstance(config, dict):
+        raise EngineError(f"{path} is not a mapping")
+    return config
+
+
+def _engine(record: Mapping[str, Any], folder: Path) -> Engine:
+    engine = record["engine"]
+    kind = engines.find(engine["backend"])
+    if kind is None:
+        raise EngineError(f"the backend {engine['backend']} is not known to this hpi-run")
+    place, files = prepare.engine_files(record, folder)
+    return kind(place, files, engine["config"], record["device"])
+
+
+def _items(inputs: Iterable[Input]) -> Iterator[Item[Input]]:
+    for source in inputs:
+        item = Item(source, error=source.error)
+        if source.image is not None:
+            item.values[f"{_INPUT}.image"] = source.image
+            source.image = None
+        yield item
+
+
+def _workers(graph: Mapping[str, Any], loaded: Mapping[str, tuple[Module, Engine]]) -> list[Worker]:
+    """Return the workers: glue up to an engine, the engine, glue up to the next, and so on."""
+    workers: list[Worker] = []
+    steps: list[Worker] = []
+    for name in graph["order"]:
+        stage = graph["stages"][name]
+        if "op" in stage:
+            steps.append(_op(name, stage))
+            continue
+        module, engine = loaded[stage["module"]]
+        steps.append(_before(name, stage, module))
+        workers += [_in_turn(steps), _infer(name, engine)]
+        steps = [_after(name, stage, module)]
+    workers.append(_in_turn(steps))
+    return workers
+
+
+def _in_turn(steps: list[Worker]) -> Worker:
+    def work(item: Item[Any]) -> None:
+        for step in steps:
+            step(item)
+
+    return work
+
+
+def _op(name: str, stage: Mapping[str, Any]) -> Worker:
+    run = ops.find(stage["op"])
+    if run is None:
+        raise PlanError(f"this hpi-run does not know the operation {stage['op']}")
+
+    def work(item: Item[Any]) -> None:
+        inputs = {port: item.values[ref] for port, ref in stage["inputs"].items()}
+        for port, value in run(inputs, stage["params"]).items():
+            item.values[f"{name}.{port}"] = value
+
+    return work
+
+
+def _before(name: str, stage: Mapping[str, Any], module: Module) -> Worker:
+    port, ref = next(iter(stage["inputs"].items()))
+
+    def work(item: Item[Any]) -> None:
+        value = item.values[ref]
+        item.values[name] = module.preprocess([value] if port == "image" else value)
+
+    return work
+
+
+def _infer(name: str, engine: Engine) -> Worker:
+    tensor, output = engine.inputs[0].name, engine.outputs[0].name
+
+    def work(item: Item[Any]) -> None:
+        prepared: Prepared = item.values[name]
+        results = [engine.run({tensor: batch})[output] for batch in prepared.batches]
+        item.values[name] = Prepared(results, prepared.context)
+
+    return work
+
+
+def _after(name: str, stage: Mapping[str, Any], module: Module) -> Worker:
+    is_single = "image" in stage["inputs"]
+
+    def work(item: Item[Any]) -> None:
+        outputs: Prepared = item.values.pop(name)
+        values: dict[str, Any] = module.postprocess(outputs.batches, outputs.context)
+        if is_single:
+            values = {port: value[0] for port, value in values.items()}
+            values["result"] = module.result(values)
+        for port, value in values.items():
+            item.values[f"{name}.{port}"] = value
+
+    return work

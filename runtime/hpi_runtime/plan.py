@@ -1,0 +1,87 @@
+"""Reading a plan."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hpi_schemas.canonical import JsonError, digest, loads
+from hpi_schemas.model_store import ModelStore, official_folders
+from hpi_schemas.validate import faults
+
+from hpi_runtime.errors import PlanError
+
+MAJOR = 1
+# Features of later formats that this reader knows; none yet.
+UNDERSTOOD: frozenset[str] = frozenset()
+_MAX_BYTES = 256 << 20
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A plan and where its models are found.
+
+    Attributes:
+        data: the plan as plain JSON values.
+        digest: of its bytes.
+        store: finds model folders.
+    """
+
+    data: Mapping[str, Any]
+    digest: str
+    store: ModelStore
+
+    @property
+    def modules(self) -> Mapping[str, Mapping[str, Any]]:
+        """Every module's record by address."""
+        modules: Mapping[str, Mapping[str, Any]] = self.data["modules"]
+        return modules
+
+
+def load(path: Path, root: Path | None = None, models: Sequence[Path] = ()) -> Plan:
+    """Read a plan from a file.
+
+    Args:
+        path: the plan.
+        root: where relative model folders start; by default the folder of the YAML that
+            the plan names, relative to the plan.
+        models: folders with official models.
+
+    Raises:
+        PlanError: it is not there, not a plan, or of a format that this reader does not know.
+    """
+    try:
+        if path.stat().st_size > _MAX_BYTES:
+            raise PlanError(f"{path} has more than {_MAX_BYTES >> 20} MiB; that is no plan")
+        text = path.read_bytes()
+    except OSError as fault:
+        raise PlanError(f"{path} cannot be read: {fault.strerror}") from None
+    return parse(text, path.parent, root, models, str(path))
+
+
+def parse(text: bytes, folder: Path, root: Path | None, models: Sequence[Path], name: str = "the plan") -> Plan:
+    """Read a plan from its bytes; ``folder`` is where it lies."""
+    try:
+        data = loads(text)
+    except JsonError as fault:
+        raise PlanError(f"{name} is not a plan: {fault}") from None
+    _check_format(data, name)
+    found = faults("plan", data)
+    if found:
+        raise PlanError(f"{name} is not a valid plan:\n" + "\n".join(f"  {line}" for line in found))
+    if root is None:
+        root = (folder / data["source"].get("file", "pipeline.yaml")).parent
+    return Plan(data, digest(text), ModelStore(root, official_folders(models)))
+
+
+def _check_format(data: Any, name: str) -> None:
+    version = data.get("format") if isinstance(data, dict) else None
+    if not isinstance(version, str):
+        raise PlanError(f"{name} is not a plan: it has no `format`")
+    if version.partition(".")[0] != str(MAJOR):
+        raise PlanError(f"{name} has the format {version}; this hpi-run reads {MAJOR}.x")
+    unknown = sorted(set(map(str, data.get("must_understand") or ())) - UNDERSTOOD)
+    if unknown:
+        raise PlanError(f"{name} needs features that this hpi-run does not know: {', '.join(unknown)}")

@@ -1,0 +1,101 @@
+"""Does this machine satisfy the plan? Everything is checked before anything runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from hpi_schemas import probe
+from hpi_schemas.canonical import digest_file
+from hpi_schemas.model_store import CONFIG_FILE
+
+from hpi_runtime import engines
+from hpi_runtime.errors import PreflightError
+from hpi_runtime.plan import Plan
+
+_TOOLS: Mapping[str, tuple[str, ...]] = {"paddle2onnx": ("paddle2onnx",)}
+
+
+def check(plan: Plan, addresses: Iterable[str], strict: bool = False) -> tuple[dict[str, Path], list[str]]:
+    """Check the machine and the models of these modules against the plan.
+
+    Args:
+        plan: what was promised.
+        addresses: the modules that will run.
+        strict: another version of a backend than the plan's is a failure too.
+
+    Returns:
+        The model folder of each module, and warnings.
+
+    Raises:
+        PreflightError: lists all that differs.
+    """
+    wanted = list(addresses)
+    failures: list[str] = []
+    warnings: list[str] = []
+    _machine(plan.data["target"], failures)
+    folders = {address: folder for address in wanted if (folder := _model(plan, address, failures)) is not None}
+    for backend in sorted({plan.modules[address]["engine"]["backend"] for address in wanted}):
+        _version(backend, plan.data["target"]["backends"].get(backend), failures, failures if strict else warnings)
+    for device in sorted({plan.modules[address]["device"] for address in wanted}):
+        _device(device, failures)
+    for tool in sorted({step["tool"] for address in wanted for step in plan.modules[address]["engine"]["prepare"]}):
+        if tool in _TOOLS and probe.installed(_TOOLS[tool]) is None:
+            failures.append(f"{tool} is not installed: pip install 'hpi-plan[convert]'")
+    if failures:
+        raise PreflightError("this machine does not satisfy the plan:\n" + "\n".join(f"  {line}" for line in failures))
+    return folders, warnings
+
+
+def _machine(target: Mapping[str, Any], failures: list[str]) -> None:
+    import platform
+
+    facts = (
+        ("operating system", target["os"], platform.system().lower()),
+        ("architecture", target["arch"], probe.architecture()),
+    )
+    failures.extend(
+        f"the plan is for the {name} {planned}; this is {here}" for name, planned, here in facts if planned != here
+    )
+
+
+def _device(device: str, failures: list[str]) -> None:
+    kind, _, number = device.partition(":")
+    if kind == "cpu":
+        return
+    here = probe.this_machine({}, {})
+    count = {"gpu": len(here.gpus), "npu": here.npus}.get(kind, 0)
+    if int(number or 0) >= count:
+        failures.append(f"the plan runs on {device}; this machine has {count or 'no'} {kind}s")
+
+
+def _version(backend: str, planned: str | None, failures: list[str], differing: list[str]) -> None:
+    engine = engines.find(backend)
+    if engine is None:
+        failures.append(f"the backend {backend} is not known to this hpi-run")
+        return
+    here = probe.installed(engine.distributions)
+    if here is None:
+        failures.append(f"the backend {backend} is not installed: pip install 'hpi-plan[{engine.extra}]'")
+    elif planned is not None and here != planned:
+        differing.append(f"the plan was made for {backend} {planned}; here is {here}")
+
+
+def _model(plan: Plan, address: str, failures: list[str]) -> Path | None:
+    record = plan.modules[address]["model"]
+    try:
+        folder = plan.store.resolve(record["dir"])
+    except FileNotFoundError as fault:
+        failures.append(f"{address}: {fault}; say where with --root or --models")
+        return None
+    for name, planned in record["files"].items():
+        try:
+            here = digest_file(folder / name)
+        except OSError as fault:
+            hint = " (PaddleX writes it beside the model when it exports)" if name == CONFIG_FILE else ""
+            failures.append(f"{address}: {folder / name} cannot be read: {fault.strerror}{hint}")
+            continue
+        if here != planned:
+            failures.append(f"{address}: {folder / name} is not the file that was planned ({here}, not {planned})")
+    return folder

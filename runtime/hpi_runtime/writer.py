@@ -1,0 +1,58 @@
+"""Where results go: lines on stdout, or a file each."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from pathlib import Path
+
+from hpi_runtime.errors import PlanError
+from hpi_runtime.results import Result
+
+
+class Writer:
+    """Writes results as they come.
+
+    Attributes:
+        count: how many were written.
+    """
+
+    def __init__(self, output: Path | None, images: Path | None) -> None:
+        """Take the folders for JSON files (None: lines on stdout) and for pictures (None: none).
+
+        Raises:
+            PlanError: a folder cannot be made.
+        """
+        self.count = 0
+        self._output = output
+        self._images = images
+        self._stems: Counter[str] = Counter()
+        for folder in filter(None, (output, images)):
+            try:
+                folder.mkdir(parents=True, exist_ok=True)
+            except OSError as fault:
+                raise PlanError(f"{folder} cannot be made: {fault.strerror}") from None
+
+    def write(self, result: Result) -> None:
+        """Write one result; inputs of the same name get a number behind it.
+
+        Raises:
+            PlanError: a file cannot be written.
+        """
+        self.count += 1
+        stem = result.stem
+        self._stems[stem] += 1
+        if self._stems[stem] > 1:
+            stem = f"{stem}-{self._stems[stem]}"
+        try:
+            if self._output is None:
+                sys.stdout.buffer.write(result.to_line().encode() + b"\n")
+                sys.stdout.flush()
+            else:
+                result.save_to_json(self._output, stem)
+            if self._images is not None:
+                result.save_to_img(self._images, stem)
+        except BrokenPipeError:
+            raise
+        except OSError as fault:
+            raise PlanError(f"results cannot be written: {fault}") from None
