@@ -5,10 +5,16 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
 
 from hpi_runtime.errors import PlanError, RunnerError
+
+if TYPE_CHECKING:
+    from hpi_runtime.pipeline import Pipeline
+    from hpi_runtime.writer import Writer
 
 DONE, SOME_FAILED, INTERRUPTED = 0, 1, 130
 
@@ -17,7 +23,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; the exit code is the return value."""
     options = _parser().parse_args(arguments)
     try:
-        return _run(options)
+        with _data_stream() as lines:
+            return _run(options, lines)
     except RunnerError as fault:
         sys.stderr.write(f"hpi-run: {fault}\n")
         return fault.exit_code
@@ -26,8 +33,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return INTERRUPTED
     except BrokenPipeError:
         # Whoever read our output has seen enough.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return DONE
+
+
+@contextmanager
+def _data_stream() -> Iterator[BinaryIO]:
+    """Keep stdout for data: what native libraries print there, such as Paddle's oneDNN, is dropped."""
+    sys.stdout.flush()
+    saved = os.dup(1)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+    os.close(nowhere)
+    stream = os.fdopen(os.dup(saved), "wb")
+    try:
+        yield stream
+    finally:
+        with suppress(BrokenPipeError):
+            stream.close()
+        sys.stdout.flush()
+        os.dup2(saved, 1)
+        os.close(saved)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -54,10 +79,10 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _run(options: argparse.Namespace) -> int:
+def _run(options: argparse.Namespace, lines: BinaryIO) -> int:
     from hpi_runtime import plan as plans
 
-    plan = plans.load(Path(options.plan), Path(options.root) if options.root else None, _paths(options.models))
+    plan = plans.load(Path(options.plan), _path(options.root), _paths(options.models))
     if not options.input and not options.prepare_only:
         raise PlanError("name something to read with --input")
     images = options.save_images if options.save_images != "" else options.output
@@ -65,20 +90,16 @@ def _run(options: argparse.Namespace) -> int:
         raise PlanError("--save-images needs a folder, its own or that of --output")
     from hpi_runtime.inputs import expand
     from hpi_runtime.pipeline import Pipeline
+    from hpi_runtime.writer import Writer
 
     named = expand(options.input) if options.input else []
     with Pipeline(plan, options.module, options.strict) as pipeline:
         for line in pipeline.warnings:
             sys.stderr.write(f"hpi-run: warning: {line}\n")
-        return _predict(pipeline, named, options.output, images)
+        return _predict(pipeline, named, Writer(lines, _path(options.output), _path(images)))
 
 
-def _predict(pipeline: object, named: list[str], output: str | None, images: str | None) -> int:
-    from hpi_runtime.pipeline import Pipeline
-    from hpi_runtime.writer import Writer
-
-    assert isinstance(pipeline, Pipeline)
-    writer = Writer(None if output is None else Path(output), None if images is None else Path(images))
+def _predict(pipeline: Pipeline, named: list[str], writer: Writer) -> int:
     failures = 0
     for result in pipeline.predict(named):
         if result.is_failed:
@@ -89,6 +110,10 @@ def _predict(pipeline: object, named: list[str], output: str | None, images: str
     if failures:
         sys.stderr.write(f"hpi-run: {failures} of {writer.count} failed\n")
     return SOME_FAILED if failures else DONE
+
+
+def _path(name: str | None) -> Path | None:
+    return None if name is None else Path(name)
 
 
 def _paths(names: Sequence[str]) -> list[Path]:

@@ -63,8 +63,8 @@ def _texts(size: tuple[int, int], texts: Sequence[str], polys: Sequence[Any]) ->
     canvas = np.full((size[1], size[0], 3), 255, np.uint8)
     for index, (text, poly) in enumerate(zip(texts, polys, strict=True)):
         corners = np.array(poly, np.float32)
-        width = int(max(1, np.linalg.norm(corners[0] - corners[1])))
-        height = int(max(1, np.linalg.norm(corners[0] - corners[3])))
+        width = max(1, int(np.linalg.norm(corners[0] - corners[1])))
+        height = max(1, int(np.linalg.norm(corners[0] - corners[3])))
         if height > _VERTICAL * width and len(text) > 1:
             # A vertical line was read lying on its side: its text runs down the box.
             corners = np.roll(corners, -1, axis=0)

@@ -40,9 +40,9 @@ def check(plan: Plan, addresses: Iterable[str], strict: bool = False) -> tuple[d
         _version(backend, plan.data["target"]["backends"].get(backend), failures, failures if strict else warnings)
     for device in sorted({plan.modules[address]["device"] for address in wanted}):
         _device(device, failures)
-    for tool in sorted({step["tool"] for address in wanted for step in plan.modules[address]["engine"]["prepare"]}):
-        if tool in _TOOLS and probe.installed(_TOOLS[tool]) is None:
-            failures.append(f"{tool} is not installed: pip install 'hpi-plan[convert]'")
+    steps = [step for address in wanted for step in plan.modules[address]["engine"]["prepare"]]
+    missing = {step["tool"] for step in steps if step["tool"] in _TOOLS and not probe.installed(_TOOLS[step["tool"]])}
+    failures += [f"{tool} is not installed: pip install 'hpi-plan[convert]'" for tool in sorted(missing)]
     if failures:
         raise PreflightError("this machine does not satisfy the plan:\n" + "\n".join(f"  {line}" for line in failures))
     return folders, warnings
@@ -55,9 +55,7 @@ def _machine(target: Mapping[str, Any], failures: list[str]) -> None:
         ("operating system", target["os"], platform.system().lower()),
         ("architecture", target["arch"], probe.architecture()),
     )
-    failures.extend(
-        f"the plan is for the {name} {planned}; this is {here}" for name, planned, here in facts if planned != here
-    )
+    failures += [f"the plan is for the {name} {want}; this is {here}" for name, want, here in facts if want != here]
 
 
 def _device(device: str, failures: list[str]) -> None:

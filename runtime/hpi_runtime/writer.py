@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import sys
 from collections import Counter
 from pathlib import Path
+from typing import BinaryIO
 
 from hpi_runtime.errors import PlanError
 from hpi_runtime.results import Result
@@ -17,13 +17,14 @@ class Writer:
         count: how many were written.
     """
 
-    def __init__(self, output: Path | None, images: Path | None) -> None:
-        """Take the folders for JSON files (None: lines on stdout) and for pictures (None: none).
+    def __init__(self, lines: BinaryIO, output: Path | None, images: Path | None) -> None:
+        """Take the stream for lines, the folders for JSON files instead, and for pictures (None: none).
 
         Raises:
             PlanError: a folder cannot be made.
         """
         self.count = 0
+        self._lines = lines
         self._output = output
         self._images = images
         self._stems: Counter[str] = Counter()
@@ -46,8 +47,8 @@ class Writer:
             stem = f"{stem}-{self._stems[stem]}"
         try:
             if self._output is None:
-                sys.stdout.buffer.write(result.to_line().encode() + b"\n")
-                sys.stdout.flush()
+                self._lines.write(result.to_line().encode() + b"\n")
+                self._lines.flush()
             else:
                 result.save_to_json(self._output, stem)
             if self._images is not None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import warnings
 from typing import Any
 
 import numpy as np
@@ -21,8 +23,7 @@ class PaddleEngine(Engine):
     thread_bound = True
 
     def _load(self) -> None:
-        from paddle import inference
-
+        inference = _import()
         if self.device != "cpu":
             raise EngineError(f"the paddle engine does not run on {self.device} yet")
         self._predictor: Any = inference.create_predictor(self._configuration(inference))
@@ -82,6 +83,15 @@ class PaddleEngine(Engine):
     def actual(self) -> dict[str, Any]:
         """Return the run mode that was verified at load."""
         return {"device": self.device, "run_mode": self.config["run_mode"]}
+
+
+def _import() -> Any:
+    """Import Paddle without its remarks on compilers and interpreters."""
+    os.environ.setdefault("GLOG_minloglevel", "2")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from paddle import inference
+    return inference
 
 
 ENGINE = PaddleEngine

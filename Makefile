@@ -1,0 +1,44 @@
+# make demo · make test · make lint · make bench: each sets up what it needs in .venv, from PyPI.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+MODELS := examples/ocr/models/.ready
+
+.PHONY: demo test lint bench golden clean
+
+demo: $(MODELS)
+	$(BIN)/hpi-plan examples/ocr/pipeline.yaml --output examples/ocr/output/plan.json
+	$(BIN)/hpi-run examples/ocr/output/plan.json --input examples/ocr/receipt.jpg --save-images examples/ocr/output \
+	  | $(BIN)/python -c "import json, sys; [print(*json.loads(line)['rec_texts'], sep='\n') for line in sys.stdin]"
+	@echo "the annotated picture: examples/ocr/output/receipt.png"
+
+test: $(MODELS)
+	$(BIN)/python -m pytest -q
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: $(MODELS)
+	$(BIN)/python benchmarks/startup.py
+
+# Rewrites the golden cases; look at the diff.
+golden: $(MODELS)
+	$(BIN)/python -m pytest -q tests/planner/test_cases.py --update-cases
+
+clean:
+	rm -rf $(VENV) examples/*/models examples/*/output
+
+$(READY): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade "pip>=25.1" --constraint constraints.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt \
+	  --editable ".[cpu,convert,fonts]" --group dev
+	touch $@
+
+$(MODELS): $(READY) examples/ocr/prepare_models.py
+	$(BIN)/python examples/ocr/prepare_models.py
+	mkdir -p examples/ocr/output
+	touch $@

@@ -1,0 +1,98 @@
+"""Golden cases: each file in tests/cases holds a pipeline and what every pass makes of it.
+
+Sections: `args` (as typed), `pipeline.yaml`, `target.json`, any other file by its path (`onnx PATH` makes
+a tiny ONNX file with the inputs that the section lists), then the outputs: `after PASS` and `diagnostics`.
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+from pathlib import Path
+
+import pytest
+from support import tiny_onnx, txtar
+
+from hpi_planner import definitions, overrides, report, request, stages
+from hpi_planner.cli import _parser
+from hpi_planner.compile import compile
+from hpi_planner.diagnostics import Code
+
+CASES = Path(__file__).parent.parent / "cases"
+DOCS = Path(__file__).parent.parent.parent / "docs/diagnostics.md"
+
+
+def _lay_out(folder: Path, sections: dict[str, str]) -> None:
+    for name, body in sections.items():
+        kind, _, path = name.rpartition(" ")
+        if kind in ("after", "") and not (kind == "" and "." in path):
+            continue
+        place = folder / path
+        place.parent.mkdir(parents=True, exist_ok=True)
+        if kind == "onnx":
+            place.write_bytes(tiny_onnx.model(*body.splitlines()))
+        elif kind == "bytes":
+            place.write_bytes(body.strip().encode("ascii").decode("unicode_escape").encode("latin-1"))
+        else:
+            place.write_text(body, encoding="utf-8")
+
+
+def _outputs(sections: dict[str, str]) -> dict[str, str]:
+    options = _parser().parse_args(shlex.split(sections.get("args", "")) or ["pipeline.yaml"])
+    flags = {name: getattr(options, name) for name in overrides.FLAGS}
+    pipeline = options.pipeline or "pipeline.yaml"
+    made = request.make(
+        pipeline, overrides.collect(flags, options.sets), options.target or "linux-x64-cpu", options.models
+    )
+    found: dict[str, str] = {}
+    for name in sections:
+        if name.startswith("after "):
+            stop = name.removeprefix("after ")
+            ir = compile(made, stop)
+            shown = ir.plan or "" if stop == "freeze" else json.dumps(stages.snapshot(ir, stop), indent=2) + "\n"
+            found[name] = shown
+    last = max((name.removeprefix("after ") for name in found), key=_position, default="freeze")
+    ir = compile(made, last if "diagnostics-stop" in sections else "freeze")
+    found["diagnostics"] = report.render(ir.diagnostics, ir.texts)
+    return found
+
+
+def _position(name: str) -> int:
+    order = ["read", "override", "inherit", "bind_target", "locate", "select", "schedule", "freeze"]
+    return order.index(name)
+
+
+@pytest.mark.parametrize("path", sorted(CASES.glob("*.txtar")), ids=lambda path: path.stem)
+def test_case_gives_what_it_says(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pytestconfig: pytest.Config
+) -> None:
+    comment, sections = txtar.split(path.read_text(encoding="utf-8"))
+    _lay_out(tmp_path, sections)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PADDLE_PDX_CACHE_HOME", "paddlex")
+    found = _outputs(sections)
+    if pytestconfig.getoption("--update-cases"):
+        path.write_text(txtar.join(comment, {**sections, **found}), encoding="utf-8")
+        return
+    expected = {name: sections[name] for name in found if name in sections}
+    assert found == expected
+
+
+@pytest.mark.parametrize("code", list(Code), ids=lambda code: code.value)
+def test_every_diagnostic_has_a_case_and_an_entry_in_the_documentation(code: Code) -> None:
+    case = CASES / f"{code.value}.txtar"
+    _, sections = txtar.split(case.read_text(encoding="utf-8"))
+    assert f"[{code.value}]" in sections["diagnostics"]
+    assert f"## {code.value}\n" in DOCS.read_text(encoding="utf-8")
+
+
+def test_every_diagnostic_in_the_documentation_exists() -> None:
+    told = [line[3:] for line in DOCS.read_text(encoding="utf-8").splitlines() if line.startswith("## ")]
+    assert sorted(told) == sorted(code.value for code in Code)
+
+
+@pytest.mark.parametrize("name", definitions.names())
+def test_every_built_in_configuration_compiles_up_to_inherit_without_a_word(name: str) -> None:
+    ir = compile(request.make(name), "inherit")
+    assert ir.modules
+    assert ir.diagnostics == ()
