@@ -177,7 +177,9 @@ def _config(path: Path, reference: str) -> tuple[str | None, Mapping[str, Any] |
         name = (data.get("Global") or {}).get("model_name")
         return name, data.get("Hpi")
     except (yaml.YAMLError, UnicodeDecodeError, AttributeError) as fault:
-        reason = str(fault).splitlines()[0]
+        mark = getattr(fault, "problem_mark", None)
+        place = "" if mark is None else f"line {mark.line + 1}: "
+        reason = place + (getattr(fault, "problem", None) or str(fault).splitlines()[0])
         raise FactsError(
             Code.MODEL_CONFIG_INVALID, f"`{reference}/{CONFIG_FILE}` cannot be read: {reason}", None
         ) from None

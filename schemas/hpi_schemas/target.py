@@ -66,7 +66,8 @@ class Target:
     def to_json(self) -> dict[str, Any]:
         """Return the target as plain JSON values, absent facts left out."""
         facts = {key: value for key, value in asdict(self).items() if value not in (None, (), {}, 0)}
-        return {"format": FORMAT, **facts}
+        lists = {key: list(value) for key, value in facts.items() if isinstance(value, tuple)}
+        return {"format": FORMAT, **facts, **lists}
 
 
 def from_json(value: Any) -> Target:

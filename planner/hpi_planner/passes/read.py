@@ -127,24 +127,26 @@ def _interpolated(tree: Tree, found: list[Diagnostic]) -> Any:
     from omegaconf.errors import OmegaConfBaseException
 
     safe = [place for place in places if not _calls_resolver(tree, place, found)]
-    if len(safe) < len(places):
-        return tree.value
+    # What is refused goes first: another value could refer to it, and so call it.
+    result = tree
+    for place in places:
+        if place not in safe:
+            result = result.replace(place, None, Shadow(tree.span(place)))
     try:
-        config = OmegaConf.create(tree.value)
+        config = OmegaConf.create(result.value)
     except (OmegaConfBaseException, ValueError) as fault:
         found.append(_bad_interpolation(tree, places[0], str(fault)))
-        return tree.value
-    result = tree
+        return result.value
     for place in safe:
+        value: Any = config
         try:
-            value: Any = config
             for key in place:
                 value = value[key]
             if OmegaConf.is_config(value):
                 value = OmegaConf.to_container(value, resolve=True)
         except (OmegaConfBaseException, RecursionError) as fault:
             found.append(_bad_interpolation(tree, place, str(fault)))
-            continue
+            value = None
         result = result.replace(place, value, Shadow(tree.span(place)))
     return result.value
 

@@ -1,0 +1,173 @@
+"""The installed commands, as people type them."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from support import tiny_onnx
+
+from hpi_schemas.validate import faults
+
+BIN = Path(sys.executable).parent
+PIPELINE = """pipeline_name: image_classification
+use_hpip: true
+SubModules:
+  ImageClassification: {model_name: PP-LCNet_x0_5, model_dir: m}
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "pipeline.yaml").write_text(PIPELINE)
+    (tmp_path / "m").mkdir()
+    (tmp_path / "m/inference.onnx").write_bytes(tiny_onnx.model("x float32 N 3 224 224"))
+    (tmp_path / "m/inference.yml").write_text("Global: {model_name: PP-LCNet_x0_5}\n")
+    return tmp_path
+
+
+def run(folder: Path, *arguments: str, command: str = "hpi-plan") -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [BIN / command, *arguments], cwd=folder, capture_output=True, text=True, check=False, encoding="utf-8"
+    )
+
+
+def test_a_pipeline_becomes_a_plan_on_stdout(folder: Path) -> None:
+    done = run(folder, "pipeline.yaml", "--target", "linux-x64-cpu")
+    assert (done.returncode, done.stderr) == (0, "")
+    plan = json.loads(done.stdout)
+    assert faults("plan", plan) == []
+    assert plan["modules"]["SubModules.ImageClassification"]["engine"]["backend"] == "openvino"
+
+
+def test_python_dash_m_is_the_command(folder: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "hpi_planner", "pipeline.yaml", "--target", "linux-x64-cpu"],
+        cwd=folder, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert done.stdout == run(folder, "pipeline.yaml", "--target", "linux-x64-cpu").stdout
+
+
+def test_output_is_written_whole_and_knows_the_way_to_its_yaml(folder: Path) -> None:
+    (folder / "plans").mkdir()
+    done = run(folder, "pipeline.yaml", "--output", "plans/plan.json")
+    assert (done.returncode, done.stdout) == (0, "")
+    assert json.loads((folder / "plans/plan.json").read_text())["source"]["file"] == "../pipeline.yaml"
+    assert [path.name for path in (folder / "plans").iterdir()] == ["plan.json"]
+
+
+def test_a_failed_compilation_leaves_the_old_plan_alone(folder: Path) -> None:
+    (folder / "plan.json").write_text("old")
+    done = run(folder, "pipeline.yaml", "--output", "plan.json", "--hpi_config", "{bakend: x}")
+    assert done.returncode == 2
+    assert (folder / "plan.json").read_text() == "old"
+
+
+def test_stop_after_inherit_needs_no_models(folder: Path) -> None:
+    (folder / "m/inference.onnx").unlink()
+    done = run(folder, "pipeline.yaml", "--stop-after", "inherit", "--device", "gpu:0")
+    assert json.loads(done.stdout)["modules"]["SubModules.ImageClassification"] == {
+        "model_name": "PP-LCNet_x0_5",
+        "model_dir": "m",
+        "device": "gpu:0",
+        "use_hpip": True,
+        "hpi_config": None,
+        "batch_size": 1,
+    }
+
+
+@pytest.mark.parametrize("name", ["OCR", "doc_preprocessor", "image_classification"])
+def test_a_built_in_configuration_is_a_pipeline_to_start_from(tmp_path: Path, name: str) -> None:
+    (tmp_path / "mine.yaml").write_text(run(tmp_path, "--get-config", name).stdout)
+    from_file = run(tmp_path, "mine.yaml", "--stop-after", "inherit")
+    assert (from_file.returncode, from_file.stderr) == (0, "")
+    assert from_file.stdout == run(tmp_path, name, "--stop-after", "inherit").stdout
+
+
+def test_an_official_model_is_found_in_a_models_folder(folder: Path) -> None:
+    (folder / "store/PP-LCNet_x0_5").mkdir(parents=True)
+    for name in ("inference.onnx", "inference.yml"):
+        (folder / "store/PP-LCNet_x0_5" / name).write_bytes((folder / "m" / name).read_bytes())
+    done = run(folder, "image_classification", "--models", "store")
+    plan = json.loads(done.stdout)
+    assert plan["source"] == {"builtin": "image_classification", "overrides": []}
+    assert plan["modules"]["SubModules.ImageClassification"]["model"]["dir"] == "store:PP-LCNet_x0_5"
+
+
+def test_an_absolute_folder_below_models_is_rewritten(folder: Path) -> None:
+    path = str(folder / "m")
+    plan = json.loads(
+        run(folder, "pipeline.yaml", "--models", str(folder), "-o", f"SubModules.ImageClassification.model_dir={path}").stdout
+    )
+    assert plan["modules"]["SubModules.ImageClassification"]["model"]["dir"] == "store:m"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["nowhere.yaml"], "nowhere.yaml cannot be read: No such file or directory"),
+        (["OCRR"], "did you mean `OCR`?"),
+        ([], "name a pipeline YAML"),
+        (["pipeline.yaml", "--target", "mars"], "neither a .json file nor a named target"),
+        (["pipeline.yaml", "--target", "pipeline.json"], "pipeline.json cannot be read"),
+        (["pipeline.yaml", "--stop-after", "lunch"], "there is no pass `lunch`"),
+        (["--get-config", "ocr"], "there is no pipeline `ocr`"),
+        (["pipeline.yaml", "--output", "nowhere/plan.json"], "cannot be written: No such file or directory"),
+        (["."], "neither a .yaml file nor a built-in pipeline"),
+    ],
+)
+def test_a_mistake_on_the_command_line_is_said_in_one_line(folder: Path, arguments: list[str], message: str) -> None:
+    done = run(folder, *arguments)
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_diagnostics_can_be_data(folder: Path) -> None:
+    done = run(folder, "pipeline.yaml", "--diagnostics", "json", "--hpi_config", "{bakend: x, backend: tensort}")
+    found = json.loads(done.stderr)
+    assert [item["code"] for item in found] == ["hpi-config-unknown-key", "backend-unknown"]
+    assert found[0]["labels"][0]["source"] == "override:0"
+
+
+def test_both_spellings_of_flags_mean_the_same(folder: Path) -> None:
+    dashed = run(folder, "pipeline.yaml", "--no-use-hpip", "--hpi-config", "{}", "--stop-after", "inherit").stdout
+    assert dashed == run(folder, "pipeline.yaml", "--no-use_hpip", "--hpi_config", "{}", "--stop-after", "inherit").stdout
+    assert '"use_hpip": false' in dashed
+
+
+def test_python_literals_work_where_paddlex_takes_them(folder: Path) -> None:
+    done = run(folder, "pipeline.yaml", "--hpi_config", "{'backend': 'onnxruntime', 'auto_config': False}")
+    assert json.loads(done.stdout)["modules"]["SubModules.ImageClassification"]["engine"]["backend"] == "onnxruntime"
+
+
+def test_a_reader_that_closes_the_pipe_is_no_error(folder: Path) -> None:
+    done = subprocess.run(
+        f"{BIN / 'hpi-plan'} pipeline.yaml --target linux-x64-cpu | head -c 1",
+        shell=True, cwd=folder, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (done.stdout, done.stderr) == ("{", "")
+
+
+def test_hpi_target_describes_this_machine_for_other_machines(folder: Path) -> None:
+    target = run(folder, command="hpi-target").stdout
+    (folder / "target.json").write_text(target)
+    assert faults("target", json.loads(target)) == []
+    there = run(folder, "pipeline.yaml", "--target", "target.json")
+    assert there.stdout == run(folder, "pipeline.yaml").stdout
+
+
+def test_no_secret_of_the_environment_reaches_a_plan(folder: Path) -> None:
+    env = {**os.environ, "MY_API_KEY": "hunter2-hunter2"}
+    text = PIPELINE + "    # key\n" + "my_key: ${oc.env:MY_API_KEY}\n"
+    (folder / "pipeline.yaml").write_text(text)
+    done = subprocess.run(
+        [BIN / "hpi-plan", "pipeline.yaml"], cwd=folder, env=env, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2
+    assert "hunter2" not in done.stdout + done.stderr

@@ -1,0 +1,104 @@
+"""What must hold for every pipeline."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given, settings
+from support.pipelines import CPU, GPU, naive_inheritance, ocr, request
+
+from hpi_planner import overrides
+from hpi_planner.compile import compile
+from hpi_planner.facts import RecordedReader
+from hpi_schemas.target import from_json
+from hpi_schemas.validate import faults
+
+OCR = Path(__file__).parent.parent.parent / "examples/ocr"
+
+
+def _shuffled(value: Any, rng: random.Random) -> Any:
+    if isinstance(value, dict):
+        items = [(key, _shuffled(item, rng)) for key, item in value.items()]
+        rng.shuffle(items)
+        return dict(items)
+    return value
+
+
+@given(ocr())
+def test_inheritance_agrees_with_the_naive_resolver(pipeline: dict[str, Any]) -> None:
+    ir = compile(request(yaml.safe_dump(pipeline)), "inherit")
+    naive = naive_inheritance(pipeline)
+    assert {module.address: (module.use_hpip, module.hpi_config) for module in ir.modules} == {
+        module.address: naive[module.address] for module in ir.modules
+    }
+
+
+@given(ocr())
+def test_the_order_of_keys_and_the_style_of_the_yaml_do_not_change_a_byte(pipeline: dict[str, Any]) -> None:
+    rng = random.Random(0)
+    plain = compile(request(yaml.safe_dump(pipeline, sort_keys=False))).plan
+    shuffled = yaml.safe_dump(_shuffled(pipeline, rng), sort_keys=False)
+    flow = "# a comment\n\n" + yaml.safe_dump(pipeline, default_flow_style=True, width=40)
+    assert compile(request(shuffled)).plan == plain
+    assert compile(request(flow)).plan == plain
+    assert compile(request(json.dumps(pipeline))).plan == plain
+
+
+@given(ocr())
+@settings(max_examples=60)
+def test_compiling_for_the_recorded_target_and_models_gives_the_plan_again(pipeline: dict[str, Any]) -> None:
+    for target in (CPU, GPU):
+        given_layers = overrides.collect({"use_hpip": "true"}, ["SubModules.TextRecognition.batch_size=6"])
+        text = yaml.safe_dump(pipeline)
+        first = compile(request(text, given_layers, target)).plan
+        if first is None:
+            continue
+        plan = json.loads(first)
+        assert faults("plan", plan) == []
+        layers = tuple(overrides.from_token(token) for token in plan["source"]["overrides"])
+        again = request(text, layers, from_json(plan["target"]), RecordedReader(plan["modules"]))
+        assert compile(again).plan == first
+
+
+@given(ocr())
+def test_every_origin_of_a_plan_is_an_address_of_the_yaml_or_a_rule(pipeline: dict[str, Any]) -> None:
+    plan = compile(request(yaml.safe_dump(pipeline))).plan
+    if plan is None:
+        return
+    for module in json.loads(plan)["modules"].values():
+        for origin in module["origin"].values():
+            kind, _, address = origin.partition(":")
+            if kind == "file":
+                place: Any = pipeline
+                for key in address.split("."):
+                    place = place[key]
+
+
+@pytest.mark.parametrize(
+    ("env", "folder"),
+    [
+        ({"PYTHONHASHSEED": "1", "LC_ALL": "C", "TZ": "Asia/Tokyo"}, "/"),
+        ({"PYTHONHASHSEED": "2", "LC_ALL": "C.UTF-8", "TZ": "America/New_York"}, str(OCR)),
+    ],
+)
+def test_machine_settings_do_not_change_a_byte(models: Path, env: dict[str, str], folder: str) -> None:
+    assert models.is_dir()
+    command = [sys.executable, "-m", "hpi_planner", str(OCR / "pipeline.yaml"), "--target", str(OCR / "target.json")]
+    done = subprocess.run(command, cwd=folder, env={**os.environ, **env}, capture_output=True, check=True)
+    assert done.stdout == (OCR / "plan.json").read_bytes()
+
+
+def test_the_committed_plan_survives_a_permutation_of_the_yaml(models: Path, tmp_path: Path) -> None:
+    pipeline = yaml.safe_load((OCR / "pipeline.yaml").read_text())
+    (tmp_path / "pipeline.yaml").write_text(yaml.safe_dump(_shuffled(pipeline, random.Random(3)), sort_keys=False))
+    command = [sys.executable, "-m", "hpi_planner", str(tmp_path / "pipeline.yaml")]
+    command += ["--target", str(OCR / "target.json"), "--root", str(models.parent)]
+    assert subprocess.run(command, capture_output=True, check=True).stdout == (OCR / "plan.json").read_bytes()

@@ -1,0 +1,89 @@
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from support import tiny_onnx
+
+from hpi_schemas.model_inputs import ModelFileError, onnx_header, pdmodel_header, pir_header
+from hpi_schemas.model_store import ModelStore, format_files, official_folders
+
+
+def test_the_inputs_of_a_real_onnx_model_are_read_without_onnx(models: Path) -> None:
+    inputs, external = onnx_header(models / "PP-OCRv6_small_rec/inference.onnx")
+    assert list(inputs) == ["x"]
+    dtype, shape = inputs["x"]
+    assert (dtype, shape[1], shape[2]) == ("float32", 3, 48)
+    assert isinstance(shape[0], str)
+    assert external == []
+
+
+def test_the_reader_agrees_with_onnx_itself(models: Path) -> None:
+    onnx = pytest.importorskip("onnx")
+    for path in models.glob("*/inference.onnx"):
+        graph = onnx.load(path).graph
+        weights = {tensor.name for tensor in graph.initializer}
+        named = [item.name for item in graph.input if item.name not in weights]
+        assert list(onnx_header(path)[0]) == named
+
+
+def test_external_weights_are_found(tmp_path: Path) -> None:
+    onnx = pytest.importorskip("onnx")
+    helper = onnx.helper
+    weight = onnx.numpy_helper.from_array(__import__("numpy").zeros((64, 64), "float32"), "w")
+    entry, result = (helper.make_tensor_value_info(name, 1, ["N", 64]) for name in "xy")
+    graph = helper.make_graph([helper.make_node("MatMul", ["x", "w"], ["y"])], "g", [entry], [result], [weight])
+    onnx.save(helper.make_model(graph), tmp_path / "m.onnx", save_as_external_data=True, location="m.bin", size_threshold=0)
+    assert onnx_header(tmp_path / "m.onnx")[1] == ["m.bin"]
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3, 0.5, 0.9, 0.999])
+def test_a_cut_onnx_file_is_refused(models: Path, tmp_path: Path, share: float) -> None:
+    whole = (models / "ch_ppocr_mobile_v2.0_cls/inference.onnx").read_bytes()
+    cut = tmp_path / "cut.onnx"
+    cut.write_bytes(whole[: int(len(whole) * share)])
+    with pytest.raises(ModelFileError):
+        onnx_header(cut)
+
+
+@given(st.binary(max_size=200))
+def test_no_bytes_crash_the_readers(tmp_path_factory: pytest.TempPathFactory, data: bytes) -> None:
+    path = tmp_path_factory.mktemp("bytes") / "file"
+    path.write_bytes(data)
+    for read in (onnx_header, pdmodel_header, pir_header):
+        try:
+            read(path)
+        except ModelFileError as fault:
+            assert str(path) in str(fault)
+
+
+def test_the_json_format_comes_before_the_legacy_one(tmp_path: Path) -> None:
+    for name in ("inference.json", "inference.pdmodel", "inference.pdiparams"):
+        (tmp_path / name).touch()
+    assert format_files(tmp_path) == {"paddle": ("inference.json", "inference.pdiparams")}
+
+
+def test_half_a_paddle_model_is_no_model(tmp_path: Path) -> None:
+    (tmp_path / "inference.json").touch()
+    assert format_files(tmp_path) == {}
+
+
+def test_the_store_looks_in_every_folder_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HPI_MODELS", f"{tmp_path / 'b'}:{tmp_path / 'c'}")
+    monkeypatch.setenv("PADDLE_PDX_CACHE_HOME", str(tmp_path / "px"))
+    folders = official_folders([tmp_path / "a"])
+    assert [folder.name for folder in folders] == ["a", "b", "c", "official_models"]
+    (tmp_path / "c/ResNet18").mkdir(parents=True)
+    assert ModelStore(tmp_path, folders).resolve("store:ResNet18") == tmp_path / "c/ResNet18"
+
+
+@pytest.mark.parametrize("reference", ["store:../x", "store:", "/etc", "nowhere"])
+def test_the_store_says_where_it_looked(tmp_path: Path, reference: str) -> None:
+    with pytest.raises(FileNotFoundError):
+        ModelStore(tmp_path, (tmp_path,)).resolve(reference)
+
+
+def test_tiny_models_have_the_inputs_that_were_asked_for(tmp_path: Path) -> None:
+    path = tmp_path / "m.onnx"
+    path.write_bytes(tiny_onnx.model("x float32 N 3 48 W", "k int64 1"))
+    assert onnx_header(path)[0] == {"x": ("float32", ["N", 3, 48, "W"]), "k": ("int64", [1])}

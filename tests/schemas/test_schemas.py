@@ -1,0 +1,81 @@
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from jsonschema import Draft202012Validator
+from support import txtar
+
+from hpi_planner import configs, definitions
+from hpi_schemas import validate
+from hpi_schemas.target import Target, from_json
+
+ROOT = Path(__file__).parent.parent.parent
+NAMES = ("pipeline", "target", "plan", "results")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_schema_is_a_valid_draft_2020_12_schema(name: str) -> None:
+    Draft202012Validator.check_schema(validate.schema(name))
+
+
+@pytest.mark.parametrize("name", definitions.names())
+def test_every_built_in_configuration_satisfies_the_pipeline_schema(name: str) -> None:
+    assert validate.faults("pipeline", yaml.safe_load(configs.text(name))) == []
+
+
+def _golden_plans() -> list[tuple[str, Any]]:
+    plans = []
+    for path in sorted((ROOT / "tests/cases").glob("*.txtar")):
+        text = txtar.split(path.read_text(encoding="utf-8"))[1].get("after freeze", "")
+        if text.strip():
+            plans.append((path.stem, json.loads(text)))
+    return plans
+
+
+@pytest.mark.parametrize(("name", "plan"), _golden_plans())
+def test_every_golden_plan_satisfies_the_plan_schema(name: str, plan: Any) -> None:
+    assert validate.faults("plan", plan) == [], name
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        (("modules", "SubModules.ImageClassification", "model", "dir"), "/abs"),
+        (("modules", "SubModules.ImageClassification", "model", "files"), {"../x": "sha256:" + "0" * 64}),
+        (("modules", "SubModules.ImageClassification", "not_chosen"), {"om": "BECAUSE"}),
+        (("source",), {"overrides": []}),
+        (("format",), 1),
+    ],
+)
+def test_plans_that_lead_out_of_their_folder_or_say_nonsense_are_refused(path: tuple[str, ...], value: Any) -> None:
+    plan = dict(_golden_plans())["plan-npu-om"]
+    place = plan
+    for key in path[:-1]:
+        place = place[key]
+    place[path[-1]] = value
+    assert validate.faults("plan", plan)
+
+
+def test_a_target_survives_the_way_through_json() -> None:
+    for path in (ROOT / "planner/hpi_planner/targets").glob("*.json"):
+        target = from_json(json.loads(path.read_text()))
+        assert from_json(target.to_json()) == target
+
+
+def test_a_bad_target_says_what_is_wrong_with_it() -> None:
+    with pytest.raises(ValueError, match="cores: 0 is less than the minimum"):
+        from_json({"os": "linux", "arch": "x86_64", "cores": 0})
+
+
+@pytest.mark.parametrize(
+    ("target", "device"),
+    [
+        (Target("linux", "x86_64", 2), "cpu"),
+        (Target("linux", "aarch64", 2, npus=1), "npu:0"),
+        (Target("linux", "x86_64", 2, device="gpu:1"), "gpu:1"),
+    ],
+)
+def test_a_target_knows_its_default_device(target: Target, device: str) -> None:
+    assert target.default_device == device
