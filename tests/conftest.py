@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -38,3 +39,40 @@ def models() -> Path:
 
         prepare(folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def engine_models(models: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the example's ONNX models and, where Paddle is installed, the line classifier's Paddle twins."""
+    root = tmp_path_factory.mktemp("engines")
+    (root / "models").symlink_to(models)
+    if importlib.util.find_spec("paddle") is not None:
+        name = "ch_ppocr_mobile_v2.0_cls"
+        twins(models, root / "pir", [name])
+        twins(models, root / "legacy", [name], "--legacy")
+    return root
+
+
+@pytest.fixture(scope="session")
+def paddle_models(models: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Paddle twins (.json) of the example's detector and recogniser, below models/."""
+    folder = tmp_path_factory.mktemp("twins") / "models"
+    twins(models, folder, ["PP-OCRv6_small_det", "PP-OCRv6_small_rec"])
+    return folder
+
+
+def twins(models: Path, target: Path, names: list[str], *options: str) -> None:
+    """Convert models side by side, a process each: Paddle builds one program per process."""
+    script = str(OCR / "onnx_to_paddle.py")
+    jobs = [
+        subprocess.Popen(
+            [sys.executable, script, str(models / name), str(target / name), *options],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for name in names
+    ]
+    for job in jobs:
+        _, errors = job.communicate()
+        assert job.returncode == 0, errors

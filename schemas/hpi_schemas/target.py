@@ -70,18 +70,51 @@ class Target:
         return {"format": FORMAT, **facts, **lists}
 
 
+# Type of each key as target.schema.json has it. Checked here, because planning would
+# otherwise wait for jsonschema to be imported.
+_TYPES: Mapping[str, tuple[type, ...]] = {
+    "os": (str,),
+    "arch": (str,),
+    "cores": (int,),
+    "python": (str, type(None)),
+    "device": (str, type(None)),
+    "cpu_features": (list,),
+    "gpus": (list,),
+    "driver": (str, type(None)),
+    "cuda": (str, type(None)),
+    "npus": (int,),
+    "backends": (dict,),
+    "tools": (dict,),
+}
+_REQUIRED = ("os", "arch", "cores")
+
+
 def from_json(value: Any) -> Target:
-    """Read a target; the plan's own ``target`` object is one too.
+    """Read a target; the plan's own ``target`` object is one too. Unknown keys are ignored.
 
     Raises:
-        ValueError: it does not follow ``target.schema.json``; one line per fault.
+        ValueError: it does not follow ``target.schema.json``; says where.
     """
-    from hpi_schemas.validate import faults
-
-    found = faults("target", value)
-    if found:
-        raise ValueError("\n".join(found))
-    known = {key: value[key] for key in Target.__dataclass_fields__ if key in value}
+    if not isinstance(value, dict):
+        raise ValueError("it is not an object")
+    if not str(value.get("format", FORMAT)).startswith("1."):
+        raise ValueError(f"it has the format {value['format']}; 1.x is known")
+    for key in _REQUIRED:
+        if key not in value:
+            raise ValueError(f"`{key}` is missing")
+    known = {key: value[key] for key in _TYPES if key in value}
+    for key, item in known.items():
+        if not isinstance(item, _TYPES[key]) or isinstance(item, bool):
+            raise ValueError(f"`{key}` cannot be {item!r}")
+    if known["cores"] < 1:
+        raise ValueError("`cores` must be at least 1")
+    for key in ("backends", "tools"):
+        for name, version in known.get(key, {}).items():
+            if not isinstance(version, (str, type(None))):
+                raise ValueError(f"`{key}.{name}` must be a version or null, not {version!r}")
+    try:
+        known["gpus"] = tuple(Gpu(**gpu) for gpu in known.get("gpus", ()))
+    except TypeError:
+        raise ValueError("each of `gpus` has a name, a compute_capability and memory_mib") from None
     known["cpu_features"] = tuple(known.get("cpu_features", ()))
-    known["gpus"] = tuple(Gpu(**gpu) for gpu in known.get("gpus", ()))
     return Target(**known)

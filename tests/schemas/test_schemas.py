@@ -64,9 +64,22 @@ def test_a_target_survives_the_way_through_json() -> None:
         assert from_json(target.to_json()) == target
 
 
-def test_a_bad_target_says_what_is_wrong_with_it() -> None:
-    with pytest.raises(ValueError, match="cores: 0 is less than the minimum"):
-        from_json({"os": "linux", "arch": "x86_64", "cores": 0})
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"cores": 0}, "`cores` must be at least 1"),
+        ({"cores": "two"}, "`cores` cannot be 'two'"),
+        ({"os": None}, "`os` cannot be None"),
+        ({"backends": {"openvino": 3}}, "`backends.openvino` must be a version or null, not 3"),
+        ({"gpus": [{"name": "A"}]}, "each of `gpus`"),
+        ({"format": "2.0"}, "it has the format 2.0"),
+    ],
+)
+def test_a_bad_target_says_what_is_wrong_with_it_and_the_schema_agrees(change: dict[str, Any], message: str) -> None:
+    value = {"os": "linux", "arch": "x86_64", "cores": 2, **change}
+    with pytest.raises(ValueError, match=message):
+        from_json(value)
+    assert validate.faults("target", value)
 
 
 @pytest.mark.parametrize(

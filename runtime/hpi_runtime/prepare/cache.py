@@ -115,7 +115,9 @@ def _make(artefact: Artefact, home: Path, key: str) -> None:
     if place.exists():
         # Damaged: kept for whoever wants to know, out of the way of everybody else.
         place.rename(tempfile.mkdtemp(prefix=f"{key}.damaged-", dir=home))
-    building = Path(tempfile.mkdtemp(prefix=f"{key}.building-", dir=home))
+    building = home / f"{key}.building-{os.getpid()}"
+    shutil.rmtree(building, ignore_errors=True)
+    building.mkdir()
     log = home / f"{key}.log"
     try:
         _run_child(artefact, building, log)

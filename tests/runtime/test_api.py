@@ -1,0 +1,80 @@
+"""The Python façade, as in PaddleX."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from hpi_runtime.errors import PlanError
+
+import hpi_runtime
+from hpi_runtime import create_model, create_pipeline, load_plan
+
+ROOT = Path(__file__).parent.parent.parent
+OCR = ROOT / "examples/ocr"
+
+
+@pytest.fixture(scope="module")
+def line() -> np.ndarray:
+    picture = np.full((60, 420, 3), 255, np.uint8)
+    cv2.putText(picture, "Hello hpi 2026", (12, 42), cv2.FONT_HERSHEY_SIMPLEX, 1.3, (0, 0, 0), 2, cv2.LINE_AA)
+    return picture
+
+
+def test_a_pipeline_is_compiled_and_run_in_one_go(models: Path, line: np.ndarray) -> None:
+    page = np.full((300, 480, 3), 255, np.uint8)
+    page[100:160, 30:450] = line
+    with create_pipeline(
+        OCR / "pipeline.yaml", device="cpu", overrides=["use_doc_preprocessor=false"]
+    ) as pipeline:
+        (result,) = pipeline.predict(page)
+    assert result["rec_texts"] == ["Hello hpi 2026"]
+    assert result["input_path"] is None
+
+
+def test_arguments_act_at_the_top_level_as_in_paddlex(models: Path) -> None:
+    with create_pipeline(OCR / "pipeline.yaml", use_hpip=False, hpi_config={}) as pipeline:
+        engines = {address: record["engine"]["backend"] for address, record in pipeline.plan.modules.items()}
+    # use_hpip is off at the top; the sub-pipeline's hpi_config does not turn it on.
+    assert set(engines.values()) == {"onnxruntime"}
+
+
+def test_one_model_reads_a_line(models: Path, line: np.ndarray) -> None:
+    folder = models / "PP-OCRv6_small_rec"
+    with create_model("PP-OCRv6_small_rec", folder, use_hpip=True, hpi_config={"backend": "openvino"}) as model:
+        (result,) = model.predict(line)
+    assert result["rec_text"] == "Hello hpi 2026"
+    assert result["rec_score"] > 0.9
+
+
+def test_a_model_that_paddlex_does_not_know_says_its_task(line: np.ndarray) -> None:
+    with create_model("page_orientation", OCR / "page_orientation", module_name="doc_text_orientation") as model:
+        (result,) = model.predict(line)
+    assert result["label_names"][0] in ("0", "90", "180", "270")
+    with pytest.raises(PlanError, match="module: text_detection"):
+        create_model("page_orientation", OCR / "page_orientation")
+
+
+def test_a_committed_plan_runs(models: Path, tmp_path: Path) -> None:
+    with load_plan(OCR / "plan.json") as pipeline:
+        (result,) = pipeline.predict(OCR / "receipt.jpg")
+    assert result["plan"] == pipeline.plan.digest
+    assert result.save_to_json(tmp_path) == tmp_path / "receipt.json"
+    assert result.save_to_img(tmp_path) == tmp_path / "receipt.png"
+    assert json.loads((tmp_path / "receipt.json").read_text())["rec_texts"] == result["rec_texts"]
+
+
+def test_what_cannot_be_compiled_is_said_as_hpi_plan_says_it(tmp_path: Path) -> None:
+    (tmp_path / "p.yaml").write_text("pipeline_name: OCR\ntext_type: generl\n")
+    with pytest.raises(PlanError, match=r"p\.yaml:2:12: error\[setting-invalid\]"):
+        create_pipeline(tmp_path / "p.yaml")
+    with pytest.raises(PlanError, match="did you mean `OCR`"):
+        create_pipeline("OCRR")
+
+
+def test_there_is_nothing_else() -> None:
+    with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
+        _ = hpi_runtime.nonsense

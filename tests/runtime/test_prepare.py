@@ -1,0 +1,157 @@
+"""The cache of prepared artefacts, with real conversions."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from support.engines import CONFIGS
+
+from hpi_runtime import engines
+from hpi_runtime.errors import PrepareError
+from hpi_runtime.prepare import engine_files
+from hpi_schemas.canonical import digest_file
+from hpi_schemas.model_store import program_files
+
+pytestmark = pytest.mark.convert
+DIGITS = Path(__file__).parent.parent.parent / "examples/digits/digits_cnn"
+STEP = {"options": {"opset": 14}, "produces": "inference.onnx", "step": "to_onnx", "tool": "paddle2onnx"}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    shutil.copytree(DIGITS, tmp_path / "digits")
+    shutil.rmtree(tmp_path / "digits/.cache", ignore_errors=True)
+    return tmp_path / "digits"
+
+
+def record(folder: Path, **step: Any) -> dict[str, Any]:
+    names = [path.name for path in folder.iterdir() if path.is_file()]
+    files = {name: digest_file(folder / name) for name in names}
+    return {"model": {"format": "paddle", "files": files}, "engine": {"prepare": [{**STEP, **step}]}}
+
+
+def keys(cache: Path) -> set[str]:
+    return {path.name for path in cache.iterdir() if path.is_dir()}
+
+
+@pytest.mark.parametrize("suffix", ["json", "pdmodel"])
+def test_both_paddle_formats_become_onnx_with_the_same_answers(suffix: str, engine_models: Path, tmp_path: Path) -> None:
+    source = engine_models / ("pir" if suffix == "json" else "legacy") / "ch_ppocr_mobile_v2.0_cls"
+    shutil.copytree(source, tmp_path / "model")
+    place, files = engine_files(record(tmp_path / "model"), tmp_path / "model")
+    assert files == ("inference.onnx",)
+    assert place.parent == tmp_path / "model/.cache"
+    x = np.random.default_rng(0).uniform(-1, 1, (2, 3, 48, 192)).astype(np.float32)
+    outputs = []
+    programs = program_files("paddle", os.listdir(source))
+    for name, where, what in (("onnxruntime", place, files), ("paddle", source, programs)):
+        kind = engines.find(name)
+        assert kind is not None
+        with kind(where, what, CONFIGS[name], "cpu") as engine:
+            outputs += engine.run({"x": x}).values()
+    assert np.abs(outputs[0] - outputs[1]).max() < 1e-5
+
+
+def test_the_second_time_nothing_is_built(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    first, _ = engine_files(record(folder), folder)
+    written = (first / "inference.onnx").stat().st_mtime_ns
+    capfd.readouterr()
+    second, _ = engine_files(record(folder), folder)
+    assert (second, (second / "inference.onnx").stat().st_mtime_ns) == (first, written)
+    assert "to_onnx" not in capfd.readouterr().err
+
+
+def test_another_model_or_another_option_is_another_artefact(folder: Path) -> None:
+    first, _ = engine_files(record(folder), folder)
+    other, _ = engine_files(record(folder, options={"opset": 13}), folder)
+    (folder / "inference.yml").write_text("changed: true\n")
+    same, _ = engine_files(record(folder), folder)
+    weights = bytearray((folder / "inference.pdiparams").read_bytes())
+    weights[-1] ^= 1
+    (folder / "inference.pdiparams").write_bytes(weights)
+    changed, _ = engine_files(record(folder), folder)
+    # The conversion does not read inference.yml; it does read the weights and the opset.
+    assert same == first
+    assert len({first, other, changed}) == 3
+
+
+def test_a_damaged_artefact_is_moved_aside_and_built_again(folder: Path) -> None:
+    place, _ = engine_files(record(folder), folder)
+    whole = digest_file(place / "inference.onnx")
+    (place / "inference.onnx").write_bytes(b"half")
+    again, _ = engine_files(record(folder), folder)
+    assert again == place
+    assert digest_file(again / "inference.onnx") == whole
+    (aside,) = [path for path in place.parent.iterdir() if ".damaged-" in path.name]
+    assert (aside / "inference.onnx").read_bytes() == b"half"
+
+
+def test_what_a_killed_build_leaves_behind_harms_nobody(folder: Path) -> None:
+    cache = folder / ".cache"
+    (cache / "abc.building-x").mkdir(parents=True)
+    (cache / "abc.building-x/inference.onnx").write_bytes(b"half")
+    place, _ = engine_files(record(folder), folder)
+    assert (place / "artefact.json").is_file()
+
+
+def test_a_failed_conversion_says_where_its_log_is_and_what_mends_it(folder: Path) -> None:
+    (folder / "inference.json").write_text("{}")
+    with pytest.raises(PrepareError, match=r"to_onnx of .* failed .*its log is .*\.log.*backend: paddle"):
+        engine_files(record(folder), folder)
+    assert not [path for path in (folder / ".cache").iterdir() if path.is_dir()]
+
+
+def test_a_read_only_folder_uses_the_cache_of_the_user(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "home"))
+    monkeypatch.setattr("hpi_runtime.prepare.cache._writable", lambda path: folder not in path.parents and _make(path))
+    place, _ = engine_files(record(folder), folder)
+    assert place.is_relative_to(tmp_path / "home")
+    # And what lies there is found the next time.
+    assert engine_files(record(folder), folder)[0] == place
+
+
+def _make(path: Path) -> bool:
+    path.mkdir(parents=True, exist_ok=True)
+    return True
+
+
+def test_the_cache_folder_can_be_chosen(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HPI_CACHE_DIR", str(tmp_path / "cache"))
+    assert engine_files(record(folder), folder)[0].parent == tmp_path / "cache"
+    assert not (folder / ".cache").exists()
+
+
+def test_several_processes_at_once_build_once(folder: Path) -> None:
+    code = (
+        "import json, sys; from pathlib import Path; from hpi_runtime.prepare import engine_files; "
+        "print(engine_files(json.loads(sys.argv[1]), Path(sys.argv[2]))[0])"
+    )
+    import json
+
+    command = [sys.executable, "-c", code, json.dumps(record(folder)), str(folder)]
+    jobs = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(4)]
+    results = [job.communicate() for job in jobs]
+    assert [job.returncode for job in jobs] == [0] * 4
+    assert len({out for out, _ in results}) == 1
+    assert sum("to_onnx" in err for _, err in results) == 1
+    assert len(keys(folder / ".cache")) == 1
+
+
+def test_artefacts_can_be_read_by_everybody_who_can_read_the_folder(folder: Path) -> None:
+    before = os.umask(0o022)
+    try:
+        place, _ = engine_files(record(folder), folder)
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE(place.stat().st_mode) == 0o755
+    assert stat.S_IMODE((place / "artefact.json").stat().st_mode) == 0o644
