@@ -19,14 +19,19 @@ LATIN = (
 )
 CJK = "cvttf_NotoSansCJK_Regular/NotoSansCJKtc-Regular.otf"
 
-_ENGLISH = (
-    "the of and to in is that for it was on are with as at be this have from or one had by word but not what all were "
-    "when your can said there use each which she how their will other about out many then them these some her would "
-    "make like him into time has look two more write see number way could people than first water been call who now "
-    "find long down day did get come made may part over total price order invoice date city street paid card thanks"
-).split()
-_CHINESE = "天地人你我他大小多少上下左右前后今日明年店面茶水米饭肉鱼鸡蛋菜汤面包苹果香蕉合计金额收银员电话地址欢迎光临谢谢惠顾"
-_JAPANESE = "あいうえおかきくけこさしすせそたちつてとなにぬねのはひふへほまみむめもやゆよらりるれろわをん東京都駅前店領収書合計税込"
+_ENGLISH = """
+the of and to in is that for it was on are with as at be this have from or one had by word but not what all were when
+your can said there use each which she how their will other about out many then them these some her would make like him
+into time has look two more write see number way could people than first water been call who now find long down day did
+get come made may part over total price order invoice date city street paid card thanks
+""".split()  # noqa: SIM905
+_CHINESE = (
+    "天地人你我他大小多少上下左右前后今日明年店面茶水米饭肉鱼鸡蛋菜汤面包苹果香蕉合计金额收银员电话地址欢迎光临谢谢惠顾"
+)
+_JAPANESE = (
+    "あいうえおかきくけこさしすせそたちつてとなにぬねのはひふへほまみむめもやゆよらりるれろわをん"
+    "東京都駅前店領収書合計税込"
+)
 
 
 @cache

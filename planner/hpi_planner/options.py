@@ -13,18 +13,11 @@ from hpi_planner.backends import Backend, Option, load_all
 from hpi_planner.diagnostics import Code, Diagnostic, Severity, error, warning
 from hpi_planner.ir import Module, Origin, Traced
 from hpi_planner.suggest import did_you_mean
+from hpi_planner.value_types import is_of
 
 # PaddleX's guide to high-performance inference names 8 threads as its default.
 _DEFAULT_THREADS = 8
 _PREFIX = "backend_config."
-_TYPES: dict[str, tuple[type, ...]] = {
-    "boolean": (bool,),
-    "integer": (int,),
-    "number": (int, float),
-    "string": (str,),
-    "list": (list,),
-    "mapping": (dict,),
-}
 
 
 @dataclass
@@ -108,8 +101,7 @@ def _leak(key: str, item: Traced, module: Module, backend: Backend, owners: list
 def _fault(key: str, option: Option, value: Any) -> str | None:
     if value is None:
         return None
-    is_wrong_bool = isinstance(value, bool) and option.type != "boolean"
-    if is_wrong_bool or not isinstance(value, _TYPES[option.type]):
+    if not is_of(value, option.type):
         return f"`{key}` must be of type {option.type}, not `{value}`"
     if option.one_of and value not in option.one_of:
         return f"`{key}` must be one of {', '.join(map(str, option.one_of))}, not `{value}`"

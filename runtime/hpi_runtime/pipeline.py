@@ -28,6 +28,7 @@ class Pipeline:
     """Executes a plan on pictures. Use it in a ``with`` statement, or call ``close``.
 
     Attributes:
+        engines: the loaded engines by module address.
         warnings: what preflight found that does not keep the plan from running.
     """
 
@@ -48,7 +49,7 @@ class Pipeline:
         self.plan = plan
         self._graph = _graph(plan, module)
         self._resources = ExitStack()
-        self._engines: dict[str, Engine] = {}
+        self.engines: dict[str, Engine] = {}
         addresses = [stage["module"] for stage in self._stages() if "module" in stage]
         folders, self.warnings = check(plan, addresses, strict)
         try:
@@ -71,7 +72,7 @@ class Pipeline:
 
     def actual(self) -> dict[str, Any]:
         """Return what every engine really runs, by module address."""
-        return {address: engine.actual() for address, engine in self._engines.items()}
+        return {address: engine.actual() for address, engine in self.engines.items()}
 
     def close(self) -> None:
         """Free every engine; calling it again does nothing."""
@@ -99,7 +100,7 @@ class Pipeline:
         except EngineError as fault:
             raise EngineError(f"{address}: {folder / CONFIG_FILE}: {fault}") from None
         engine = self._resources.enter_context(_engine(record, folder))
-        self._engines[address] = engine
+        self.engines[address] = engine
         return module, engine
 
     def _result(self, item: Item[Input]) -> Result:

@@ -11,12 +11,11 @@ import shlex
 from pathlib import Path
 
 import pytest
-from support import tiny_onnx, txtar
-
 from hpi_planner import definitions, overrides, report, request, stages
 from hpi_planner.cli import _parser
 from hpi_planner.compile import compile
 from hpi_planner.diagnostics import Code
+from support import tiny_onnx, txtar
 
 CASES = Path(__file__).parent.parent / "cases"
 DOCS = Path(__file__).parent.parent.parent / "docs/diagnostics.md"

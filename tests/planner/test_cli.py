@@ -9,9 +9,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from support import tiny_onnx
-
 from hpi_schemas.validate import faults
+from support import tiny_onnx
 
 BIN = Path(sys.executable).parent
 PIPELINE = """pipeline_name: image_classification
@@ -101,7 +100,9 @@ def test_an_official_model_is_found_in_a_models_folder(folder: Path) -> None:
 def test_an_absolute_folder_below_models_is_rewritten(folder: Path) -> None:
     path = str(folder / "m")
     plan = json.loads(
-        run(folder, "pipeline.yaml", "--models", str(folder), "-o", f"SubModules.ImageClassification.model_dir={path}").stdout
+        run(
+            folder, "pipeline.yaml", "--models", str(folder), "-o", f"SubModules.ImageClassification.model_dir={path}"
+        ).stdout
     )
     assert plan["modules"]["SubModules.ImageClassification"]["model"]["dir"] == "store:m"
 
@@ -137,7 +138,9 @@ def test_diagnostics_can_be_data(folder: Path) -> None:
 
 def test_both_spellings_of_flags_mean_the_same(folder: Path) -> None:
     dashed = run(folder, "pipeline.yaml", "--no-use-hpip", "--hpi-config", "{}", "--stop-after", "inherit").stdout
-    assert dashed == run(folder, "pipeline.yaml", "--no-use_hpip", "--hpi_config", "{}", "--stop-after", "inherit").stdout
+    assert (
+        dashed == run(folder, "pipeline.yaml", "--no-use_hpip", "--hpi_config", "{}", "--stop-after", "inherit").stdout
+    )
     assert '"use_hpip": false' in dashed
 
 

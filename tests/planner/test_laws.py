@@ -12,14 +12,13 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given, settings
-from support.pipelines import CPU, GPU, naive_inheritance, ocr, request
-
 from hpi_planner import overrides
 from hpi_planner.compile import compile
 from hpi_planner.facts import RecordedReader
 from hpi_schemas.target import from_json
 from hpi_schemas.validate import faults
+from hypothesis import given, settings
+from support.pipelines import CPU, GPU, naive_inheritance, ocr, request
 
 OCR = Path(__file__).parent.parent.parent / "examples/ocr"
 

@@ -6,12 +6,11 @@ import json
 from pathlib import Path
 
 import cv2
+import hpi_runtime
 import numpy as np
 import pytest
-from hpi_runtime.errors import PlanError
-
-import hpi_runtime
 from hpi_runtime import create_model, create_pipeline, load_plan
+from hpi_runtime.errors import PlanError
 
 ROOT = Path(__file__).parent.parent.parent
 OCR = ROOT / "examples/ocr"
@@ -27,9 +26,7 @@ def line() -> np.ndarray:
 def test_a_pipeline_is_compiled_and_run_in_one_go(models: Path, line: np.ndarray) -> None:
     page = np.full((300, 480, 3), 255, np.uint8)
     page[100:160, 30:450] = line
-    with create_pipeline(
-        OCR / "pipeline.yaml", device="cpu", overrides=["use_doc_preprocessor=false"]
-    ) as pipeline:
+    with create_pipeline(OCR / "pipeline.yaml", device="cpu", overrides=["use_doc_preprocessor=false"]) as pipeline:
         (result,) = pipeline.predict(page)
     assert result["rec_texts"] == ["Hello hpi 2026"]
     assert result["input_path"] is None

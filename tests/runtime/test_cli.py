@@ -14,9 +14,8 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from PIL import Image
-
 from hpi_schemas.validate import faults
+from PIL import Image
 
 BIN = Path(sys.executable).parent
 ROOT = Path(__file__).parent.parent.parent
@@ -308,7 +307,15 @@ def test_only_the_backend_of_the_plan_is_loaded(folder: Path) -> None:
 @pytest.mark.convert
 def test_prepare_only_converts_and_stops(folder: Path) -> None:
     shutil.copytree(ROOT / "examples/digits", folder / "digits", ignore=shutil.ignore_patterns(".cache", "output"))
-    made = run(folder / "digits", "pipeline.yaml", "--hpi_config", "{backend: openvino}", "--output", "p.json", command="hpi-plan")
+    made = run(
+        folder / "digits",
+        "pipeline.yaml",
+        "--hpi_config",
+        "{backend: openvino}",
+        "--output",
+        "p.json",
+        command="hpi-plan",
+    )
     assert made.returncode == 0, made.stderr
     done = run(folder / "digits", "p.json", "--prepare-only")
     assert (done.returncode, done.stdout) == (0, "")

@@ -8,10 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from support.engines import ALL, CONFIGS, Backend
-
 from hpi_runtime import engines
 from hpi_runtime.errors import EngineError
+from support.engines import ALL, CONFIGS, ONNXRUNTIME, OPENVINO, Backend
 
 every_backend = pytest.mark.parametrize("backend", ALL)
 
@@ -24,7 +23,7 @@ def pictures(batch: int = 2, seed: int = 0) -> np.ndarray:
 def test_the_model_tells_its_inputs_and_outputs(backend: Backend, engine_models: Path) -> None:
     with backend.load(engine_models) as engine:
         (entry,) = engine.inputs
-        assert (entry.name, entry.dtype, entry.shape) == ("x", np.float32, (None, 3, None, None))
+        assert entry == ("x", np.dtype(np.float32), (None, 3, None, None))
         assert len(engine.outputs) == 1
         assert engine.actual()["device"] == "cpu"
 
@@ -32,7 +31,7 @@ def test_the_model_tells_its_inputs_and_outputs(backend: Backend, engine_models:
 @every_backend
 def test_all_backends_give_the_same_numbers(backend: Backend, engine_models: Path) -> None:
     x = pictures(5)
-    with ALL[0].values[0].load(engine_models) as reference, backend.load(engine_models) as engine:
+    with ONNXRUNTIME.load(engine_models) as reference, backend.load(engine_models) as engine:
         (expected,), (found,) = reference.run({"x": x}).values(), engine.run({"x": x}).values()
     assert found.dtype == np.float32
     assert found.shape == (5, 2)
@@ -140,7 +139,7 @@ def test_a_device_that_is_not_there_is_no_silent_cpu(name: str, engine_models: P
 
 
 def test_openvino_runs_fp32_where_the_processor_would_take_bf16(engine_models: Path) -> None:
-    with ALL[1].values[0].load(engine_models) as engine:
+    with OPENVINO.load(engine_models) as engine:
         assert engine.actual()["precision"] == "f32"
 
 

@@ -1,11 +1,14 @@
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 import pytest
-
 from hpi_runtime.errors import InputError
 from hpi_runtime.executor import Item, Worker, execute
+
+
+def stream_of(source: Iterator[Item[int]], workers: list[Worker]) -> Generator[Item[int], None, None]:
+    yield from execute(source, workers)
 
 
 def items(count: int) -> Iterator[Item[int]]:
@@ -63,7 +66,7 @@ def test_only_a_few_items_are_in_flight() -> None:
             made += 1
             yield item
 
-    stream = execute(counted(), [add(1), add(1)])
+    stream = stream_of(counted(), [add(1), add(1)])
     next(stream)
     time.sleep(0.2)
     assert made < 15
@@ -72,7 +75,7 @@ def test_only_a_few_items_are_in_flight() -> None:
 
 def test_a_consumer_that_stops_leaves_no_thread_behind() -> None:
     before = threading.active_count()
-    stream = execute(items(1000), [add(1)])
+    stream = stream_of(items(1000), [add(1)])
     next(stream)
     stream.close()
     assert threading.active_count() == before

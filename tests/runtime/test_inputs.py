@@ -11,11 +11,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from PIL import Image
-
 from hpi_runtime.errors import InputError, PlanError
 from hpi_runtime.images import decode
 from hpi_runtime.inputs import expand, read
+from PIL import Image
 
 
 def colours() -> np.ndarray:
@@ -99,7 +98,7 @@ def test_a_jpeg_with_a_thumbnail_is_not_taken_for_a_cut_one() -> None:
 
 @pytest.mark.parametrize("data", [b"", b"hello, I am a text", b"\x89PNG\r\n\x1a\nIEND", b"\xff\xd8\xff\xda\xff\xd9"])
 def test_what_is_no_picture_is_refused(data: bytes) -> None:
-    with pytest.raises(InputError, match="is not a picture|cannot be decoded"):
+    with pytest.raises(InputError, match=r"is not a picture|cannot be decoded"):
         decode(data, "x.jpg")
 
 

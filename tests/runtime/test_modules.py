@@ -7,7 +7,6 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-
 from hpi_runtime import modules, transforms
 from hpi_runtime.errors import EngineError
 from hpi_runtime.modules.image_classification import ImageClassification

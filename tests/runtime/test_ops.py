@@ -1,6 +1,5 @@
 import numpy as np
 import pytest
-
 from hpi_runtime import ops
 from hpi_runtime.ops import crop_lines, doc_result, ocr_result, rotate_page, sort_boxes, turn_lines
 

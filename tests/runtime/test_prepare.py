@@ -12,13 +12,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from support.engines import CONFIGS
-
 from hpi_runtime import engines
 from hpi_runtime.errors import PrepareError
 from hpi_runtime.prepare import engine_files
 from hpi_schemas.canonical import digest_file
 from hpi_schemas.model_store import program_files
+from support.engines import CONFIGS
 
 pytestmark = pytest.mark.convert
 DIGITS = Path(__file__).parent.parent.parent / "examples/digits/digits_cnn"
@@ -43,15 +42,17 @@ def keys(cache: Path) -> set[str]:
 
 
 @pytest.mark.parametrize("suffix", ["json", "pdmodel"])
-def test_both_paddle_formats_become_onnx_with_the_same_answers(suffix: str, engine_models: Path, tmp_path: Path) -> None:
+def test_both_paddle_formats_become_onnx_with_the_same_answers(
+    suffix: str, engine_models: Path, tmp_path: Path
+) -> None:
     source = engine_models / ("pir" if suffix == "json" else "legacy") / "ch_ppocr_mobile_v2.0_cls"
     shutil.copytree(source, tmp_path / "model")
     place, files = engine_files(record(tmp_path / "model"), tmp_path / "model")
     assert files == ("inference.onnx",)
     assert place.parent == tmp_path / "model/.cache"
     x = np.random.default_rng(0).uniform(-1, 1, (2, 3, 48, 192)).astype(np.float32)
-    outputs = []
-    programs = program_files("paddle", os.listdir(source))
+    outputs: list[np.ndarray] = []
+    programs = program_files("paddle", [path.name for path in source.iterdir()])
     for name, where, what in (("onnxruntime", place, files), ("paddle", source, programs)):
         kind = engines.find(name)
         assert kind is not None

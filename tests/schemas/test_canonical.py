@@ -1,10 +1,9 @@
 import json
 
 import pytest
+from hpi_schemas.canonical import JsonError, digest, dumps, loads
 from hypothesis import given
 from hypothesis import strategies as st
-
-from hpi_schemas.canonical import JsonError, digest, dumps, loads
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),

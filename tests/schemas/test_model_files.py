@@ -1,12 +1,11 @@
 from pathlib import Path
 
 import pytest
+from hpi_schemas.model_inputs import ModelFileError, onnx_header, pdmodel_header, pir_header
+from hpi_schemas.model_store import ModelStore, format_files, official_folders
 from hypothesis import given
 from hypothesis import strategies as st
 from support import tiny_onnx
-
-from hpi_schemas.model_inputs import ModelFileError, onnx_header, pdmodel_header, pir_header
-from hpi_schemas.model_store import ModelStore, format_files, official_folders
 
 
 def test_the_inputs_of_a_real_onnx_model_are_read_without_onnx(models: Path) -> None:
@@ -33,7 +32,9 @@ def test_external_weights_are_found(tmp_path: Path) -> None:
     weight = onnx.numpy_helper.from_array(__import__("numpy").zeros((64, 64), "float32"), "w")
     entry, result = (helper.make_tensor_value_info(name, 1, ["N", 64]) for name in "xy")
     graph = helper.make_graph([helper.make_node("MatMul", ["x", "w"], ["y"])], "g", [entry], [result], [weight])
-    onnx.save(helper.make_model(graph), tmp_path / "m.onnx", save_as_external_data=True, location="m.bin", size_threshold=0)
+    onnx.save(
+        helper.make_model(graph), tmp_path / "m.onnx", save_as_external_data=True, location="m.bin", size_threshold=0
+    )
     assert onnx_header(tmp_path / "m.onnx")[1] == ["m.bin"]
 
 

@@ -1,7 +1,6 @@
 from pathlib import Path
 
 import pytest
-
 from hpi_schemas import probe
 from hpi_schemas.target import from_json
 

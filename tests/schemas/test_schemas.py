@@ -4,12 +4,11 @@ from typing import Any
 
 import pytest
 import yaml
-from jsonschema import Draft202012Validator
-from support import txtar
-
 from hpi_planner import configs, definitions
 from hpi_schemas import validate
 from hpi_schemas.target import Target, from_json
+from jsonschema import Draft202012Validator
+from support import txtar
 
 ROOT = Path(__file__).parent.parent.parent
 NAMES = ("pipeline", "target", "plan", "results")

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from hpi_runtime import engines
 from hpi_runtime.engines.base import Engine
 
@@ -46,9 +45,10 @@ _ONNX = ("models/ch_ppocr_mobile_v2.0_cls", ("inference.onnx",))
 _PIR = ("pir/ch_ppocr_mobile_v2.0_cls", ("inference.json", "inference.pdiparams"))
 _LEGACY = ("legacy/ch_ppocr_mobile_v2.0_cls", ("inference.pdmodel", "inference.pdiparams"))
 _PADDLE = pytest.mark.paddle
+ONNXRUNTIME, OPENVINO = Backend("onnxruntime", *_ONNX), Backend("openvino", *_ONNX)
 ALL = [
-    pytest.param(Backend("onnxruntime", *_ONNX), id="onnxruntime"),
-    pytest.param(Backend("openvino", *_ONNX), id="openvino"),
+    pytest.param(ONNXRUNTIME, id="onnxruntime"),
+    pytest.param(OPENVINO, id="openvino"),
     pytest.param(Backend("paddle", *_PIR), id="paddle-onednn-json", marks=_PADDLE),
     pytest.param(Backend("paddle", *_PIR, (("run_mode", "paddle"),)), id="paddle-plain-json", marks=_PADDLE),
     pytest.param(Backend("paddle", *_LEGACY), id="paddle-onednn-pdmodel", marks=_PADDLE),

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from hypothesis import strategies as st
-
 from hpi_planner.compile import Request
 from hpi_planner.ir import ModelFacts
 from hpi_planner.overrides import Override
 from hpi_schemas.model_inputs import Inputs
 from hpi_schemas.target import Gpu, Target
+from hypothesis import strategies as st
 
 DIGEST = "sha256:" + "0" * 64
 CPU = Target(
@@ -36,7 +35,10 @@ class EveryModel:
     """A reader that has every model, in both formats."""
 
     def read(self, address: str, model_name: str, model_dir: str | None) -> ModelFacts:
-        files = {"onnx": {"inference.onnx": DIGEST}, "paddle": {"inference.json": DIGEST, "inference.pdiparams": DIGEST}}
+        files = {
+            "onnx": {"inference.onnx": DIGEST},
+            "paddle": {"inference.json": DIGEST, "inference.pdiparams": DIGEST},
+        }
         inputs: dict[str, Inputs] = {form: {"x": ("float32", [None, 3, None, None])} for form in files}
         reference = f"store:{model_name}" if model_dir is None else model_dir
         return ModelFacts(reference, ("onnx", "paddle"), files, inputs, model_name)

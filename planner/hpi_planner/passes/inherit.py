@@ -16,16 +16,10 @@ from hpi_planner.diagnostics import Code, Diagnostic, Label, Span, error, note, 
 from hpi_planner.ir import Ir, Module, Origin, Pipeline, Traced
 from hpi_planner.suggest import did_you_mean
 from hpi_planner.tree import Path, Tree, dotted
+from hpi_planner.value_types import is_of
 
 _SECTIONS = ("SubModules", "SubPipelines")
 _OFF_WORDS = ("false", "no", "off", "0", "none", "null")
-_TYPES: dict[str, tuple[type, ...]] = {
-    "boolean": (bool,),
-    "integer": (int,),
-    "number": (int, float),
-    "string": (str,),
-    "list": (list,),
-}
 
 
 @dataclass(frozen=True)
@@ -382,18 +376,17 @@ class _Walk:
         return result
 
     def _check_setting(self, place: Path, value: Any, setting: Setting) -> None:
-        wrong_type = isinstance(value, bool) and setting.type != "boolean"
         if value is None and not setting.required:
             return
         if setting.one_of and value not in setting.one_of:
             choices = " or ".join(f"`{item}`" for item in setting.one_of)
             self._error(Code.SETTING_INVALID, f"`{place[-1]}` must be {choices}, not `{value}`", place)
-        elif wrong_type or not isinstance(value, _TYPES[setting.type]):
+        elif not is_of(value, setting.type):
             self._error(Code.SETTING_INVALID, f"`{place[-1]}` must be of type {setting.type}, not `{value}`", place)
 
     def _batch_size(self, path: Path, value: Mapping[str, Any]) -> Any:
         size = value.get("batch_size", 1)
-        if size is not None and (isinstance(size, bool) or not isinstance(size, int) or size < 1):
+        if size is not None and (not is_of(size, "integer") or size < 1):
             self._error(
                 Code.SETTING_INVALID, f"`batch_size` must be a whole number from 1, not `{size}`", (*path, "batch_size")
             )
