@@ -11,15 +11,12 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from hpi_planner import definitions, device, knowledge, legal
-from hpi_planner.definitions import Definition, Member, Setting
+from hpi_planner.definitions import Definition, Member
 from hpi_planner.diagnostics import Code, Diagnostic, Label, Span, error, note, warning
 from hpi_planner.ir import Ir, Module, Origin, Pipeline, Traced
+from hpi_planner.node_reader import NodeReader, first_line
 from hpi_planner.suggest import did_you_mean
 from hpi_planner.tree import Path, Tree, dotted
-from hpi_planner.value_types import is_of
-
-_SECTIONS = ("SubModules", "SubPipelines")
-_OFF_WORDS = ("false", "no", "off", "0", "none", "null")
 
 
 @dataclass(frozen=True)
@@ -62,20 +59,25 @@ class _Walk:
     modules: list[Module] = field(default_factory=list)
     found: list[Diagnostic] = field(default_factory=list)
 
+    @property
+    def node(self) -> NodeReader:
+        """Reads the keys of nodes."""
+        return NodeReader(self.tree, self.found)
+
     # -- nodes ---------------------------------------------------------------------------------
 
     def pipeline(self, path: Path, parent: _Inherited, lazy: bool = False) -> Pipeline | None:
         """Expand one pipeline, members in creation order; None if it cannot be."""
         value = self.tree.get(path)
         if not isinstance(value, dict):
-            self._error(Code.MODULE_INVALID, f"`{dotted(path)}` must be a mapping with a `pipeline_name`", path)
+            self.node.error(Code.MODULE_INVALID, f"`{dotted(path)}` must be a mapping with a `pipeline_name`", path)
             return None
         definition = self._definition(path, value)
         if definition is None:
             return None
-        self._check_keys(path, value)
+        self.node.check_keys(path, value)
         inherited = self._inherit(path, value, parent)
-        settings = self._settings(path, value, definition.settings, {}, definition.name)
+        settings = self.node.settings(path, value, definition.settings, {}, definition.name)
         modules: dict[str, Path] = {}
         pipelines: dict[str, Pipeline] = {}
         for member in definition.members:
@@ -110,28 +112,28 @@ class _Walk:
         for section in known:
             value = top.get(section)
             if value is not None and not isinstance(value, dict):
-                self._error(Code.MODULE_INVALID, f"`{section}` must be a mapping", (section,))
+                self.node.error(Code.MODULE_INVALID, f"`{section}` must be a mapping", (section,))
                 return ir
         predict = top.get("Predict") or {}
         model_name = (top.get("Global") or {}).get("model")
         if not isinstance(model_name, str):
-            self._error(Code.MODULE_INVALID, "`Global.model` must name the model", ("Global",))
+            self.node.error(Code.MODULE_INVALID, "`Global.model` must name the model", ("Global",))
             return ir
         module_name = knowledge.module_of(model_name) or (top.get("Global") or {}).get("module")
         if not isinstance(module_name, str):
-            self._error(
+            self.node.error(
                 Code.MODEL_UNKNOWN,
                 f"no PaddleX module has a model `{model_name}`",
                 ("Global", "model"),
                 help="name its task in the same section, for example `module: text_detection`",
             )
             return ir
-        self._check_keys(("Predict",), predict)
+        self.node.check_keys(("Predict",), predict)
         inherited = self._inherit(("Predict",), predict, _Inherited())
         self._add(("Predict",), predict, module_name, model_name, {}, inherited, lazy=False)
         given = self.tree.get(("Global", "device"))
         if ir.device is None and given is not None:
-            return replace(ir, device=Traced(str(given), self._origin(("Global", "device"))))
+            return replace(ir, device=Traced(str(given), self.node.origin(("Global", "device"))))
         return ir
 
     def _module(
@@ -139,12 +141,12 @@ class _Walk:
     ) -> bool:
         value = self.tree.get(path)
         if not isinstance(value, dict):
-            self._error(Code.MODULE_INVALID, f"`{dotted(path)}` must be a mapping with a `model_name`", path)
+            self.node.error(Code.MODULE_INVALID, f"`{dotted(path)}` must be a mapping with a `model_name`", path)
             return False
-        self._check_keys(path, value)
+        self.node.check_keys(path, value)
         name = value.get("model_name")
         if not isinstance(name, str):
-            self._error(
+            self.node.error(
                 Code.MODULE_INVALID,
                 f"`{dotted(path)}` has no `model_name`"
                 if name is None
@@ -156,8 +158,8 @@ class _Walk:
         defaults: Mapping[str, Any] = {}
         if member.defaults_by is not None:
             setting, by_value = member.defaults_by
-            defaults = by_value.get(pipeline[setting].value, {})
-        settings = self._settings(path, value, member.settings, defaults, f"{self._owner(path)}.{member.key}")
+            defaults = by_value.get(str(pipeline[setting].value), {})
+        settings = self.node.settings(path, value, member.settings, defaults, f"{self._owner(path)}.{member.key}")
         inherited = self._inherit(path, value, parent)
         assert member.module_name is not None
         self._add(path, value, member.module_name, name, settings, inherited, lazy)
@@ -179,15 +181,15 @@ class _Walk:
         origins.update({f"settings.{key}": item.origin for key, item in settings.items()})
         for key in ("batch_size", "model_dir"):
             if value.get(key) is not None:
-                origins[key] = self._origin((*path, key))
+                origins[key] = self.node.origin((*path, key))
         self.modules.append(
             Module(
                 path=path,
                 address=dotted(path),
                 module_name=module_name,
                 model_name=model_name,
-                model_dir=self._typed(path, value, "model_dir", (str,), "a path or null"),
-                batch_size=self._batch_size(path, value),
+                model_dir=self.node.typed(path, value, "model_dir", (str,), "a path or null"),
+                batch_size=self.node.batch_size(path, value),
                 use_hpip=bool(inherited.use_hpip.value),
                 hpi_config=None if config is None else {k: item.value for k, item in config.items() if "." not in k},
                 keys=config or {},
@@ -203,7 +205,7 @@ class _Walk:
         """Merge what a node says over what it inherits."""
         for key in ("engine", "engine_config"):
             if value.get(key) is not None:
-                self._error(
+                self.node.error(
                     Code.ENGINE_UNSUPPORTED,
                     f"`{key}` is not supported yet",
                     (*path, key),
@@ -225,8 +227,8 @@ class _Walk:
                     help="remove the key to inherit, or write `use_hpip: false`",
                 )
             )
-        self._warn_quoted(place, own)
-        return Traced(bool(own), self._origin(place))
+        self.node.warn_quoted(place, own)
+        return Traced(bool(own), self.node.origin(place))
 
     def _hpi_config(self, path: Path, value: Mapping[str, Any], parent: _Inherited) -> Mapping[str, Traced] | None:
         own = value.get("hpi_config")
@@ -234,7 +236,7 @@ class _Walk:
         if own is None:
             return parent.config
         if not isinstance(own, dict):
-            self._error(
+            self.node.error(
                 Code.HPI_CONFIG_INVALID,
                 f"`hpi_config` must be a mapping, not {own!r}",
                 place,
@@ -256,15 +258,17 @@ class _Walk:
             if key == "backend_config":
                 result = {name: item for name, item in result.items() if not name.startswith("backend_config.")}
                 result.update(self._backend_config((*place, key), own[key]))
-            result[key] = Traced(own[key], self._origin((*place, key)))
+            result[key] = Traced(own[key], self.node.origin((*place, key)))
         return result
 
     def _backend_config(self, path: Path, value: Any) -> dict[str, Traced]:
         """Return the options one by one: each may come from another layer."""
         if isinstance(value, dict):
-            return {f"backend_config.{key}": Traced(item, self._origin((*path, key))) for key, item in value.items()}
+            return {
+                f"backend_config.{key}": Traced(item, self.node.origin((*path, key))) for key, item in value.items()
+            }
         if value is not None:
-            self._error(Code.BACKEND_CONFIG_INVALID, f"`backend_config` must be a mapping, not `{value}`", path)
+            self.node.error(Code.BACKEND_CONFIG_INVALID, f"`backend_config` must be a mapping, not `{value}`", path)
         return {}
 
     # -- keys and values -----------------------------------------------------------------------
@@ -273,7 +277,7 @@ class _Walk:
         name = value.get("pipeline_name")
         where = f"`{dotted(path)}`" if path else "the file"
         if name is None:
-            self._error(
+            self.node.error(
                 Code.PIPELINE_UNKNOWN,
                 f"{where} has no `pipeline_name`",
                 path,
@@ -296,13 +300,13 @@ class _Walk:
         assert member.flag is not None
         if member.flag not in value:
             return member.flag_default
-        self._warn_quoted((*path, member.flag), value[member.flag])
+        self.node.warn_quoted((*path, member.flag), value[member.flag])
         return bool(value[member.flag])
 
     def _present(self, path: Path, value: Mapping[str, Any], member: Member) -> bool:
         section = value.get(member.section)
         if section is not None and not isinstance(section, dict):
-            self._error(Code.MODULE_INVALID, f"`{member.section}` must be a mapping", (*path, member.section))
+            self.node.error(Code.MODULE_INVALID, f"`{member.section}` must be a mapping", (*path, member.section))
             return False
         if section is not None and member.key in section:
             return True
@@ -313,124 +317,16 @@ class _Walk:
             error(
                 Code.MODULE_MISSING,
                 f"`{member.section}.{member.key}` is missing{where}{why}",
-                Label(self.tree.key_span(place) if place else _first_line(self.tree.span(()))),
+                Label(self.tree.key_span(place) if place else first_line(self.tree.span(()))),
                 help=f"add it, or set `{member.flag}: false`" if member.flag else "add it",
             )
         )
         return False
 
-    def _check_keys(self, path: Path, value: Mapping[str, Any]) -> None:
-        allowed = legal.keys_at(self.tree, path)
-        for key in value:
-            if key == "device" and path != ("Global",) and path[-2:-1] != ("SubModules",):
-                self._warning(
-                    Code.KEY_MISPLACED, "PaddleX ignores `device` in a pipeline file; use `--device`", (*path, key)
-                )
-            elif allowed is not None and key not in allowed:
-                self._warning(
-                    Code.KEY_UNKNOWN, f"nothing reads the key `{key}` here", (*path, key), did_you_mean(key, allowed)
-                )
-        for section in _SECTIONS:
-            self._check_section((*path, section), value.get(section))
-
-    def _check_section(self, path: Path, value: Any) -> None:
-        allowed = legal.keys_at(self.tree, path)
-        if allowed is None or not isinstance(value, dict):
-            return
-        for key in value:
-            if key in ("use_hpip", "hpi_config"):
-                self._warning(
-                    Code.KEY_MISPLACED,
-                    f"`{key}` directly below `{path[-1]}` has no effect",
-                    (*path, key),
-                    "move it one level up, or into a module",
-                )
-            elif key not in allowed:
-                self._warning(
-                    Code.MODULE_UNKNOWN,
-                    f"this pipeline has no `{path[-1]}.{key}`; it is ignored",
-                    (*path, key),
-                    did_you_mean(key, allowed),
-                )
-
-    def _settings(
-        self,
-        path: Path,
-        value: Mapping[str, Any],
-        known: Mapping[str, Setting],
-        defaults: Mapping[str, Any],
-        owner: str,
-    ) -> dict[str, Traced]:
-        result: dict[str, Traced] = {}
-        for key, setting in known.items():
-            place = (*path, key)
-            if key in value:
-                self._check_setting(place, value[key], setting)
-                result[key] = Traced(value[key], self._origin(place))
-            elif setting.required:
-                choices = " or ".join(f"`{item}`" for item in setting.one_of)
-                self._error(Code.SETTING_INVALID, f"`{key}` is missing; it must be {choices}", path)
-                result[key] = Traced(None, Origin(f"default:{owner}"))
-            else:
-                result[key] = Traced(defaults.get(key, setting.default), Origin(f"default:{owner}"))
-        return result
-
-    def _check_setting(self, place: Path, value: Any, setting: Setting) -> None:
-        if value is None and not setting.required:
-            return
-        if setting.one_of and value not in setting.one_of:
-            choices = " or ".join(f"`{item}`" for item in setting.one_of)
-            self._error(Code.SETTING_INVALID, f"`{place[-1]}` must be {choices}, not `{value}`", place)
-        elif not is_of(value, setting.type):
-            self._error(Code.SETTING_INVALID, f"`{place[-1]}` must be of type {setting.type}, not `{value}`", place)
-
-    def _batch_size(self, path: Path, value: Mapping[str, Any]) -> Any:
-        size = value.get("batch_size", 1)
-        if size is not None and (not is_of(size, "integer") or size < 1):
-            self._error(
-                Code.SETTING_INVALID, f"`batch_size` must be a whole number from 1, not `{size}`", (*path, "batch_size")
-            )
-            return 1
-        return size
-
-    def _typed(self, path: Path, value: Mapping[str, Any], key: str, types: tuple[type, ...], wanted: str) -> Any:
-        found = value.get(key)
-        if found is None or isinstance(found, types):
-            return found
-        self._error(Code.SETTING_INVALID, f"`{key}` must be {wanted}, not `{found}`", (*path, key))
-        return None
-
     # -- reporting -----------------------------------------------------------------------------
 
     def _owner(self, path: Path) -> str:
         return str(self.tree.get((*path[:-2], "pipeline_name")))
-
-    def _origin(self, path: Path) -> Origin:
-        span = self.tree.span(path)
-        is_override = span.source.startswith("override:")
-        return Origin(span.source if is_override else f"file:{dotted(path)}", span)
-
-    def _warn_quoted(self, path: Path, value: Any) -> None:
-        if isinstance(value, str) and value.strip().lower() in _OFF_WORDS:
-            self._warning(
-                Code.VALUE_QUOTED,
-                f"`{path[-1]}` is the text `{value}`, and any text means on",
-                path,
-                f"write `{path[-1]}: false` without quotes",
-            )
-
-    def _error(self, code: Code, message: str, path: Path, help: str | None = None) -> None:
-        span = self.tree.span(path) if path else _first_line(self.tree.span(()))
-        if span.end_line > span.line:
-            span = self.tree.key_span(path) if path else _first_line(span)
-        self.found.append(error(code, message, Label(span), help=help))
-
-    def _warning(self, code: Code, message: str, path: Path, help: str | None = None) -> None:
-        self.found.append(warning(code, message, Label(self.tree.key_span(path)), help=help))
-
-
-def _first_line(span: Span) -> Span:
-    return span._replace(end_line=span.line, end_column=span.column + 1)
 
 
 def _shadowed(ir: Ir, walk: _Walk) -> list[Diagnostic]:

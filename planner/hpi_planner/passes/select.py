@@ -82,7 +82,7 @@ class _Choice:
         if not self.module.use_hpip:
             return self._regular()
         requested = self._value("backend", None)
-        if requested is not None and requested not in load_all():
+        if requested is not None and str(requested) not in load_all():
             self._fail(
                 Code.BACKEND_UNKNOWN,
                 f"there is no backend `{requested}`",
@@ -345,9 +345,14 @@ class _Choice:
     def _fail_all(self, reasons: Mapping[str, str | None]) -> None:
         listed = "; ".join(f"{name}: {_WHY[reason]}" for name, reason in reasons.items() if reason)
         forced = [name for name, reason in reasons.items() if reason == NOT_RANKED]
+        absent = [name for name, reason in reasons.items() if reason == NOT_INSTALLED]
         help = "turn off `use_hpip` for it"
         if forced:
             help = f"`hpi_config: {{auto_config: false, backend: {forced[0]}}}` there takes it all the same; or {help}"
+        elif absent:
+            help = (
+                f"`pip install 'hpi-plan[{load_all()[absent[0]].extra}]'` on the target brings {absent[0]}; or {help}"
+            )
         self._fail(
             Code.BACKEND_UNAVAILABLE,
             f"no backend can run `{self.module.model_name}` ({listed})",

@@ -1,0 +1,148 @@
+"""Reading the keys of one node of the tree: which may stand there, what they hold, where they come from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from hpi_planner import diagnostics, legal
+from hpi_planner.definitions import Setting
+from hpi_planner.diagnostics import Code, Diagnostic, Label, Span
+from hpi_planner.ir import Origin, Traced
+from hpi_planner.suggest import did_you_mean
+from hpi_planner.tree import Path, Tree, dotted
+from hpi_planner.value_types import is_of
+
+_SECTIONS = ("SubModules", "SubPipelines")
+_OFF_WORDS = ("false", "no", "off", "0", "none", "null")
+
+
+@dataclass(frozen=True)
+class NodeReader:
+    """Reads nodes of a tree and reports what is wrong with them.
+
+    Attributes:
+        tree: where the nodes are.
+        found: the diagnostics so far; methods add to it.
+    """
+
+    tree: Tree
+    found: list[Diagnostic]
+
+    def check_keys(self, path: Path, value: Mapping[str, Any]) -> None:
+        """Report keys of a mapping that nothing reads there."""
+        allowed = legal.keys_at(self.tree, path)
+        for key in value:
+            if key == "device" and path != ("Global",) and path[-2:-1] != ("SubModules",):
+                self.warning(
+                    Code.KEY_MISPLACED, "PaddleX ignores `device` in a pipeline file; use `--device`", (*path, key)
+                )
+            elif allowed is not None and key not in allowed:
+                self.warning(
+                    Code.KEY_UNKNOWN, f"nothing reads the key `{key}` here", (*path, key), did_you_mean(key, allowed)
+                )
+        for section in _SECTIONS:
+            self._check_section((*path, section), value.get(section))
+
+    def _check_section(self, path: Path, value: Any) -> None:
+        allowed = legal.keys_at(self.tree, path)
+        if allowed is None or not isinstance(value, dict):
+            return
+        for key in value:
+            if key in ("use_hpip", "hpi_config"):
+                self.warning(
+                    Code.KEY_MISPLACED,
+                    f"`{key}` directly below `{path[-1]}` has no effect",
+                    (*path, key),
+                    "move it one level up, or into a module",
+                )
+            elif key not in allowed:
+                self.warning(
+                    Code.MODULE_UNKNOWN,
+                    f"this pipeline has no `{path[-1]}.{key}`; it is ignored",
+                    (*path, key),
+                    did_you_mean(key, allowed),
+                )
+
+    def settings(
+        self,
+        path: Path,
+        value: Mapping[str, Any],
+        known: Mapping[str, Setting],
+        defaults: Mapping[str, Any],
+        owner: str,
+    ) -> dict[str, Traced]:
+        """Return the settings of a node, defaults filled in; ``owner`` names whose defaults they are."""
+        result: dict[str, Traced] = {}
+        for key, setting in known.items():
+            place = (*path, key)
+            if key in value:
+                self._check_setting(place, value[key], setting)
+                result[key] = Traced(value[key], self.origin(place))
+            elif setting.required:
+                choices = " or ".join(f"`{item}`" for item in setting.one_of)
+                self.error(Code.SETTING_INVALID, f"`{key}` is missing; it must be {choices}", path)
+                result[key] = Traced(None, Origin(f"default:{owner}"))
+            else:
+                result[key] = Traced(defaults.get(key, setting.default), Origin(f"default:{owner}"))
+        return result
+
+    def _check_setting(self, place: Path, value: Any, setting: Setting) -> None:
+        if value is None and not setting.required:
+            return
+        if setting.one_of and value not in setting.one_of:
+            choices = " or ".join(f"`{item}`" for item in setting.one_of)
+            self.error(Code.SETTING_INVALID, f"`{place[-1]}` must be {choices}, not `{value}`", place)
+        elif not is_of(value, setting.type):
+            self.error(Code.SETTING_INVALID, f"`{place[-1]}` must be of type {setting.type}, not `{value}`", place)
+
+    def batch_size(self, path: Path, value: Mapping[str, Any]) -> Any:
+        """Return the batch size: a number from 1, or None where it is given as null."""
+        size = value.get("batch_size", 1)
+        if size is not None and (not is_of(size, "integer") or size < 1):
+            self.error(
+                Code.SETTING_INVALID, f"`batch_size` must be a whole number from 1, not `{size}`", (*path, "batch_size")
+            )
+            return 1
+        return size
+
+    def typed(self, path: Path, value: Mapping[str, Any], key: str, types: tuple[type, ...], wanted: str) -> Any:
+        """Return a value of one of these types, or None after reporting another."""
+        found = value.get(key)
+        if found is None or isinstance(found, types):
+            return found
+        self.error(Code.SETTING_INVALID, f"`{key}` must be {wanted}, not `{found}`", (*path, key))
+        return None
+
+    def origin(self, path: Path) -> Origin:
+        """Return where the value at ``path`` comes from: the file or an override."""
+        span = self.tree.span(path)
+        is_override = span.source.startswith("override:")
+        return Origin(span.source if is_override else f"file:{dotted(path)}", span)
+
+    def warn_quoted(self, path: Path, value: Any) -> None:
+        """Report a quoted word that looks like off and means on."""
+        if isinstance(value, str) and value.strip().lower() in _OFF_WORDS:
+            self.warning(
+                Code.VALUE_QUOTED,
+                f"`{path[-1]}` is the text `{value}`, and any text means on",
+                path,
+                f"write `{path[-1]}: false` without quotes",
+            )
+
+    def error(self, code: Code, message: str, path: Path, help: str | None = None) -> None:
+        """Report an error at the value of ``path``, or at its key if the value spans lines."""
+        span = self.tree.span(path) if path else first_line(self.tree.span(()))
+        if span.end_line > span.line:
+            span = self.tree.key_span(path) if path else first_line(span)
+        self.found.append(diagnostics.error(code, message, Label(span), help=help))
+
+    def warning(self, code: Code, message: str, path: Path, help: str | None = None) -> None:
+        """Report a warning at the key of ``path``."""
+        self.found.append(diagnostics.warning(code, message, Label(self.tree.key_span(path)), help=help))
+
+
+def first_line(span: Span) -> Span:
+    """Return the first character of a span, for what is missing in a whole mapping."""
+    return span._replace(end_line=span.line, end_column=span.column + 1)
