@@ -159,7 +159,7 @@ def export(net: Any, folder: Path) -> None:
     """Write the network as PaddleX does, converted to ONNX; probabilities come out."""
     import paddle
 
-    class Classifier(paddle.nn.Layer):  # type: ignore[misc,name-defined]
+    class Classifier(paddle.nn.Layer):  # type: ignore[misc]
         def __init__(self) -> None:
             super().__init__()
             self.net = net

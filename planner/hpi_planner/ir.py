@@ -87,6 +87,7 @@ class Module:
         settings: pre- and postprocessing settings, defaults filled in.
         origins: for values that the plan records, where they come from.
         lazy: PaddleX creates it at the first prediction.
+        run_mode: Paddle's run mode for regular inference, where a module file names one.
         facts, engine, fallback, not_chosen, device: filled in by locate and select.
         broken: an error concerns it; later passes leave it alone.
     """
@@ -103,6 +104,7 @@ class Module:
     settings: Mapping[str, Json] = field(default_factory=dict)
     origins: Mapping[str, Origin] = field(default_factory=dict)
     lazy: bool = False
+    run_mode: Traced | None = None
     facts: ModelFacts | None = None
     engine: Engine | None = None
     fallback: tuple[Engine, ...] = ()

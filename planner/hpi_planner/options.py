@@ -35,14 +35,14 @@ class Resolved:
 
 
 def resolve(
-    module: Module, backend: Backend, device: str, target: Target, run_mode: str | None, use_given: bool = True
+    module: Module, backend: Backend, device: str, target: Target, run_mode: Traced | None, use_given: bool = True
 ) -> Resolved:
     """Fill in every option of a backend.
 
     Args:
         module: whose ``backend_config`` counts.
         device: the kind of device, such as ``cpu``.
-        run_mode: Paddle's run mode as the ranking has it, None without one.
+        run_mode: Paddle's run mode as the ranking or a module file has it, None for the default.
         use_given: False leaves the user's ``backend_config`` aside (regular inference).
     """
     result = Resolved()
@@ -117,7 +117,7 @@ def _default(
     backend: Backend,
     target: Target,
     device: str,
-    run_mode: str | None,
+    run_mode: Traced | None,
     result: Resolved,
 ) -> None:
     if option.model_default:
@@ -128,7 +128,11 @@ def _default(
     if option.rule == "threads":
         result.put(key, min(_DEFAULT_THREADS, target.cores), Origin("rule:threads"))
     elif option.rule == "run_mode":
-        result.put(key, run_mode or regular_run_mode(module.model_name, device), Origin("rule:run_mode"))
+        chosen = run_mode or Traced(regular_run_mode(module.model_name, device), Origin("rule:run_mode"))
+        problem = _fault(key, option, chosen.value)
+        if problem is not None:
+            result.found.append(error(Code.BACKEND_CONFIG_INVALID, problem, *chosen.origin.labels()))
+        result.put(key, chosen.value, chosen.origin)
     elif option.rule == "new_ir":
         result.put(key, not knowledge.blocked("new_ir", module.model_name), Origin("rule:new_ir"))
     elif not option.rule:

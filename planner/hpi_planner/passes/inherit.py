@@ -131,6 +131,10 @@ class _Walk:
         self.node.check_keys(("Predict",), predict)
         inherited = self._inherit(("Predict",), predict, _Inherited())
         self._add(("Predict",), predict, module_name, model_name, {}, inherited, lazy=False)
+        place = ("Predict", "kernel_option", "run_mode")
+        if self.tree.get(place) is not None:
+            run_mode = Traced(self.tree.get(place), self.node.origin(place))
+            self.modules[-1] = replace(self.modules[-1], run_mode=run_mode)
         given = self.tree.get(("Global", "device"))
         if ir.device is None and given is not None:
             return replace(ir, device=Traced(str(given), self.node.origin(("Global", "device"))))

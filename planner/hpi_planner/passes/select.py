@@ -12,7 +12,7 @@ from hpi_planner import device as devices
 from hpi_planner import knowledge, options
 from hpi_planner.backends import Backend, load_all
 from hpi_planner.diagnostics import Code, Diagnostic, Label, error, has_errors, note
-from hpi_planner.ir import Engine, Ir, ModelFacts, Module, Origin
+from hpi_planner.ir import Engine, Ir, ModelFacts, Module, Origin, Traced
 from hpi_planner.suggest import did_you_mean
 
 # The opset that paddle2onnx writes: the newest that every runtime of ours has read for years.
@@ -99,9 +99,9 @@ class _Choice:
     def _regular(self) -> Module:
         others = dict.fromkeys(load_all(), REGULAR_INFERENCE)
         if "paddle" in self._facts.formats:
-            name, run_mode = "paddle", options.regular_run_mode(self.module.model_name, self._kind)
+            name = "paddle"
         elif "onnx" in self._facts.formats:
-            name, run_mode = "onnxruntime", None
+            name = "onnxruntime"
             self._note_onnx()
         else:
             self._fail(Code.MODEL_FORMAT_MISSING, "regular inference needs a Paddle or an ONNX model", "use_hpip")
@@ -115,7 +115,9 @@ class _Choice:
                 help=f"`pip install 'hpi-plan[{extra}]'` there, or turn on `use_hpip`",
             )
             return self._broken()
-        return self._with_engine(load_all()[name], run_mode, Origin("rule:regular"), others, use_given=False)
+        return self._with_engine(
+            load_all()[name], self.module.run_mode, Origin("rule:regular"), others, use_given=False
+        )
 
     def _manual(self, requested: str | None) -> Module:
         if requested is None:
@@ -154,7 +156,9 @@ class _Choice:
         lower = NOT_REQUESTED if requested else RANKED_LOWER
         others = {name: reason or lower for name, reason in reasons.items()}
         origin = self.module.keys["backend"].origin if requested else Origin(rule)
-        return self._with_engine(backend, _run_mode(candidates[0]), origin, others)
+        mode = _run_mode(candidates[0])
+        run_mode = None if mode is None else Traced(mode, Origin(rule))
+        return self._with_engine(backend, run_mode, origin, others)
 
     # -- facts ---------------------------------------------------------------------------------
 
@@ -246,7 +250,7 @@ class _Choice:
     def _with_engine(
         self,
         backend: Backend,
-        run_mode: str | None,
+        run_mode: Traced | None,
         origin: Origin,
         reasons: Mapping[str, str],
         use_given: bool = True,
