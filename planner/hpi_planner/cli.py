@@ -23,6 +23,7 @@ precedence, lowest first:
   hpi_config merges key by key; its backend_config is one key and is replaced whole.
 example:
   hpi-plan pipeline.yaml --use_hpip -o SubModules.TextRecognition.hpi_config.backend=onnxruntime > plan.json
+exit codes: 0 done; 2 the YAML, the models or the command line are wrong; 130 interrupted
 """
 
 

@@ -72,8 +72,8 @@ class DiskReader:
             help = "`model_dir` is relative to the YAML file"
             if reference.startswith(STORE_PREFIX):
                 help = (
-                    f"fetch it with `huggingface-cli download PaddlePaddle/{model_name} --local-dir DIR/{model_name}` "
-                    "and name DIR with `--models` or HPI_MODELS"
+                    f"fetch it with `hf download PaddlePaddle/{model_name} --local-dir DIR/{model_name}` "
+                    "(from the package huggingface_hub) and name DIR with `--models` or HPI_MODELS"
                 )
             raise FactsError(Code.MODEL_NOT_FOUND, str(fault), help) from None
 
