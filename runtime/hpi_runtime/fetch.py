@@ -40,6 +40,6 @@ def fetch(url: str, max_bytes: int) -> bytes:
                     raise InputError("URL_TOO_LARGE", f"{url} is larger or slower than allowed")
                 pieces.append(piece)
     except (OSError, ValueError) as fault:
-        reason = getattr(fault, "reason", fault)
+        reason = fault if isinstance(fault, urllib.error.HTTPError) else getattr(fault, "reason", fault)
         raise InputError("URL_UNREADABLE", f"{url} cannot be fetched: {reason}") from None
     return b"".join(pieces)

@@ -12,7 +12,7 @@ from hpi_schemas.model_store import CONFIG_FILE
 
 from hpi_runtime import engines, modules, ops, prepare
 from hpi_runtime.engines.base import Engine
-from hpi_runtime.errors import EngineError, PlanError
+from hpi_runtime.errors import EngineError, PlanError, PrepareError
 from hpi_runtime.executor import Item, Worker, execute
 from hpi_runtime.inputs import Input, read
 from hpi_runtime.modules.base import Module, Prepared
@@ -29,7 +29,8 @@ class Pipeline:
 
     Attributes:
         engines: the loaded engines by module address.
-        warnings: what preflight found that does not keep the plan from running.
+        warnings: what does not keep the plan from running: other versions, fallbacks in use.
+        fallbacks: the backend in use by module address, where it is not the plan's first.
     """
 
     def __init__(self, plan: Plan, module: str | None = None, strict: bool = False) -> None:
@@ -38,7 +39,7 @@ class Pipeline:
         Args:
             plan: what to run.
             module: the address of one module to run alone, instead of the whole pipeline.
-            strict: refuse other versions of the backends than the plan's.
+            strict: refuse other versions of the backends than the plan's, and fallbacks.
 
         Raises:
             PlanError: the plan has no such module, or no stage graph.
@@ -50,6 +51,8 @@ class Pipeline:
         self._graph = _graph(plan, module)
         self._resources = ExitStack()
         self.engines: dict[str, Engine] = {}
+        self.fallbacks: dict[str, str] = {}
+        self._strict = strict
         addresses = [stage["module"] for stage in self._stages() if "module" in stage]
         folders, self.warnings = check(plan, addresses, strict)
         try:
@@ -99,16 +102,38 @@ class Pipeline:
             module = kind(config, record["settings"], record["batch_size"])
         except EngineError as fault:
             raise EngineError(f"{address}: {folder / CONFIG_FILE}: {fault}") from None
-        engine = self._resources.enter_context(_engine(record, folder))
+        engine = self._resources.enter_context(self._engine(address, record, folder))
         self.engines[address] = engine
         return module, engine
+
+    def _engine(self, address: str, record: Mapping[str, Any], folder: Path) -> Engine:
+        """Load the plan's engine, or the first of its fallbacks that loads, and say so loudly."""
+        planned = record["engine"]
+        try:
+            return _load_engine(planned, record, folder)
+        except (PrepareError, EngineError) as fault:
+            if self._strict or not planned.get("fallback"):
+                raise
+            failures = [str(fault)]
+        for engine in planned["fallback"]:
+            try:
+                loaded = _load_engine(engine, record, folder)
+            except (PrepareError, EngineError) as fault:
+                failures.append(str(fault))
+                continue
+            self.fallbacks[address] = engine["backend"]
+            self.warnings.append(f"{address} runs on its fallback {engine['backend']}, because {failures[0]}")
+            return loaded
+        raise EngineError(f"{address}: neither its engine nor any fallback can be loaded:\n" + "\n".join(failures))
 
     def _result(self, item: Item[Input]) -> Result:
         source = item.source
         if item.error is not None:
             return failed(source.path, source.page, item.error)
         outputs = self._graph["outputs"]
-        fields = {"input_path": source.path, "page_index": source.page, "plan": self.plan.digest}
+        fields: dict[str, Any] = {"input_path": source.path, "page_index": source.page, "plan": self.plan.digest}
+        if self.fallbacks:
+            fields["fallback"] = dict(self.fallbacks)
         return Result({**fields, **item.values[outputs["result"]]}, image=item.values[outputs["image"]])
 
 
@@ -143,12 +168,11 @@ def _read_config(path: Path) -> dict[str, Any]:
     return config
 
 
-def _engine(record: Mapping[str, Any], folder: Path) -> Engine:
-    engine = record["engine"]
+def _load_engine(engine: Mapping[str, Any], record: Mapping[str, Any], folder: Path) -> Engine:
     kind = engines.find(engine["backend"])
     if kind is None:
         raise EngineError(f"the backend {engine['backend']} is not known to this hpi-run")
-    place, files = prepare.engine_files(record, folder)
+    place, files = prepare.engine_files(record["model"], engine["prepare"], folder)
     return kind(place, files, engine["config"], record["device"])
 
 

@@ -304,6 +304,24 @@ def test_only_the_backend_of_the_plan_is_loaded(folder: Path) -> None:
     assert done.stderr.splitlines()[-1] == "['onnxruntime'] 0"
 
 
+def test_a_fallback_of_the_plan_is_used_loudly_and_refused_with_strict(folder: Path) -> None:
+    config = "{backend: openvino, on_failure: [onnxruntime]}"
+    run(folder, "pipeline.yaml", "--hpi_config", config, "--output", "plan.json", command="hpi-plan")
+    plan = json.loads((folder / "plan.json").read_text())
+    # An engine that cannot be loaded as the plan says.
+    plan["modules"]["SubModules.ImageClassification"]["engine"]["config"]["cpu_num_threads"] = -1
+    (folder / "plan.json").write_text(json.dumps(plan))
+    done = run(folder, "plan.json", "--input", "pictures")
+    assert done.returncode == 0
+    assert (
+        "SubModules.ImageClassification runs on its fallback onnxruntime, because openvino cannot load" in done.stderr
+    )
+    for record in records(done):
+        assert record["fallback"] == {"SubModules.ImageClassification": "onnxruntime"}
+        assert faults("results", record) == []
+    assert run(folder, "plan.json", "--input", "pictures", "--strict").returncode == 4
+
+
 @pytest.mark.convert
 def test_prepare_only_converts_and_stops(folder: Path) -> None:
     shutil.copytree(ROOT / "examples/digits", folder / "digits", ignore=shutil.ignore_patterns(".cache", "output"))

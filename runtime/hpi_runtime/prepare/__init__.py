@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +12,14 @@ from hpi_runtime.errors import PrepareError
 from hpi_runtime.prepare.cache import Artefact, obtain
 
 
-def engine_files(record: Mapping[str, Any], folder: Path) -> tuple[Path, tuple[str, ...]]:
-    """Run a module's prepare steps, or find their results in the cache.
+def engine_files(
+    model: Mapping[str, Any], steps: Sequence[Mapping[str, Any]], folder: Path
+) -> tuple[Path, tuple[str, ...]]:
+    """Run an engine's prepare steps, or find their results in the cache.
 
     Args:
-        record: the module's record in the plan.
+        model: the plan's record of the model.
+        steps: the plan's record of the steps, in order.
         folder: its model folder, already checked against the plan.
 
     Returns:
@@ -25,12 +28,11 @@ def engine_files(record: Mapping[str, Any], folder: Path) -> tuple[Path, tuple[s
     Raises:
         PrepareError: a step failed; says which and where its log is.
     """
-    model = record["model"]
     files = program_files(model["format"], model["files"])
     if not files:
         raise PrepareError(f"the plan lists no complete {model['format']} model in {folder}")
     place = folder
-    for step in record["engine"]["prepare"]:
+    for step in steps:
         digests = {name: model["files"][name] for name in files} if place == folder else {}
         place = obtain(Artefact(step, place, files, digests, folder))
         files = (step["produces"],)
