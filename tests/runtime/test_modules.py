@@ -63,6 +63,24 @@ def test_pages_are_resized_to_what_the_network_takes(
     assert prepared.batches[0].shape == (1, 3, *expected)
 
 
+@pytest.mark.parametrize(
+    ("model", "arguments", "expected"),
+    [
+        ("PP-OCRv5_mobile_det", {"resize_long": 960}, (480, 960)),
+        ("PP-OCRv5_mobile_det", {}, (480, 960)),
+        ("my_det", {}, (992, 1984)),
+        ("my_det", {"resize_long": 736}, (992, 1984)),
+        ("my_det", {"limit_side_len": 640, "limit_type": "max"}, (320, 640)),
+    ],
+)
+def test_without_settings_the_model_decides_how_large_a_page_is(
+    model: str, arguments: dict[str, Any], expected: tuple[int, int]
+) -> None:
+    steps = [{"DetResizeForTest": arguments}, NORMALIZE, {"ToCHWImage": None}]
+    config = {**DETECTOR, "Global": {"model_name": model}, "PreProcess": {"transform_ops": steps}}
+    assert TextDetection(config, {}, 1).preprocess([noise(1000, 2000)]).batches[0].shape == (1, 3, *expected)
+
+
 def test_boxes_come_back_in_the_pixels_of_the_page() -> None:
     module = TextDetection(DETECTOR, {"limit_side_len": 320, "limit_type": "max"}, 1)
     context = module.preprocess([noise(640, 640)]).context

@@ -17,9 +17,16 @@ from hpi_runtime.modules.base import SCORE_DECIMALS, Batch, Module, Prepared
 from hpi_runtime.transforms import Image
 
 _KNOWN = ("DecodeImage", "DetResizeForTest", "NormalizeImage", "ToCHWImage", "DetLabelEncode", "KeepKeys")
+# PaddleX 3.7.2 shrinks pages for these models and enlarges them for others, where nobody says a limit.
+_SHRUNK = frozenset(
+    (
+        *("PP-OCRv3_mobile_det", "PP-OCRv3_server_det", "PP-OCRv4_mobile_det", "PP-OCRv4_server_det"),
+        *("PP-OCRv5_mobile_det", "PP-OCRv5_server_det"),
+        *("PP-OCRv6_medium_det", "PP-OCRv6_small_det", "PP-OCRv6_tiny_det"),
+    )
+)
 # The network halves its input five times.
 _STRIDE = 32
-_LONG_STRIDE = 128
 _SMALL_SUM = 64
 # The shortest side of a box, before and after it is widened.
 _MIN_SIDE, _MIN_WIDE_SIDE = 3, 5
@@ -107,11 +114,12 @@ class _Resize:
         self._shape = module.setting("input_shape")
         self._image_shape = arguments.get("image_shape")
         self._keep_ratio = bool(arguments.get("keep_ratio", False))
-        long_side: Any = arguments.get("resize_long")
-        self._limit = int(module.setting("limit_side_len", arguments.get("limit_side_len", long_side or 736)))
-        self._kind = str(module.setting("limit_type", arguments.get("limit_type", "min")))
-        is_long = long_side is not None and "limit_side_len" not in arguments
-        self._long = int(long_side) if is_long and module.setting("limit_side_len") is None else None
+        is_limited = (module.config.get("Global") or {}).get("model_name") in _SHRUNK
+        limit, kind = (960, "max") if is_limited else (736, "min")
+        self._limit = int(
+            module.setting("limit_side_len", arguments.get("limit_side_len", arguments.get("resize_long", limit)))
+        )
+        self._kind = str(module.setting("limit_type", arguments.get("limit_type", kind)))
         self._max_side = int(module.setting("max_side_limit", 4000))
         if self._kind not in ("min", "max", "resize_long"):
             raise EngineError(f"unknown limit_type {self._kind}")
@@ -134,9 +142,6 @@ class _Resize:
             if self._keep_ratio:
                 new_width = math.ceil(width * new_height / height / _STRIDE) * _STRIDE
             return int(new_width), int(new_height)
-        if self._long is not None:
-            ratio = self._long / max(height, width)
-            return tuple(-(-int(side * ratio) // _LONG_STRIDE) * _LONG_STRIDE for side in (width, height))  # type: ignore[return-value]
         return self._limited(height, width)
 
     def _limited(self, height: int, width: int) -> tuple[int, int]:
