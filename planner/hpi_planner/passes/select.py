@@ -9,7 +9,7 @@ from typing import Any
 from hpi_schemas.target import Target
 
 from hpi_planner import device as devices
-from hpi_planner import knowledge, options
+from hpi_planner import knowledge, options, ranking
 from hpi_planner.backends import Backend, load_all
 from hpi_planner.diagnostics import Code, Diagnostic, Label, error, has_errors, note
 from hpi_planner.ir import Engine, Ir, ModelFacts, Module, Origin, Traced
@@ -139,24 +139,24 @@ class _Choice:
     def _automatic(self, requested: str | None) -> Module:
         reasons = {name: self._unavailable(backend) for name, backend in load_all().items()}
         entries, rule = self._ranking()
-        usable = [entry for entry in entries if reasons[_backend_of(entry)] is None]
+        usable = [entry for entry in entries if reasons[ranking.backend_of(entry)] is None]
         for name, reason in reasons.items():
-            if reason is None and name not in map(_backend_of, usable):
+            if reason is None and name not in map(ranking.backend_of, usable):
                 reasons[name] = NOT_RANKED
         if requested is not None and reasons[requested] is not None:
             self._fail_backend(requested, reasons[requested])
             return self._broken()
-        candidates = [entry for entry in usable if requested in (None, _backend_of(entry))]
+        candidates = [entry for entry in usable if requested in (None, ranking.backend_of(entry))]
         if not candidates:
             self._fail_all(reasons)
             return self._broken()
-        backend = load_all()[_backend_of(candidates[0])]
+        backend = load_all()[ranking.backend_of(candidates[0])]
         if backend.name == "paddle" and self._refuses_run_mode(candidates):
             return self._broken()
         lower = NOT_REQUESTED if requested else RANKED_LOWER
         others = {name: reason or lower for name, reason in reasons.items()}
         origin = self.module.keys["backend"].origin if requested else Origin(rule)
-        mode = _run_mode(candidates[0])
+        mode = ranking.run_mode(candidates[0])
         run_mode = None if mode is None else Traced(mode, Origin(rule))
         return self._with_engine(backend, run_mode, origin, others)
 
@@ -206,10 +206,10 @@ class _Choice:
     def _ranking(self) -> tuple[list[str], str]:
         """Return the ranked entries that may be considered, and the id of the rule."""
         name = str(self._value("model_name", self.module.model_name))
-        environment, exact = _environment(self._kind, self.target)
+        environment, exact = ranking.environment(self._kind, self.target)
         if self._kind == "gpu":
             self._read["cuda"] = self.target.cuda
-        table = _table(self._installed("paddle"))
+        table = ranking.table(self._installed("paddle"))
         entries = None if environment is None else knowledge.ranking(environment, table, name)
         if entries is None:
             self._note_ranking(f"PaddleX has no ranking for `{name}` on this device; the generic order counts")
@@ -375,33 +375,6 @@ class _Choice:
 
     def _note_ranking(self, message: str) -> None:
         self.found.append(note(Code.MODEL_UNKNOWN, f"{self.module.address}: {message}", *self._labels("use_hpip")))
-
-
-def _backend_of(entry: str) -> str:
-    """Return the backend of a ranked entry: ``paddle_mkldnn`` is one of ``paddle``."""
-    return entry.partition("_")[0]
-
-
-def _run_mode(entry: str) -> str | None:
-    return {"paddle": "paddle", "paddle_mkldnn": "mkldnn", "paddle_tensorrt": "trt_fp32"}.get(entry)
-
-
-def _environment(kind: str, target: Target) -> tuple[str | None, bool]:
-    """Return the nearest measured environment, and whether it is the very one."""
-    if kind == "cpu":
-        return "cpu_x64", target.arch == "x86_64"
-    if kind == "gpu":
-        major = (target.cuda or "").partition(".")[0]
-        return ("gpu_cuda11", True) if major == "11" else ("gpu_cuda12", major == "12")
-    return None, False
-
-
-def _table(paddle: str | None) -> str:
-    """Return PaddleX's table for a version of Paddle: 3.0's for 3.0 and older, else the newest."""
-    if paddle is None:
-        return knowledge.NEWEST_TABLE
-    major, minor = (int(part) if part.isdecimal() else 0 for part in (*paddle.split("."), "0")[:2])
-    return "paddle30" if (major, minor) <= (3, 0) else knowledge.NEWEST_TABLE
 
 
 def _target_facts(ir: Ir, modules: list[Module], read: Mapping[str, Any]) -> dict[str, Any]:
