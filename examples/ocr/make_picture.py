@@ -17,7 +17,7 @@ from typeset import CJK, font
 HERE = Path(__file__).parent
 ROBOTO, BOLD = "font_roboto/files/Roboto-Regular.ttf", "font_roboto/files/Roboto-Bold.ttf"
 SERIF, ITALIC = "font_source_serif_pro/files/SourceSerifPro-Regular.ttf", "font_caladea/files/Caladea-Italic.ttf"
-WIDTH, HEIGHT = 760, 1160
+WIDTH, HEIGHT = 760, 1000
 INK = (38, 36, 44)
 # What stands on the receipt: text, font, size in pixels, distance to the next line, alignment.
 LINES: tuple[tuple[str, str, int, int, str], ...] = (
@@ -55,14 +55,14 @@ def receipt() -> Image.Image:
             pen.text((left, top), first, fill=INK, font=face)
             pen.text((right, top), last, fill=INK, font=face, anchor="ra")
         top += step
-    paper.paste(sticker().rotate(180), (WIDTH - 400, HEIGHT - 130))
+    paper.paste(sticker().rotate(180), (WIDTH - 330, HEIGHT - 100))
     return paper
 
 
 def sticker() -> Image.Image:
     """Return the label that somebody stuck on upside down."""
-    label = Image.new("RGB", (340, 76), (244, 214, 92))
-    ImageDraw.Draw(label).text((170, 38), STICKER, fill=(60, 40, 10), font=font(BOLD, 34), anchor="mm")
+    label = Image.new("RGB", (270, 60), (244, 214, 92))
+    ImageDraw.Draw(label).text((135, 30), STICKER, fill=(60, 40, 10), font=font(BOLD, 27), anchor="mm")
     return label
 
 
