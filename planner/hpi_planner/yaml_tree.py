@@ -88,12 +88,8 @@ def _check_events(name: str, text: str) -> None:
         if isinstance(event, yaml.AliasEvent):
             count += sizes.get(str(event.anchor), 1)
             if any(anchor == event.anchor for anchor, _ in open_nodes):
-                raise YamlTextError(
-                    error(
-                        Code.YAML_ALIASES,
-                        f"the alias `*{event.anchor}` stands inside its own anchor",
-                        Label(_span(name, event)),
-                    )
+                raise _refused(
+                    name, event, Code.YAML_ALIASES, f"the alias `*{event.anchor}` stands inside its own anchor"
                 )
         elif isinstance(event, yaml.ScalarEvent):
             count += 1
@@ -103,25 +99,18 @@ def _check_events(name: str, text: str) -> None:
             open_nodes.append((event.anchor, count))
             count += 1
             if len(open_nodes) > MAX_DEPTH:
-                raise YamlTextError(
-                    error(
-                        Code.YAML_DEPTH,
-                        f"nested more than {MAX_DEPTH} levels deep",
-                        Label(_span(name, event)),
-                    )
-                )
+                raise _refused(name, event, Code.YAML_DEPTH, f"nested more than {MAX_DEPTH} levels deep")
         elif isinstance(event, yaml.CollectionEndEvent):
             anchor, before = open_nodes.pop()
             if anchor:
                 sizes[anchor] = count - before
         if count > MAX_NODES:
-            raise YamlTextError(
-                error(
-                    Code.YAML_ALIASES,
-                    f"with its aliases expanded, the document has more than {MAX_NODES:,} values",
-                    Label(_span(name, event)),
-                )
-            )
+            message = f"with its aliases expanded, the document has more than {MAX_NODES:,} values"
+            raise _refused(name, event, Code.YAML_ALIASES, message)
+
+
+def _refused(name: str, event: Any, code: Code, message: str) -> YamlTextError:
+    return YamlTextError(error(code, message, Label(_span(name, event))))
 
 
 class _Builder:
