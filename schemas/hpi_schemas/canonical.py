@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -52,6 +51,8 @@ def loads(text: str | bytes) -> Any:
 
 def digest(data: bytes) -> str:
     """Return ``sha256:`` and the hexadecimal SHA-256 of ``data``."""
+    import hashlib  # loads OpenSSL, which planning up to `inherit` does without
+
     return f"sha256:{hashlib.sha256(data).hexdigest()}"
 
 
@@ -61,6 +62,8 @@ def digest_file(path: Path) -> str:
     Raises:
         OSError: the file cannot be read.
     """
+    import hashlib
+
     state = hashlib.sha256()
     with path.open("rb") as stream:
         while piece := stream.read(_CHUNK):

@@ -136,11 +136,9 @@ def _onnx_header(model: memoryview) -> tuple[Inputs, list[str]]:
 
 def _onnx_initializer(tensor: memoryview, weights: set[str], external: set[str]) -> None:
     for number, value in wire.fields(tensor):
-        if not isinstance(value, memoryview):
-            continue
-        if number == 8:
+        if number == 8 and isinstance(value, memoryview):
             weights.add(bytes(value).decode("utf-8", "replace"))
-        elif number == 13 and wire.text(value, 1) == "location":
+        elif number == 13 and isinstance(value, memoryview) and wire.text(value, 1) == "location":
             external.add(wire.text(value, 2))
 
 
