@@ -102,6 +102,9 @@ class Pipeline:
             module = kind(config, record["settings"], record["batch_size"])
         except EngineError as fault:
             raise EngineError(f"{address}: {folder / CONFIG_FILE}: {fault}") from None
+        except (TypeError, ValueError, LookupError, AttributeError) as fault:
+            reason = f"{type(fault).__name__}: {fault}"
+            raise EngineError(f"{address}: the settings or {folder / CONFIG_FILE} cannot be used: {reason}") from fault
         engine = self._resources.enter_context(self._engine(address, record, folder))
         self.engines[address] = engine
         return module, engine
@@ -131,6 +134,9 @@ class Pipeline:
         if item.error is not None:
             return failed(source.path, source.page, item.error)
         outputs = self._graph["outputs"]
+        for ref in outputs.values():
+            if ref not in item.values:
+                raise PlanError(f"the plan's graph asks for `{ref}`, which its stage does not give")
         fields: dict[str, Any] = {"input_path": source.path, "page_index": source.page, "plan": self.plan.digest}
         if self.fallbacks:
             fields["fallback"] = dict(self.fallbacks)

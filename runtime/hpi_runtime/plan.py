@@ -71,9 +71,36 @@ def parse(text: bytes, folder: Path, root: Path | None, models: Sequence[Path], 
     found = faults("plan", data)
     if found:
         raise PlanError(f"{name} is not a valid plan:\n" + "\n".join(f"  {line}" for line in found))
+    broken = _broken_graph(data)
+    if broken is not None:
+        raise PlanError(f"{name} is not a valid plan: {broken}")
     if root is None:
         root = (folder / data["source"].get("file", "pipeline.yaml")).parent
     return Plan(data, digest(text), ModelStore(root, official_folders(models)))
+
+
+def _broken_graph(data: Mapping[str, Any]) -> str | None:
+    """Return what in the stage graph refers to nothing, or None if all of it fits together."""
+    graph = data["graph"]
+    if graph is None:
+        return None
+    stages, done = graph["stages"], {"input"}
+    if sorted(graph["order"]) != sorted(stages):
+        return "`graph.order` does not name every stage once"
+    for name in graph["order"]:
+        stage = stages[name]
+        if "module" in stage and stage["module"] not in data["modules"]:
+            return f"the stage `{name}` runs the module `{stage['module']}`, which the plan does not have"
+        if "module" in stage and len(stage["inputs"]) != 1:
+            return f"the stage `{name}` must have one input"
+        for ref in stage["inputs"].values():
+            if ref.rpartition(".")[0] not in done:
+                return f"the stage `{name}` needs `{ref}`, which no stage before it gives"
+        done.add(name)
+    for output in ("image", "result"):
+        if graph["outputs"].get(output, "").rpartition(".")[0] not in done:
+            return f"`graph.outputs.{output}` refers to no stage"
+    return None
 
 
 def _check_format(data: Any, name: str) -> None:

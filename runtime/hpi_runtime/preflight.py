@@ -36,8 +36,9 @@ def check(plan: Plan, addresses: Iterable[str], strict: bool = False) -> tuple[d
     warnings: list[str] = []
     _machine(plan.data["target"], failures)
     folders = {address: folder for address in wanted if (folder := _model(plan, address, failures)) is not None}
+    planned = plan.data["target"].get("backends", {})
     for backend in sorted({plan.modules[address]["engine"]["backend"] for address in wanted}):
-        _version(backend, plan.data["target"]["backends"].get(backend), failures, failures if strict else warnings)
+        _version(backend, planned.get(backend), failures, failures if strict else warnings)
     for device in sorted({plan.modules[address]["device"] for address in wanted}):
         _device(device, failures)
     steps = [step for address in wanted for step in plan.modules[address]["engine"]["prepare"]]

@@ -172,6 +172,58 @@ def test_what_is_no_plan_is_refused(folder: Path, text: str, message: str) -> No
     assert message in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"graph__order": []}, "does not name every stage once"),
+        ({"graph__stages__classify__module": "SubModules.Nope"}, "runs the module `SubModules.Nope`"),
+        ({"graph__stages__classify__inputs": {}}, "must have one input"),
+        ({"graph__stages__classify__inputs": {"image": "later.image"}}, "which no stage before it gives"),
+        ({"graph__outputs": {"image": "input.image"}}, "`graph.outputs.result` refers to no stage"),
+    ],
+)
+def test_a_graph_that_does_not_fit_together_is_refused(folder: Path, values: dict[str, Any], message: str) -> None:
+    change(folder, **values)
+    done = run(folder, "plan.json", "--input", "pictures")
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "message"),
+    [
+        ("settings", {"topk": "many"}, "the settings or model/inference.yml cannot be used"),
+        ("engine__config", {}, "the plan's engine.config lacks"),
+        ("engine__config__cpu_num_threads", "two", "cannot load model/inference.onnx"),
+    ],
+)
+def test_a_plan_with_unusable_values_is_exit_code_4_and_no_traceback(
+    folder: Path, path: str, value: Any, message: str
+) -> None:
+    change(folder, **{f"modules__SubModules.ImageClassification__{path}": value})
+    done = run(folder, "plan.json", "--input", "pictures")
+    assert done.returncode == 4
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_target_without_backends_is_still_a_plan(folder: Path) -> None:
+    target = json.loads((folder / "plan.json").read_text())["target"]
+    change(folder, target={key: value for key, value in target.items() if key != "backends"})
+    assert run(folder, "plan.json", "--input", "pictures").returncode == 0
+
+
+def test_an_operation_or_output_that_nobody_knows_is_no_traceback(folder: Path) -> None:
+    change(folder, graph__outputs={"image": "input.image", "result": "classify.nothing"})
+    done = run(folder, "plan.json", "--input", "pictures")
+    assert (done.returncode, "Traceback" in done.stderr) == (2, False)
+    change(folder, graph__stages={"classify": {"inputs": {"image": "input.image"}, "op": "abacus", "params": {}}})
+    done = run(folder, "plan.json", "--input", "pictures")
+    assert done.returncode == 2
+    assert "does not know the operation abacus" in done.stderr
+
+
 def test_a_later_minor_format_with_unknown_keys_still_runs(folder: Path) -> None:
     change(folder, format="1.7", something_new={"a": 1})
     assert run(folder, "plan.json", "--input", "pictures").returncode == 0

@@ -68,6 +68,9 @@ class Engine(ABC):
         except EngineError:
             self.close()
             raise
+        except KeyError as fault:
+            self.close()
+            raise EngineError(f"{self.name}: the plan's engine.config lacks {fault}") from None
         except Exception as fault:
             self.close()
             reason = (str(fault).strip() or type(fault).__name__).splitlines()[0]
