@@ -109,6 +109,9 @@ def _check_format(data: Any, name: str) -> None:
         raise PlanError(f"{name} is not a plan: it has no `format`")
     if version.partition(".")[0] != str(MAJOR):
         raise PlanError(f"{name} has the format {version}; this hpi-run reads {MAJOR}.x")
-    unknown = sorted(set(map(str, data.get("must_understand") or ())) - UNDERSTOOD)
+    features = data.get("must_understand", [])
+    if not isinstance(features, list):
+        raise PlanError(f"{name} is not a valid plan: must_understand: {features!r} is not a list")
+    unknown = sorted(set(map(str, features)) - UNDERSTOOD)
     if unknown:
         raise PlanError(f"{name} needs features that this hpi-run does not know: {', '.join(unknown)}")

@@ -163,6 +163,7 @@ def test_a_mistake_on_the_command_line_is_said_before_anything_runs(
         ('{"format": "1.0", "format": "1.0"}', "given twice"),
         ('{"format": "1.9", "must_understand": ["magic"]}', "features that this hpi-run does not know: magic"),
         ('{"format": "1.0"}', "is not a valid plan"),
+        ('{"format": "1.0", "must_understand": 3}', "must_understand: 3 is not a list"),
     ],
 )
 def test_what_is_no_plan_is_refused(folder: Path, text: str, message: str) -> None:
@@ -196,6 +197,7 @@ def test_a_graph_that_does_not_fit_together_is_refused(folder: Path, values: dic
         ("settings", {"topk": "many"}, "the settings or model/inference.yml cannot be used"),
         ("engine__config", {}, "the plan's engine.config lacks"),
         ("engine__config__cpu_num_threads", "two", "cannot load model/inference.onnx"),
+        ("engine__config__precision", "fp99", "does not know the precision fp99; known: fp32"),
     ],
 )
 def test_a_plan_with_unusable_values_is_exit_code_4_and_no_traceback(

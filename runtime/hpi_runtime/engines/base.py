@@ -15,6 +15,8 @@ from hpi_runtime.errors import EngineError
 
 Arrays = dict[str, np.ndarray[Any, Any]]
 _Result = TypeVar("_Result")
+# Backends explain themselves at length; the beginning says what is wrong.
+_MAX_REASON = 400
 
 
 class Tensor(NamedTuple):
@@ -73,7 +75,7 @@ class Engine(ABC):
             raise EngineError(f"{self.name}: the plan's engine.config lacks {fault}") from None
         except Exception as fault:
             self.close()
-            reason = (str(fault).strip() or type(fault).__name__).splitlines()[0]
+            reason = " ".join(str(fault).split())[:_MAX_REASON] or type(fault).__name__
             raise EngineError(f"{self.name} cannot load {folder / files[0]}: {reason}") from fault
 
     @property
@@ -150,6 +152,13 @@ class Engine(ABC):
             shape = ", ".join("?" if size is None else str(size) for size in tensor.shape)
             raise EngineError(f"the input {tensor.name} has the shape ({shape}), not {array.shape}")
         return np.ascontiguousarray(array)
+
+    def _choice(self, option: str, known: Mapping[str, str]) -> str:
+        """Return what the backend calls the plan's choice."""
+        chosen = str(self.config[option])
+        if chosen not in known:
+            raise EngineError(f"{self.name} does not know the {option} {chosen}; known: {', '.join(known)}")
+        return known[chosen]
 
     def _refuse(self, option: str, planned: object, real: object) -> EngineError:
         return EngineError(f"{self.name}: the plan says {option} {planned}, the backend runs {real}")

@@ -16,6 +16,8 @@ _LEVELS = {
     "extended": "ORT_ENABLE_EXTENDED",
     "all": "ORT_ENABLE_ALL",
 }
+# A session runs in the model's own precision.
+_PRECISIONS = {"fp32": "fp32"}
 _TYPES = {
     "tensor(float)": np.float32,
     "tensor(float16)": np.float16,
@@ -40,11 +42,12 @@ class OnnxRuntimeEngine(Engine):
 
         if self.device != "cpu":
             raise EngineError(f"the onnxruntime engine does not run on {self.device} yet")
+        self._choice("precision", _PRECISIONS)
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = self.config["cpu_num_threads"]
         options.inter_op_num_threads = 1
         options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
-        level = _LEVELS[self.config["graph_optimization"]]
+        level = self._choice("graph_optimization", _LEVELS)
         options.graph_optimization_level = getattr(onnxruntime.GraphOptimizationLevel, level)
         options.log_severity_level = 3
         # Idle threads that spin would take the cores from the next stage.

@@ -28,7 +28,7 @@ class OpenVinoEngine(Engine):
 
         if self.device != "cpu":
             raise EngineError(f"the openvino engine does not run on {self.device} yet")
-        precision = _PRECISIONS[self.config["precision"]]
+        precision = self._choice("precision", _PRECISIONS)
         settings = {
             # The default on a CPU with AMX is bf16, with errors of up to 0.1 on logits.
             "INFERENCE_PRECISION_HINT": precision,
