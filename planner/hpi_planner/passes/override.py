@@ -60,7 +60,7 @@ def _value(source: str, layer: Override) -> Tree | Diagnostic:
     try:
         tree, found = compose(source, text)
     except YamlTextError as fault:
-        return _moved(fault.diagnostic, offset)
+        return _within(_moved(fault.diagnostic, offset), layer.token)
     value, more = resolved(tree)
     for item in (*found, *more):
         return _moved(item, offset)
@@ -148,6 +148,18 @@ def _moved_span(span: Span, offset: int) -> Span:
 
 def _moved(item: Diagnostic, offset: int) -> Diagnostic:
     labels = tuple(Label(_moved_span(label.span, offset), label.text) for label in item.labels)
+    return replace(item, labels=labels)
+
+
+def _within(item: Diagnostic, token: str) -> Diagnostic:
+    """Point at the end of the token where the value ends too early and YAML means the line after it."""
+    last = len(token)
+    labels = tuple(
+        label
+        if label.span.line == 1 and label.span.column <= last
+        else Label(Span(label.span.source, 1, last, 1, last + 1))
+        for label in item.labels
+    )
     return replace(item, labels=labels)
 
 
