@@ -6,6 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from hpi_schemas.files import write_atomic
+
 from hpi_runtime.errors import InputError
 from hpi_runtime.transforms import Image
 
@@ -47,7 +49,8 @@ class Result(dict[str, Any]):
     def save_to_json(self, folder: str | Path, stem: str | None = None) -> Path:
         """Write the record into a folder as ``STEM.json`` (by default the input's name) and return the path."""
         path = _place(folder, f"{stem or self.stem}.json")
-        path.write_text(json.dumps(self, ensure_ascii=False, allow_nan=False, indent=2) + "\n", encoding="utf-8")
+        text = json.dumps(self, ensure_ascii=False, allow_nan=False, indent=2) + "\n"
+        write_atomic(path, text.encode("utf-8", "backslashreplace"))
         return path
 
     def save_to_img(self, folder: str | Path, stem: str | None = None) -> Path | None:

@@ -27,7 +27,8 @@ class Writer:
         self._lines = lines
         self._output = output
         self._images = images
-        self._stems: Counter[str] = Counter()
+        self._used: set[str] = set()
+        self._counts: Counter[str] = Counter()
         for folder in filter(None, (output, images)):
             try:
                 folder.mkdir(parents=True, exist_ok=True)
@@ -41,13 +42,10 @@ class Writer:
             PlanError: a file cannot be written.
         """
         self.count += 1
-        stem = result.stem
-        self._stems[stem] += 1
-        if self._stems[stem] > 1:
-            stem = f"{stem}-{self._stems[stem]}"
+        stem = self._unused(result.stem)
         try:
             if self._output is None:
-                self._lines.write(result.to_line().encode() + b"\n")
+                self._lines.write(result.to_line().encode("utf-8", "backslashreplace") + b"\n")
                 self._lines.flush()
             else:
                 result.save_to_json(self._output, stem)
@@ -57,3 +55,12 @@ class Writer:
             raise
         except OSError as fault:
             raise PlanError(f"results cannot be written: {fault}") from None
+
+    def _unused(self, stem: str) -> str:
+        """Return the stem, or the first of STEM-2, STEM-3, … that no result of this run has."""
+        found = stem
+        while found in self._used:
+            self._counts[stem] += 1
+            found = f"{stem}-{self._counts[stem] + 1}"
+        self._used.add(found)
+        return found

@@ -102,6 +102,15 @@ def test_results_may_go_into_files_and_pictures_beside_them(folder: Path) -> Non
     assert Image.open(folder / "out/a.png").size[0] >= 120
 
 
+def test_no_result_overwrites_another_however_inputs_are_named(folder: Path) -> None:
+    for name in ("same/a/x.png", "same/b/x.png", "same/x-2.png"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(folder / "pictures/a.png", folder / name)
+    assert run(folder, "plan.json", "--input", "same", "--output", "out").returncode == 0
+    written = {json.loads(path.read_text())["input_path"] for path in (folder / "out").iterdir()}
+    assert written == {"same/a/x.png", "same/b/x.png", "same/x-2.png"}
+
+
 def test_one_module_alone(folder: Path) -> None:
     done = run(folder, "plan.json", "--module", "SubModules.ImageClassification", "--input", "pictures/a.png")
     (alone,) = records(done)
