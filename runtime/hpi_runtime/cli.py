@@ -26,7 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with _data_stream() as lines:
             return _run(options, lines)
     except RunnerError as fault:
-        sys.stderr.write(f"hpi-run: {fault}\n")
+        sys.stderr.write(f"hpi-run: {fault}\n".encode("utf-8", "backslashreplace").decode())
         return fault.exit_code
     except KeyboardInterrupt:
         sys.stderr.write("hpi-run: interrupted; what was finished is written\n")
@@ -96,6 +96,8 @@ def _run(options: argparse.Namespace, lines: BinaryIO) -> int:
     with Pipeline(plan, options.module, options.strict) as pipeline:
         for line in pipeline.warnings:
             sys.stderr.write(f"hpi-run: warning: {line}\n")
+        if options.prepare_only:
+            return DONE
         return _predict(pipeline, named, Writer(lines, _path(options.output), _path(images)))
 
 
@@ -105,7 +107,8 @@ def _predict(pipeline: Pipeline, named: list[str], writer: Writer) -> int:
         if result.is_failed:
             failures += 1
             error = result["error"]
-            sys.stderr.write(f"hpi-run: {error['code']}: {error['message']}\n")
+            line = f"hpi-run: {error['code']}: {error['message']}\n"
+            sys.stderr.write(line.encode("utf-8", "backslashreplace").decode())
         writer.write(result)
     if failures:
         sys.stderr.write(f"hpi-run: {failures} of {writer.count} failed\n")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import http.client
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 
 from hpi_runtime.errors import InputError
@@ -32,14 +34,23 @@ def fetch(url: str, max_bytes: int) -> bytes:
     deadline = time.monotonic() + _MAX_SECONDS
     pieces: list[bytes] = []
     size = 0
+    request = urllib.request.Request(_quoted(url), headers={"User-Agent": "hpi-run"})  # noqa: S310 (http or https)
     try:
-        with opener.open(urllib.request.Request(url, headers={"User-Agent": "hpi-run"}), timeout=_TIMEOUT) as reply:  # noqa: S310 (http and https alone)
+        with opener.open(request, timeout=_TIMEOUT) as reply:
             while piece := reply.read(_CHUNK):
                 size += len(piece)
                 if size > max_bytes or time.monotonic() > deadline:
                     raise InputError("URL_TOO_LARGE", f"{url} is larger or slower than allowed")
                 pieces.append(piece)
-    except (OSError, ValueError) as fault:
+            if reply.length:
+                raise InputError("URL_UNREADABLE", f"{url} ended {reply.length} bytes early")
+    except (OSError, ValueError, http.client.HTTPException) as fault:
         reason = fault if isinstance(fault, urllib.error.HTTPError) else getattr(fault, "reason", fault)
-        raise InputError("URL_UNREADABLE", f"{url} cannot be fetched: {reason}") from None
+        words = str(reason) or type(reason).__name__
+        raise InputError("URL_UNREADABLE", f"{url} cannot be fetched: {words}") from None
     return b"".join(pieces)
+
+
+def _quoted(url: str) -> str:
+    """Return the URL with spaces and letters beyond ASCII percent-encoded, as a browser sends it."""
+    return urllib.parse.quote(url, safe="%/:?#[]@!$&'()*+,;=~")

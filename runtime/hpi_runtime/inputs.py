@@ -49,7 +49,7 @@ def expand(named: Iterable[str]) -> list[str]:
     found: list[str] = []
     for item in named:
         if item == "-":
-            found.extend(line.rstrip("\n") for line in sys.stdin if line.strip())
+            found.extend(line.rstrip("\r\n") for line in sys.stdin if line.strip())
         elif _is_url(item) or Path(item).is_file():
             found.append(item)
         elif Path(item).is_dir():
@@ -80,6 +80,8 @@ def read(named: Iterable[Any]) -> Iterator[Input]:
             yield Input(item, error=fault)
         except OSError as fault:
             yield Input(item, error=InputError("INPUT_UNREADABLE", f"{item} cannot be read: {fault.strerror or fault}"))
+        except ValueError as fault:
+            yield Input(item, error=InputError("INPUT_UNREADABLE", f"{item!r} is no path: {fault}"))
 
 
 def _is_url(item: str) -> bool:
@@ -101,6 +103,9 @@ def _read_one(item: str) -> Iterator[Input]:
         data = fetch(item, _MAX_BYTES)
     else:
         path = Path(item)
+        if path.exists() and not path.is_file():
+            # A pipe or a device could keep the run waiting for ever.
+            raise InputError("INPUT_UNREADABLE", f"{item} is not a file")
         if path.stat().st_size > _MAX_BYTES:
             raise InputError("INPUT_TOO_LARGE", f"{item} has more than {_MAX_BYTES >> 30} GiB")
         data = path.read_bytes()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -71,6 +72,23 @@ def test_a_list_may_come_on_stdin(folder: Path) -> None:
     done = run(folder, "plan.json", "--input", "-", stdin="pictures/b.png\nnowhere.png\npictures/a.png\n")
     assert done.returncode == 1
     assert ["error" in record for record in records(done)] == [False, True, False]
+
+
+def test_a_list_may_have_the_line_ends_of_windows(folder: Path) -> None:
+    done = run(folder, "plan.json", "--input", "-", stdin="pictures/b.png\r\npictures/a.png\r\n")
+    assert (done.returncode, len(records(done))) == (0, 2)
+
+
+def test_a_file_name_that_is_not_utf8_is_read_like_any_other(folder: Path) -> None:
+    shutil.copy(os.fsencode(folder / "pictures/a.png"), os.fsencode(folder / "pictures") + b"/\xff.png")
+    done = run(folder, "plan.json", "--input", "pictures")
+    assert (done.returncode, len(records(done))) == (0, 3), done.stderr
+    assert run(folder, "plan.json", "--input", "pictures", "--output", "out").returncode == 0
+
+
+def test_prepare_only_stops_even_with_an_input(folder: Path) -> None:
+    done = run(folder, "plan.json", "--input", "pictures", "--prepare-only")
+    assert (done.returncode, done.stdout) == (0, "")
 
 
 def test_bad_inputs_among_good_ones_give_error_records_and_exit_code_1(folder: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.server
 import io
+import os
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -163,7 +164,7 @@ def test_arrays_are_taken_as_they_are() -> None:
 
 class _Server(http.server.BaseHTTPRequestHandler):
     def do_GET(self) -> None:
-        if self.path == "/picture.png":
+        if self.path in ("/picture.png", "/mit%20Leer%20%C3%A9.png"):
             self.send_response(200)
             self.end_headers()
             self.wfile.write(encoded(Image.fromarray(colours()), "PNG"))
@@ -171,6 +172,13 @@ class _Server(http.server.BaseHTTPRequestHandler):
             self.send_response(302)
             self.send_header("Location", "file:///etc/passwd")
             self.end_headers()
+        elif self.path == "/cut":
+            self.send_response(200)
+            self.send_header("Content-Length", "1000")
+            self.end_headers()
+            self.wfile.write(b"only this")
+        elif self.path == "/garbage":
+            self.wfile.write(b"this is no http\r\n\r\n")
         elif self.path == "/moved":
             self.send_response(302)
             self.send_header("Location", "/picture.png")
@@ -190,18 +198,29 @@ def server() -> Iterator[str]:
         running.shutdown()
 
 
-@pytest.mark.parametrize("path", ["/picture.png", "/moved"])
+@pytest.mark.parametrize("path", ["/picture.png", "/moved", "/mit Leer é.png"])
 def test_a_picture_is_fetched_from_its_url(server: str, path: str) -> None:
     (item,) = read([server + path])
     assert item.image is not None
     assert close(item.image)
 
 
-@pytest.mark.parametrize("path", ["/nothing", "/file"])
+@pytest.mark.parametrize("path", ["/nothing", "/file", "/cut", "/garbage", ":abc/x"])
 def test_a_url_that_gives_no_picture_is_an_error_record(server: str, path: str) -> None:
     (item,) = read([server + path])
     assert item.error is not None
     assert item.error.code == "URL_UNREADABLE"
+
+
+@pytest.mark.parametrize("name", ["a\0b", "pipe", "/dev/zero", "f\udcff.png"])
+def test_a_name_that_is_no_file_is_an_error_record_and_never_a_wait(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    os.mkfifo("pipe")
+    (item,) = read([name])
+    assert item.error is not None
+    assert item.error.code == "INPUT_UNREADABLE"
 
 
 def test_a_body_larger_than_allowed_is_refused(server: str) -> None:
