@@ -34,9 +34,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
-        # Whoever read our output has seen enough.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return DONE
+        return stdout_closed()
+    except OSError as fault:
+        stdout_closed()
+        return _fail(f"stdout cannot be written: {fault.strerror}")
+
+
+def stdout_closed() -> int:
+    """Go quietly: whoever read our output has seen enough."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return DONE
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -96,7 +103,7 @@ def _compile(options: argparse.Namespace) -> int:
     except ValueError as fault:
         return _fail(str(fault))
     show = report.to_json(ir.diagnostics) if options.diagnostics == "json" else report.render(ir.diagnostics, ir.texts)
-    sys.stderr.write(show)
+    sys.stderr.write(show.encode("utf-8", "backslashreplace").decode())
     if has_errors(ir.diagnostics):
         return WRONG_INPUT
     if options.stop_after not in (None, "freeze"):
@@ -136,5 +143,5 @@ def _print(text: str) -> None:
 
 
 def _fail(message: str) -> int:
-    sys.stderr.write(f"hpi-plan: {message}\n")
+    sys.stderr.write(f"hpi-plan: {message}\n".encode("utf-8", "backslashreplace").decode())
     return WRONG_INPUT

@@ -69,16 +69,21 @@ class DiskReader:
         try:
             return ModelStore(self.root, self.official).resolve(reference)
         except FileNotFoundError as fault:
-            help = "`model_dir` is relative to the YAML file"
+            help = f"relative folders start at `{self.root}`"
             if reference.startswith(STORE_PREFIX):
                 help = (
                     f"fetch it with `hf download PaddlePaddle/{model_name} --local-dir DIR/{model_name}` "
                     "(from the package huggingface_hub) and name DIR with `--models` or HPI_MODELS"
                 )
             raise FactsError(Code.MODEL_NOT_FOUND, str(fault), help) from None
+        except (OSError, ValueError) as fault:
+            raise FactsError(Code.MODEL_NOT_FOUND, f"`{reference[:80]}` is no path of a folder: {fault}") from None
 
     def _reference(self, model_dir: str) -> str:
-        path = Path(model_dir).expanduser()
+        try:
+            path = Path(model_dir).expanduser()
+        except RuntimeError as fault:
+            raise FactsError(Code.MODEL_NOT_FOUND, f"`{model_dir}` names no folder: {fault}") from None
         if not path.is_absolute():
             return Path(os.path.normpath(model_dir)).as_posix()
         for folder in self.models:
@@ -174,6 +179,8 @@ def _config(path: Path, reference: str) -> tuple[str | None, Mapping[str, Any] |
         text = path.read_text(encoding="utf-8")
         sections = "".join(match.group() for match in _SECTION.finditer(text))
         data = load_data(sections or text)
+        if not isinstance(data, dict):
+            raise FactsError(Code.MODEL_CONFIG_INVALID, f"`{reference}/{CONFIG_FILE}` is not a mapping")
         name = (data.get("Global") or {}).get("model_name")
         return name, data.get("Hpi")
     except (yaml.YAMLError, UnicodeDecodeError, AttributeError) as fault:

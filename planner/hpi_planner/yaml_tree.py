@@ -7,6 +7,7 @@ crashes on deep nesting, and a few aliases can stand for billions of nodes.
 from __future__ import annotations
 
 import gc
+import math
 from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -146,7 +147,11 @@ class _Builder:
 
     def _scalar(self, node: Any, span: Span) -> Any:
         try:
-            return self._loader.construct_object(node)
+            value = self._loader.construct_object(node)
+            if isinstance(value, float) and not math.isfinite(value):
+                self._report(Code.YAML_VALUE, f"`{node.value}` is no number that a plan can hold", span)
+                return None
+            return value
         except (yaml.YAMLError, ValueError, KeyError, OverflowError) as fault:
             reason = getattr(fault, "problem", None) or str(fault)
             self._report(Code.YAML_VALUE, f"`{node.value}` is not a value of its type: {reason}", span)

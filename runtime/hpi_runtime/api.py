@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -107,6 +108,7 @@ def _json(value: object) -> str | None:
 def _compiled(pipeline: str, overrides: Any, models: Sequence[str | Path], folder: Path | None = None) -> Pipeline:
     from hpi_planner import report, request
     from hpi_planner.compile import compile
+    from hpi_planner.diagnostics import Severity
 
     names = [str(item) for item in models]
     try:
@@ -120,4 +122,8 @@ def _compiled(pipeline: str, overrides: Any, models: Sequence[str | Path], folde
     ir = compile(made)
     if ir.plan is None:
         raise PlanError(report.render(ir.diagnostics, ir.texts).rstrip())
+    found = [item for item in ir.diagnostics if item.severity is Severity.WARNING]
+    if found:
+        # What hpi-plan prints must not be lost on the way through Python.
+        warnings.warn(report.render(found, ir.texts).rstrip(), stacklevel=3)
     return Pipeline(parse(ir.plan.encode(), root, root, [Path(item) for item in names]))

@@ -89,6 +89,9 @@ def _model(plan: Plan, address: str, failures: list[str]) -> Path | None:
         failures.append(f"{address}: {fault}; say where with --root or --models")
         return None
     for name, planned in record["files"].items():
+        if (folder / name).exists() and not (folder / name).is_file():
+            failures.append(f"{address}: {folder / name} is not a file")
+            continue
         try:
             here = digest_file(folder / name)
         except OSError as fault:

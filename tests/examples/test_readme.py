@@ -49,7 +49,7 @@ def test_the_mistake_is_answered_as_shown() -> None:
     command, _, answer = shown.partition("\n")
     typed = shlex.split(command.removeprefix("$ hpi-plan"))
     done = subprocess.run(
-        [sys.executable, "-m", "hpi_planner", *typed, "--stop-after", "inherit"],
+        [sys.executable, "-m", "hpi_planner", *typed],
         cwd=OCR, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.stderr == answer

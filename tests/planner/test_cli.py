@@ -157,6 +157,44 @@ def test_a_reader_that_closes_the_pipe_is_no_error(folder: Path) -> None:
     assert (done.stdout, done.stderr) == ("{", "")
 
 
+@pytest.mark.parametrize("command", ["hpi-plan pipeline.yaml --target linux-x64-cpu", "hpi-target"])
+def test_a_full_or_closed_stdout_is_no_traceback(folder: Path, command: str) -> None:
+    for redirect, code in (("> /dev/full", 2), ("| true", 0)):
+        line = f"{BIN}/{command} {redirect}; exit ${{PIPESTATUS[0]}}"
+        done = subprocess.run(["bash", "-c", line], cwd=folder, capture_output=True, text=True, check=False)
+        assert done.returncode == code, done.stderr
+        assert "Traceback" not in done.stderr
+        assert "Exception ignored" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("layer", "message"),
+    [
+        ("..=3", "is not PATH=VALUE"),
+        ("[]=3", "is not PATH=VALUE"),
+        ("SubModules..topk=3", "is not PATH=VALUE"),
+        ("SubModules.ImageClassification.model_dir=~nobody-here/x", "names no folder"),
+        (f"SubModules.ImageClassification.model_dir={'x' * 300}", "is no path of a folder"),
+        ("SubModules.ImageClassification.topk=.nan", "is no number that a plan can hold"),
+        ("SubModules.ImageClassification.topk=-.inf", "is no number that a plan can hold"),
+    ],
+)
+def test_an_odd_override_is_answered_with_its_place(folder: Path, layer: str, message: str) -> None:
+    done = run(folder, "pipeline.yaml", "-o", layer)
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert "<command line>:1:" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_output_writes_through_a_link(folder: Path) -> None:
+    (folder / "real.json").touch()
+    (folder / "link.json").symlink_to("real.json")
+    assert run(folder, "pipeline.yaml", "--output", "link.json").returncode == 0
+    assert (folder / "link.json").is_symlink()
+    assert json.loads((folder / "real.json").read_text())["format"] == "1.0"
+
+
 def test_hpi_target_describes_this_machine_for_other_machines(folder: Path) -> None:
     target = run(folder, command="hpi-target").stdout
     (folder / "target.json").write_text(target)

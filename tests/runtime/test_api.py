@@ -39,6 +39,12 @@ def test_arguments_act_at_the_top_level_as_in_paddlex(models: Path) -> None:
     assert set(engines.values()) == {"onnxruntime"}
 
 
+def test_what_hpi_plan_warns_of_is_not_lost(models: Path) -> None:
+    layers = ["SubModules.TextDetection.use_hpip='false'"]
+    with pytest.warns(UserWarning, match="value-quoted"):
+        create_pipeline(OCR / "pipeline.yaml", overrides=layers).close()
+
+
 def test_one_model_reads_a_line(models: Path, line: np.ndarray) -> None:
     folder = models / "PP-OCRv6_small_rec"
     with create_model("PP-OCRv6_small_rec", folder, use_hpip=True, hpi_config={"backend": "openvino"}) as model:

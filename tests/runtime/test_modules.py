@@ -95,8 +95,16 @@ def test_boxes_come_back_in_the_pixels_of_the_page() -> None:
     assert abs(top - (200 - 25)) <= 3
     assert abs(right - (298 + 25)) <= 3
     assert abs(bottom - (238 + 25)) <= 3
-    assert box.dtype == np.int16
     assert module.result({"dt_polys": values["dt_polys"][0], "dt_scores": [0.9]})["dt_polys"] == [box.tolist()]
+
+
+def test_very_wide_pages_have_boxes_too() -> None:
+    module = TextDetection(DETECTOR, {"limit_side_len": 320, "limit_type": "max"}, 1)
+    probabilities = np.zeros((1, 1, 32, 320), np.float32)
+    probabilities[..., 10:20, 290:312] = 0.9
+    context = module.preprocess([np.zeros((320, 40_000, 3), np.uint8)]).context
+    (box,) = module.postprocess([probabilities], context)["dt_polys"][0]
+    assert box[:, 0].min() > 33_000
 
 
 @pytest.mark.parametrize(("change", "boxes"), [({}, 2), ({"box_thresh": 0.8}, 1), ({"thresh": 0.85}, 1)])

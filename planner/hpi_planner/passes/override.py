@@ -16,6 +16,7 @@ from hpi_planner.tree import Path, Shadow, Tree, dotted
 from hpi_planner.yaml_tree import YamlTextError, compose
 
 _PART = re.compile(r"([^.\[\]]+)|\[(\d+)\]")
+_PATH = re.compile(r"[^.\[\]]+(\[\d+\])*(\.[^.\[\]]+(\[\d+\])*)*")
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ def _value(source: str, layer: Override) -> Tree | Diagnostic:
     offset = layer.value_column - 1
     if layer.flag is None:
         path, separator, text = layer.text.partition("=")
-        if not separator or not path.strip():
+        if not separator or not _PATH.fullmatch(path.strip()):
             return error(
                 Code.OVERRIDE_INVALID,
                 f"`{layer.text}` is not PATH=VALUE",

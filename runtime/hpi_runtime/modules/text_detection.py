@@ -70,7 +70,7 @@ class TextDetection(Module):
         return Prepared(batches, [_Page(*image.shape[:2]) for image in images])
 
     def postprocess(self, outputs: Sequence[Batch], context: Any) -> dict[str, list[Any]]:
-        """Return ``dt_polys`` (boxes × 4 × 2, int16, clockwise from top left) and ``dt_scores``."""
+        """Return ``dt_polys`` (boxes × 4 × 2, int32, clockwise from top left) and ``dt_scores``."""
         values: dict[str, list[Any]] = {"dt_polys": [], "dt_scores": []}
         for output, page in zip(outputs, context, strict=True):
             polys, scores = self._boxes(output[0, 0], page)
@@ -98,9 +98,9 @@ class TextDetection(Module):
             wide, side = min_area_box(_widened(corners, self._unclip_ratio))
             if side < _MIN_WIDE_SIDE:
                 continue
-            boxes.append(np.clip(np.rint(wide * scale), 0, limits).astype(np.int16))
+            boxes.append(np.clip(np.rint(wide * scale), 0, limits).astype(np.int32))
             scores.append(round(score, SCORE_DECIMALS))
-        return np.array(boxes, np.int16).reshape(-1, 4, 2), scores
+        return np.array(boxes, np.int32).reshape(-1, 4, 2), scores
 
     def result(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """Return the boxes and their scores."""
