@@ -6,20 +6,26 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from hpi_planner import overrides, report, request, stages
 from hpi_planner.compile import compile
 from hpi_planner.diagnostics import has_errors
+from hpi_planner.ir import Ir
 
 DONE, WRONG_INPUT, INTERRUPTED = 0, 2, 130
+_WRITERS: Mapping[str, Callable[[Ir], str]] = {
+    "text": lambda ir: report.render(ir.diagnostics, ir.texts),
+    "json": lambda ir: report.to_json(ir.diagnostics),
+    "sarif": lambda ir: report.to_sarif(ir.diagnostics),
+}
 
 _EPILOG = """\
 precedence, lowest first:
-  the YAML's top level; --use_hpip, --hpi_config (replace it at the top);
-  a sub-pipeline; a module (the deepest level that says something wins);
-  -o PATH=VALUE, in order (sets one key, wherever it is).
+  the YAML's top level, where --use_hpip, --hpi_config, --engine and --engine_config replace its keys;
+  a sub-pipeline, then a module: the deepest level that says something wins;
+  -o PATH=VALUE, in order, sets one key wherever it is, and so wins there.
   hpi_config merges key by key; its backend_config is one key and is replaced whole.
 example:
   hpi-plan pipeline.yaml --use_hpip -o SubModules.TextRecognition.hpi_config.backend=onnxruntime > plan.json
@@ -64,14 +70,15 @@ def _parser() -> argparse.ArgumentParser:
     config_help = "replace the top level's hpi_config, for example '{backend: onnxruntime}'"
     add("--hpi_config", "--hpi-config", metavar="YAML", help=config_help)
     add("--device", help="cpu, gpu:0, gpu:0,1 (a replica each), npu:0; default: the target's first GPU, else its CPU")
-    add("--engine", help=argparse.SUPPRESS)
-    add("--engine_config", "--engine-config", help=argparse.SUPPRESS)
+    add("--engine", help="PaddleX's engine at the top level: hpi, paddle_static or onnxruntime")
+    engine_help = "replace the top level's engine_config, for example '{hpi: {backend: openvino}}'"
+    add("--engine_config", "--engine-config", metavar="YAML", help=engine_help)
     add("-o", dest="sets", action="append", default=[], metavar="PATH=VALUE", help="set one key anywhere; repeatable")
     add("--target", metavar="FILE|NAME", help="plan for the machine that hpi-target described; default: this machine")
     add("--models", action="append", default=[], metavar="DIR", help="folder with official models, one folder per name")
     add("--root", metavar="DIR", help="where relative model folders start; default: the folder of the YAML")
     add("--stop-after", metavar="PASS", help="print the state after this pass (read, override, inherit, …) as JSON")
-    add("--diagnostics", choices=("text", "json"), default="text", help="how to write errors and warnings on stderr")
+    add("--diagnostics", choices=tuple(_WRITERS), default="text", help="how to write errors and warnings on stderr")
     add("--get-config", metavar="NAME", help="print the built-in configuration of a pipeline, to start from")
     return parser
 
@@ -102,7 +109,7 @@ def _compile(options: argparse.Namespace) -> int:
         ir = compile(made, options.stop_after or "freeze")
     except ValueError as fault:
         return _fail(str(fault))
-    show = report.to_json(ir.diagnostics) if options.diagnostics == "json" else report.render(ir.diagnostics, ir.texts)
+    show = _WRITERS[options.diagnostics](ir)
     sys.stderr.write(show.encode("utf-8", "backslashreplace").decode())
     if has_errors(ir.diagnostics):
         return WRONG_INPUT

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +18,11 @@ class Setting:
     """A key of a pipeline or module that its code reads.
 
     Attributes:
-        type: ``boolean``, ``integer``, ``number``, ``string`` or ``list``.
+        type: ``boolean``, ``integer``, ``number``, ``string``, ``list`` or ``mapping``, or several
+            of them joined by ``|``.
         default: what PaddleX's code takes where the key is absent.
         config: the value in the built-in configuration; absent there if None.
-        required: its absence is an error.
+        required: its absence is an error; null is one too where ``one_of`` limits it.
         one_of: the values it may have; empty means any.
         help: one line for ``--get-config``.
     """
@@ -43,11 +44,16 @@ class Member:
         pipeline: the usual pipeline of a sub-pipeline, None for a module.
         module_name: the task of a module, None for a sub-pipeline.
         model: the default model.
-        flag: the pipeline's key that switches it on, None if it always exists.
+        models: the only models that PaddleX takes here; empty means any.
+        flags: the pipeline's keys any of which switches it on; empty if it always exists.
         flag_default: what an absent flag means.
+        when_off: ``lazy`` if PaddleX creates it late where it is configured and switched off.
         lazy: PaddleX creates it at the first prediction.
+        optional: it may be absent.
         batch_size: in the built-in configuration, None if it names none.
+        batch_size_required: its absence is an error.
         settings: the keys that the pipeline reads from it.
+        config: what the built-in configuration of the parent changes in that of a sub-pipeline.
         defaults_by: a setting of the pipeline whose value picks other defaults.
         help: one line for ``--get-config``.
     """
@@ -56,11 +62,16 @@ class Member:
     pipeline: str | None = None
     module_name: str | None = None
     model: str | None = None
-    flag: str | None = None
+    models: tuple[str, ...] = ()
+    flags: tuple[str, ...] = ()
     flag_default: bool = True
+    when_off: str = ""
     lazy: bool = False
+    optional: bool = False
     batch_size: int | None = None
+    batch_size_required: bool = False
     settings: Mapping[str, Setting] = field(default_factory=dict)
+    config: Mapping[str, Any] = field(default_factory=dict)
     defaults_by: tuple[str, Mapping[Any, Mapping[str, Any]]] | None = None
     help: str = ""
 
@@ -71,19 +82,55 @@ class Member:
 
 
 @dataclass(frozen=True)
+class External:
+    """Something that a pipeline uses and no inference backend runs: a chat bot, a retriever, a prompt.
+
+    Attributes:
+        key: its address below ``SubModules``, dotted.
+        kind: ``chat_bot``, ``retriever`` or ``prompt``.
+        flag: the pipeline's key that switches it on (absent means on), None if it always exists.
+        required: its absence is an error.
+        config: its entry in the built-in configuration.
+        help: one line for ``--get-config``.
+    """
+
+    key: str
+    kind: str
+    flag: str | None = None
+    required: bool = True
+    config: Mapping[str, Any] = field(default_factory=dict)
+    help: str = ""
+
+
+@dataclass(frozen=True)
 class Definition:
-    """One PaddleX pipeline: members in creation order, and its stage graph where we run it."""
+    """One PaddleX pipeline: members in creation order, and its stage graph where we run it.
+
+    Attributes:
+        name: its ``pipeline_name``.
+        help: one line for people.
+        parallel: several device ids mean a copy of it on each; else PaddleX takes the first id.
+        settings: the keys that it reads from its own level.
+        members: its modules and sub-pipelines in creation order.
+        external: what it uses beside them.
+        config: values of flags in its built-in configuration that are not the flags' defaults.
+        graph: how the runner runs it, None if it does not.
+    """
 
     name: str
     help: str
+    parallel: bool
     settings: Mapping[str, Setting]
     members: tuple[Member, ...]
+    external: tuple[External, ...]
+    config: Mapping[str, Any]
     graph: Mapping[str, Any] | None
 
-    @property
+    @cached_property
     def flags(self) -> dict[str, bool]:
         """Each flag and what its absence means."""
-        return {m.flag: m.flag_default for m in self.members if m.flag is not None}
+        flags = {flag: member.flag_default for member in self.members for flag in member.flags}
+        return flags | {item.flag: True for item in self.external if item.flag is not None}
 
 
 @cache
@@ -105,27 +152,25 @@ def load(name: str) -> Definition:
     return Definition(
         name=name,
         help=data["help"],
+        parallel=data.get("parallel", True),
         settings=_settings(data.get("settings")),
         members=tuple(_member(item) for item in data["members"]),
+        external=tuple(External(**item) for item in data.get("external", ())),
+        config=data.get("config", {}),
         graph=data.get("graph"),
     )
 
 
 def _member(data: dict[str, Any]) -> Member:
-    is_module = "module" in data
-    by = data.get("defaults_by")
+    by = data.pop("defaults_by", None)
+    flag = data.pop("flag", ())
     return Member(
-        key=data["module"] if is_module else data["sub_pipeline"],
-        pipeline=data.get("pipeline"),
-        module_name=data.get("module_name"),
-        model=data.get("model"),
-        flag=data.get("flag"),
-        flag_default=data.get("flag_default", True),
-        lazy=data.get("lazy", False),
-        batch_size=data.get("batch_size"),
-        settings=_settings(data.get("settings")),
+        key=data.pop("module", None) or data.pop("sub_pipeline"),
+        flags=(flag,) if isinstance(flag, str) else tuple(flag),
+        models=tuple(data.pop("models", ())),
+        settings=_settings(data.pop("settings", None)),
         defaults_by=None if by is None else (by["setting"], by["values"]),
-        help=data.get("help", ""),
+        **data,
     )
 
 

@@ -81,12 +81,14 @@ class Module:
         module_name: the task, such as ``text_detection``.
         model_name, model_dir, batch_size: as the YAML gives them.
         use_hpip: whether high-performance inference is on, after inheritance.
-        hpi_config: the merged value; None if nobody gave one.
-        keys: the merged ``hpi_config``, key by key, with origins; each option of ``backend_config``
-            has an entry of its own, ``backend_config.OPTION``.
+        hpi_config, engine_config: the merged values; None if nobody gave one.
+        engine_given: PaddleX's ``engine``, None if nobody chose one.
+        paddlex_engine: what PaddleX makes of all that: ``hpi``, ``paddle``, ``onnxruntime`` …
+        keys: what counts of ``hpi_config`` or ``engine_config``, as keys of an ``hpi_config`` with
+            origins; each option of ``backend_config`` has an entry of its own, ``backend_config.OPTION``.
         settings: pre- and postprocessing settings, defaults filled in.
         origins: for values that the plan records, where they come from.
-        lazy: PaddleX creates it at the first prediction.
+        lazy: PaddleX creates it at the first prediction (1), or later than another such (2).
         run_mode: Paddle's run mode for regular inference, where a module file names one.
         facts, engine, fallback, not_chosen, device: filled in by locate and select.
         broken: an error concerns it; later passes leave it alone.
@@ -100,10 +102,13 @@ class Module:
     batch_size: int | None
     use_hpip: bool
     hpi_config: Mapping[str, Json] | None
+    paddlex_engine: Traced
+    engine_given: str | None = None
+    engine_config: Mapping[str, Json] | None = None
     keys: Mapping[str, Traced] = field(default_factory=dict)
     settings: Mapping[str, Json] = field(default_factory=dict)
     origins: Mapping[str, Origin] = field(default_factory=dict)
-    lazy: bool = False
+    lazy: int = 0
     run_mode: Traced | None = None
     facts: ModelFacts | None = None
     engine: Engine | None = None

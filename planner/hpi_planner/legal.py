@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from hpi_planner import definitions
 from hpi_planner.tree import Path, Tree
+from hpi_planner.value_types import described, is_of
 
-# The fields of PaddleX's HPIConfig, and our `on_failure`.
-HPI_KEYS = frozenset(
-    [
-        "auto_config",
-        "auto_paddle2onnx",
-        "backend",
-        "backend_config",
-        "device_id",
-        "device_type",
-        "hpi_info",
-        "model_name",
-        "on_failure",
-    ]
-)
+# The fields of PaddleX's HPIConfig with their types, and our `on_failure`.
+HPI_KEYS: Mapping[str, str] = {
+    "auto_config": "boolean",
+    "auto_paddle2onnx": "boolean",
+    "backend": "string|null",
+    "backend_config": "mapping|null",
+    "device_id": "integer|null",
+    "device_type": "string",
+    "hpi_info": "mapping|null",
+    "model_name": "string",
+    "on_failure": "list|null",
+}
 _INHERITED = frozenset({"use_hpip", "hpi_config", "engine", "engine_config"})
 _MODULE_KEYS = _INHERITED | {"module_name", "model_name", "model_dir", "batch_size", "genai_config"}
-_PIPELINE_KEYS = _INHERITED | {"pipeline_name", "SubModules", "SubPipelines", "device"}
+# `Serving` is for PaddleX's server.
+_PIPELINE_KEYS = _INHERITED | {"pipeline_name", "SubModules", "SubPipelines", "device", "Serving"}
 _GLOBAL_KEYS = frozenset({"model", "mode", "module", "device", "output", "dataset_dir"})
 _PREDICT_KEYS = _INHERITED | {"batch_size", "model_dir", "input", "kernel_option", "genai_config"}
 
@@ -45,7 +46,7 @@ def keys_at(tree: Tree, path: Path) -> frozenset[str] | None:
     if path[-2:-1] == ("SubModules",):
         return _module_keys(tree, path)
     if path[-1] == "hpi_config":
-        return HPI_KEYS
+        return frozenset(HPI_KEYS)
     if path[-1] in ("SubModules", "SubPipelines"):
         return _member_keys(tree, path)
     return None
@@ -57,7 +58,7 @@ def _module_config_keys(path: Path) -> frozenset[str] | None:
     if path == ("Predict",):
         return _PREDICT_KEYS
     if path == ("Predict", "hpi_config"):
-        return HPI_KEYS
+        return frozenset(HPI_KEYS)
     return None
 
 
@@ -83,4 +84,14 @@ def _module_keys(tree: Tree, path: Path) -> frozenset[str] | None:
 
 def _member_keys(tree: Tree, path: Path) -> frozenset[str] | None:
     found = _definition(tree, path[:-1])
-    return None if found is None else frozenset(m.key for m in found.members if m.section == path[-1])
+    if found is None:
+        return None
+    external = {item.key.partition(".")[0] for item in found.external} if path[-1] == "SubModules" else set()
+    return frozenset(external | {member.key for member in found.members if member.section == path[-1]})
+
+
+def hpi_problem(key: str, value: Any) -> str | None:
+    """Return what is wrong with the value of a key of ``hpi_config``, or None."""
+    if is_of(value, HPI_KEYS[key]):
+        return None
+    return f"`{key}` must be of type {described(HPI_KEYS[key])}, not {value!r}"

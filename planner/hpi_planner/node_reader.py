@@ -12,7 +12,7 @@ from hpi_planner.diagnostics import Code, Diagnostic, Label, Span
 from hpi_planner.ir import Origin, Traced
 from hpi_planner.suggest import did_you_mean
 from hpi_planner.tree import Path, Tree, dotted
-from hpi_planner.value_types import is_of
+from hpi_planner.value_types import described, is_of
 
 _SECTIONS = ("SubModules", "SubPipelines")
 _OFF_WORDS = ("false", "no", "off", "0", "none", "null")
@@ -82,25 +82,29 @@ class NodeReader:
                 result[key] = Traced(value[key], self.origin(place))
             elif setting.required:
                 choices = " or ".join(f"`{item}`" for item in setting.one_of)
-                self.error(Code.SETTING_INVALID, f"`{key}` is missing; it must be {choices}", path)
+                wanted = f"it must be {choices}" if choices else "PaddleX needs it here"
+                self.error(
+                    Code.SETTING_INVALID, f"`{key}` is missing; {wanted}", path, f"add `{key}: {setting.config}`"
+                )
                 result[key] = Traced(None, Origin(f"default:{owner}"))
             else:
                 result[key] = Traced(defaults.get(key, setting.default), Origin(f"default:{owner}"))
         return result
 
     def _check_setting(self, place: Path, value: Any, setting: Setting) -> None:
-        if value is None and not setting.required:
+        if value is None and not (setting.required and setting.one_of):
             return
         if setting.one_of and value not in setting.one_of:
             choices = " or ".join(f"`{item}`" for item in setting.one_of)
             self.error(Code.SETTING_INVALID, f"`{place[-1]}` must be {choices}, not `{value}`", place)
         elif not is_of(value, setting.type):
-            self.error(Code.SETTING_INVALID, f"`{place[-1]}` must be of type {setting.type}, not `{value}`", place)
+            wanted = described(setting.type)
+            self.error(Code.SETTING_INVALID, f"`{place[-1]}` must be of type {wanted}, not `{value}`", place)
 
-    def batch_size(self, path: Path, value: Mapping[str, Any]) -> Any:
-        """Return the batch size: a number from 1, or None where it is given as null."""
+    def batch_size(self, path: Path, value: Mapping[str, Any], least: int = 1) -> Any:
+        """Return the batch size: a number from ``least``, or None where it is given as null."""
         size = value.get("batch_size", 1)
-        if size is not None and (not is_of(size, "integer") or size < 1):
+        if size is not None and (not is_of(size, "integer") or size < least or size == 0):
             self.error(
                 Code.SETTING_INVALID, f"`batch_size` must be a whole number from 1, not `{size}`", (*path, "batch_size")
             )
@@ -122,13 +126,14 @@ class NodeReader:
         return Origin(span.source if is_override else f"file:{dotted(path)}", span)
 
     def warn_quoted(self, path: Path, value: Any) -> None:
-        """Report a quoted word that looks like off and means on."""
-        if isinstance(value, str) and value.strip().lower() in _OFF_WORDS:
+        """Report a text where a switch stands: any text means on."""
+        if isinstance(value, str):
+            off = value.strip().lower() in _OFF_WORDS
             self.warning(
                 Code.VALUE_QUOTED,
                 f"`{path[-1]}` is the text `{value}`, and any text means on",
                 path,
-                f"write `{path[-1]}: false` without quotes",
+                f"write `{path[-1]}: {'false` without quotes' if off else 'true`'}",
             )
 
     def error(self, code: Code, message: str, path: Path, help: str | None = None) -> None:

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from hpi_schemas.model_inputs import Inputs
 from hpi_schemas.target import Target
 
-from hpi_planner import knowledge
+from hpi_planner import knowledge, shapes
 from hpi_planner.backends import Backend, Option, load_all
-from hpi_planner.diagnostics import Code, Diagnostic, Severity, error, warning
+from hpi_planner.diagnostics import Code, Diagnostic, Label, error, warning
 from hpi_planner.ir import Module, Origin, Traced
 from hpi_planner.suggest import did_you_mean
-from hpi_planner.value_types import is_of
+from hpi_planner.value_types import described, is_of
 
 # PaddleX's guide to high-performance inference names 8 threads as its default.
 _DEFAULT_THREADS = 8
-_PREFIX = "backend_config."
+_SECTION = "backend_config"
+_FILE_NAME = re.compile(r"[\w-][\w.-]*")
 
 
 @dataclass
@@ -45,147 +48,210 @@ def resolve(
         run_mode: Paddle's run mode as the ranking or a module file has it, None for the default.
         use_given: False leaves the user's ``backend_config`` aside (regular inference).
     """
-    result = Resolved()
-    given = _given(module) if use_given else {}
-    for key in sorted(given):
-        _take(key, given[key], module, backend, device, result)
-    for key, option in backend.options.items():
-        if key not in result.config and _counts(option, device):
-            _default(key, option, module, backend, target, device, run_mode, result)
-    if backend.name == "paddle":
-        _agree_on_precision(given, result)
-    _check_threads(target, result)
-    return result
+    resolver = _Resolver(module, backend, device, target, _given(module) if use_given else {})
+    return resolver.resolve(run_mode)
+
+
+def regular_run_mode(model_name: str, device: str, target: Target) -> str:
+    """Return PaddleX's default run mode: oneDNN on a CPU, unless the model is kept away from it."""
+    usable = device == "cpu" and target.paddle_can("mkldnn") and not knowledge.blocked("mkldnn", model_name)
+    return "mkldnn" if usable else "paddle"
 
 
 def _given(module: Module) -> dict[str, Traced]:
-    return {key[len(_PREFIX) :]: item for key, item in module.keys.items() if key.startswith(_PREFIX)}
+    section = module.keys.get(_SECTION)
+    names = section.value if section is not None and isinstance(section.value, dict) else {}
+    return {str(name): module.keys[f"{_SECTION}.{name}"] for name in names}
 
 
-def _counts(option: Option, device: str) -> bool:
-    return not option.devices or device in option.devices
+class _Resolver:
+    def __init__(
+        self, module: Module, backend: Backend, device: str, target: Target, given: Mapping[str, Traced]
+    ) -> None:
+        self.module = module
+        self.backend = backend
+        self.device = device
+        self.target = target
+        self.given = given
+        self.result = Resolved()
 
+    def resolve(self, run_mode: Traced | None) -> Resolved:
+        for key in sorted(self.given):
+            self._take(key, self.given[key])
+        for key, option in self.backend.options.items():
+            if key not in self.result.config and self._counts(option):
+                self._default(key, option, run_mode)
+        if self.backend.name == "paddle":
+            self._settle_run_mode()
+            self._agree_on_precision()
+        self._check_shapes()
+        self._check_threads()
+        return self.result
 
-def _take(key: str, item: Traced, module: Module, backend: Backend, device: str, result: Resolved) -> None:
-    option = backend.options.get(key)
-    label = item.origin.labels()
-    if option is None:
-        owners = [other.name for other in load_all().values() if key in other.options]
-        if owners:
-            result.found.append(_leak(key, item, module, backend, owners))
-        else:
-            known = did_you_mean(key, backend.options)
-            message = f"{module.address}: no backend has an option `{key}`"
-            result.found.append(error(Code.BACKEND_CONFIG_INVALID, message, *label, help=known))
-        return
-    problem = _fault(key, option, item.value)
-    if problem is not None:
-        result.found.append(error(Code.BACKEND_CONFIG_INVALID, f"{module.address}: {problem}", *label))
-    elif item.value is not None and _counts(option, device):
-        result.put(key, item.value, item.origin)
+    # -- given options -------------------------------------------------------------------------
 
+    def _take(self, key: str, item: Traced) -> None:
+        option = self.backend.options.get(key)
+        if option is None:
+            owners = [other.name for other in load_all().values() if key in other.options]
+            if owners:
+                self._warn_leak(key, item, owners)
+            else:
+                message = f"no backend has an option `{key}`"
+                self._fail(message, item.origin.labels(), did_you_mean(key, self.backend.options))
+            return
+        problem = _fault(key, option, item.value)
+        if problem is not None:
+            self._fail(problem, item.origin.labels())
+        elif item.value is not None and self._counts(option):
+            self.result.put(key, item.value, item.origin)
 
-def _leak(key: str, item: Traced, module: Module, backend: Backend, owners: list[str]) -> Diagnostic:
-    chosen = module.keys.get("backend")
-    labels = item.origin.labels(f"an option of {' and '.join(owners)}")
-    if chosen is not None:
-        labels += chosen.origin.labels(f"the backend here is {backend.name}")
-    return warning(
-        Code.BACKEND_CONFIG_LEAK,
-        f"{module.address}: `{key}` is no option of {backend.name} and is left out",
-        *labels,
-        help=f"options of {backend.name}: {', '.join(backend.options)}",
-    )
+    def _counts(self, option: Option) -> bool:
+        return not option.devices or self.device in option.devices
+
+    def _warn_leak(self, key: str, item: Traced, owners: list[str]) -> None:
+        name = self.backend.name
+        chosen = self.module.keys.get("backend")
+        labels = item.origin.labels(f"an option of {' and '.join(owners)}")
+        if chosen is not None:
+            labels += chosen.origin.labels(f"the backend here is {name}")
+        known = ", ".join(self.backend.options) or "none"
+        message = f"{self.module.address}: `{key}` is no option of {name} and is left out"
+        self.result.found.append(
+            warning(Code.BACKEND_CONFIG_LEAK, message, *labels, help=f"options of {name}: {known}")
+        )
+
+    # -- defaults ------------------------------------------------------------------------------
+
+    def _default(self, key: str, option: Option, run_mode: Traced | None) -> None:
+        put = self.result.put
+        if option.model_default:
+            value = self._from_model(option.model_default)
+            if value is not None:
+                put(key, value, Origin(f"model:inference.yml#Hpi.backend_configs.{option.model_default}"))
+        elif option.rule == "threads":
+            put(key, min(_DEFAULT_THREADS, self.target.cores), Origin("rule:threads"))
+        elif option.rule == "run_mode":
+            self._default_run_mode(option, run_mode)
+        elif option.rule == "new_ir":
+            put(key, not knowledge.blocked("new_ir", self.module.model_name), Origin("rule:new_ir"))
+        elif not option.rule and option.default is not None:
+            put(key, option.default, Origin(f"default:{self.backend.name}"))
+
+    def _default_run_mode(self, option: Option, run_mode: Traced | None) -> None:
+        # A `run_mode: null` asks for the default, whatever the ranking says.
+        if run_mode is None or "run_mode" in self.given:
+            mode = regular_run_mode(self.module.model_name, self.device, self.target)
+            run_mode = Traced(mode, Origin("rule:run_mode"))
+        problem = _fault("run_mode", option, run_mode.value)
+        if problem is not None:
+            self._fail(problem, run_mode.origin.labels())
+        self.result.put("run_mode", run_mode.value, run_mode.origin)
+
+    def _from_model(self, dotted: str) -> Any:
+        explicit = self.module.keys.get("hpi_info")
+        value: Any = explicit.value if explicit else self.module.facts and self.module.facts.hpi
+        for part in ("backend_configs", *dotted.split(".")):
+            value = value.get(part) if isinstance(value, Mapping) else None
+        return value
+
+    # -- what must agree -----------------------------------------------------------------------
+
+    def _settle_run_mode(self) -> None:
+        """Refuse a run mode that is for another device; leave one that PaddleX keeps the model away from."""
+        mode, origin = str(self.result.config["run_mode"]), self.result.origins["run_mode"]
+        if mode == "paddle_fp32":
+            self.result.put("run_mode", "paddle", origin)
+        kind = mode.partition("_")[0]
+        needed = {"mkldnn": "cpu", "trt": "gpu"}.get(kind, self.device)
+        if needed != self.device:
+            self._fail(f"the run mode `{mode}` is for a {needed}, and the device is a {self.device}", origin.labels())
+            return
+        feature = {"mkldnn": "mkldnn", "trt": "tensorrt"}.get(kind)
+        if feature is not None and knowledge.blocked(feature, self.module.model_name):
+            self.result.found.append(
+                warning(
+                    Code.RUN_MODE_BLOCKED,
+                    f"{self.module.address}: PaddleX keeps `{self.module.model_name}` away from {feature}, so its run "
+                    f"mode is `paddle`, not `{mode}`",
+                    *origin.labels(),
+                )
+            )
+            self.result.put("run_mode", "paddle", origin)
+
+    def _agree_on_precision(self) -> None:
+        """Make Paddle's run mode and precision say the same; the run mode's suffix names the precision."""
+        result = self.result
+        base, _, suffix = str(result.config["run_mode"]).partition("_")
+        wanted = result.config.get("precision")
+        if wanted is None or wanted == (suffix or "fp32"):
+            result.put("precision", suffix or "fp32", result.origins["run_mode"])
+            return
+        if "run_mode" not in self.given:
+            mode = f"{base}_{wanted}" if wanted != "fp32" or base == "trt" else base
+            if mode in self.backend.options["run_mode"].one_of:
+                result.put("run_mode", mode, result.origins["precision"])
+                return
+        message = f"`precision: {wanted}` does not go with the run mode `{result.config['run_mode']}`"
+        self._fail(message, self.given["precision"].origin.labels(), "leave one of the two out")
+
+    def _check_shapes(self) -> None:
+        for key, option in self.backend.options.items():
+            value = self.result.config.get(key)
+            if option.items not in ("shapes", "values") or not isinstance(value, dict):
+                continue
+            if option.items == "shapes":
+                problems = shapes.shapes(value, self._inputs())
+            else:
+                problems = shapes.values(value, self.result.config.get("trt_dynamic_shapes", {}))
+            self._report_shapes(key, problems)
+
+    def _report_shapes(self, key: str, problems: Iterable[shapes.Problem]) -> None:
+        origin = self.result.origins[key]
+        for problem in problems:
+            below = self.module.keys.get(f"{_SECTION}.{key}.{problem.input}")
+            place = below.origin if below is not None and key in self.given else origin
+            where = f" ({origin.text})" if origin.span is None else ""
+            self._fail(f"`{key}` of the input `{problem.input}` {problem.message}{where}", place.labels())
+
+    def _inputs(self) -> Inputs | None:
+        facts = self.module.facts
+        if facts is None:
+            return None
+        form = next((item for item in (*self.backend.formats, "paddle") if item in facts.formats), "")
+        return dict(facts.inputs.get(form, {})) or None
+
+    def _check_threads(self) -> None:
+        for key in ("cpu_num_threads", "cpu_threads"):
+            threads: Any = self.result.config.get(key, 0)
+            origin = self.result.origins.get(key)
+            if threads > self.target.cores and origin is not None and origin.span is not None:
+                self.result.found.append(
+                    warning(
+                        Code.THREADS_EXCEED_CORES,
+                        f"{threads} threads, but the target has {self.target.cores} cores",
+                        *origin.labels(),
+                        help="leave the option out to use as many as there are, 8 at most",
+                    )
+                )
+
+    def _fail(self, message: str, labels: tuple[Label, ...], help: str | None = None) -> None:
+        text = f"{self.module.address}: {message}"
+        self.result.found.append(error(Code.BACKEND_CONFIG_INVALID, text, *labels, help=help))
 
 
 def _fault(key: str, option: Option, value: Any) -> str | None:
+    """Return what is wrong with the value of an option by itself, or None."""
     if value is None:
         return None
     if not is_of(value, option.type):
-        return f"`{key}` must be of type {option.type}, not `{value}`"
+        return f"`{key}` must be of type {described(option.type)}, not `{value}`"
     if option.one_of and value not in option.one_of:
         return f"`{key}` must be one of {', '.join(map(str, option.one_of))}, not `{value}`"
     if option.minimum is not None and isinstance(value, (int, float)) and value < option.minimum:
         return f"`{key}` must be at least {option.minimum}, not {value}"
+    if option.items == "string" and not all(isinstance(item, str) for item in value):
+        return f"`{key}` must be a list of names, not `{value}`"
+    if option.items == "name" and not _FILE_NAME.fullmatch(value):
+        return f"`{key}` must be the name of a file without folders, not `{value}`"
     return None
-
-
-def _default(
-    key: str,
-    option: Option,
-    module: Module,
-    backend: Backend,
-    target: Target,
-    device: str,
-    run_mode: Traced | None,
-    result: Resolved,
-) -> None:
-    if option.model_default:
-        value = _from_model(module, option.model_default)
-        if value is not None:
-            result.put(key, value, Origin(f"model:inference.yml#Hpi.backend_configs.{option.model_default}"))
-        return
-    if option.rule == "threads":
-        result.put(key, min(_DEFAULT_THREADS, target.cores), Origin("rule:threads"))
-    elif option.rule == "run_mode":
-        chosen = run_mode or Traced(regular_run_mode(module.model_name, device), Origin("rule:run_mode"))
-        problem = _fault(key, option, chosen.value)
-        if problem is not None:
-            result.found.append(error(Code.BACKEND_CONFIG_INVALID, problem, *chosen.origin.labels()))
-        result.put(key, chosen.value, chosen.origin)
-    elif option.rule == "new_ir":
-        result.put(key, not knowledge.blocked("new_ir", module.model_name), Origin("rule:new_ir"))
-    elif not option.rule:
-        result.put(key, option.default, Origin(f"default:{backend.name}"))
-
-
-def _from_model(module: Module, dotted: str) -> Any:
-    explicit = module.keys.get("hpi_info")
-    value: Any = explicit.value if explicit else module.facts and module.facts.hpi
-    for part in ("backend_configs", *dotted.split(".")):
-        value = value.get(part) if isinstance(value, Mapping) else None
-    return value
-
-
-def regular_run_mode(model_name: str, device: str) -> str:
-    """Return PaddleX's default run mode: oneDNN on a CPU, unless the model is kept away from it."""
-    return "mkldnn" if device == "cpu" and not knowledge.blocked("mkldnn", model_name) else "paddle"
-
-
-def _agree_on_precision(given: Mapping[str, Traced], result: Resolved) -> None:
-    """Make Paddle's run mode and precision say the same; the run mode's suffix names the precision."""
-    base, _, suffix = str(result.config["run_mode"]).partition("_")
-    wanted = result.config.get("precision")
-    if wanted is None or wanted == (suffix or "fp32"):
-        result.put("precision", suffix or "fp32", result.origins["run_mode"])
-        return
-    if "run_mode" not in given:
-        mode = f"{base}_{wanted}" if wanted != "fp32" or base == "trt" else base
-        option = load_all()["paddle"].options["run_mode"]
-        if mode in option.one_of:
-            result.put("run_mode", mode, result.origins["precision"])
-            return
-    item = given["precision"]
-    label = item.origin.labels()
-    message = f"`precision: {wanted}` does not go with the run mode `{result.config['run_mode']}`"
-    result.found.append(error(Code.BACKEND_CONFIG_INVALID, message, *label, help="leave one of the two out"))
-
-
-def _check_threads(target: Target, result: Resolved) -> None:
-    for key in ("cpu_num_threads", "cpu_threads"):
-        threads: Any = result.config.get(key, 0)
-        origin = result.origins.get(key)
-        if threads > target.cores and origin is not None and origin.span is not None:
-            result.found.append(
-                warning(
-                    Code.THREADS_EXCEED_CORES,
-                    f"{threads} threads, but the target has {target.cores} cores",
-                    *origin.labels(),
-                    help="leave the option out to use as many as there are, 8 at most",
-                )
-            )
-
-
-def is_error(result: Resolved) -> bool:
-    """Tell whether the configuration cannot be used."""
-    return any(item.severity is Severity.ERROR for item in result.found)

@@ -33,6 +33,11 @@ class Override:
         return f"--{self.flag}={self.text}"
 
     @property
+    def keys(self) -> set[str]:
+        """The names in its path."""
+        return {self.flag} if self.flag is not None else set(self.text.partition("=")[0].strip().split("."))
+
+    @property
     def value_column(self) -> int:
         """Where the value starts in the token, counted from 1."""
         return len(self.token) - len(self.text) + 1 if self.flag != "use_hpip" else 1

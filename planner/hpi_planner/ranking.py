@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 from hpi_schemas.target import Target
 
 from hpi_planner import knowledge
+
+_VERSION = re.compile(r"(\d+)\.(\d+)\.(\d+)")
 
 
 def backend_of(entry: str) -> str:
@@ -17,19 +21,42 @@ def run_mode(entry: str) -> str | None:
     return {"paddle": "paddle", "paddle_mkldnn": "mkldnn", "paddle_tensorrt": "trt_fp32"}.get(entry)
 
 
+class NoRankingError(Exception):
+    """PaddleX has no prior knowledge for a target, nor for one near enough; the message says why."""
+
+
 def environment(kind: str, target: Target) -> tuple[str | None, bool]:
-    """Return the nearest measured environment, and whether it is the very one."""
+    """Return the nearest measured environment, and whether it is the very one.
+
+    Raises:
+        NoRankingError: no environment is near.
+    """
     if kind == "cpu":
+        if target.arch not in ("x86_64", "aarch64"):
+            raise NoRankingError(f"the architecture `{target.arch}` is neither x86_64 nor aarch64")
         return "cpu_x64", target.arch == "x86_64"
     if kind == "gpu":
         major = (target.cuda or "").partition(".")[0]
+        if not major.isdecimal() or int(major) < 11:
+            raise NoRankingError(f"the target's CUDA version is {target.cuda or 'not known'}; 11 or later is ranked")
         return ("gpu_cuda11", True) if major == "11" else ("gpu_cuda12", major == "12")
     return None, False
 
 
-def table(paddle: str | None) -> str:
-    """Return PaddleX's table for a version of Paddle: 3.0's for 3.0 and older, else the newest."""
+def table(paddle: str | None) -> tuple[str, bool]:
+    """Return PaddleX's table for a version of Paddle, and whether it is the very one.
+
+    PaddleX has tables for 3.0.0 and for 3.1 and later; without Paddle the newest counts.
+
+    Raises:
+        NoRankingError: a version before 3.0.0, or a build of a development branch.
+    """
     if paddle is None:
-        return knowledge.NEWEST_TABLE
-    major, minor = (int(part) if part.isdecimal() else 0 for part in (*paddle.split("."), "0")[:2])
-    return "paddle30" if (major, minor) <= (3, 0) else knowledge.NEWEST_TABLE
+        return knowledge.NEWEST_TABLE, True
+    found = _VERSION.match(paddle)
+    major, minor, patch = (int(part) for part in found.groups()) if found else (0, 0, 0)
+    if (major, minor) >= (3, 1):
+        return knowledge.NEWEST_TABLE, True
+    if (major, minor) == (3, 0) and _VERSION.fullmatch(paddle):
+        return "paddle30", patch == 0
+    raise NoRankingError(f"Paddle {paddle} is no release from 3.0.0 on")

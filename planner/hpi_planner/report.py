@@ -6,10 +6,12 @@ import json
 import unicodedata
 from collections.abc import Iterable, Mapping
 from typing import Any
+from urllib.parse import quote
 
 from hpi_planner.diagnostics import Diagnostic, Label, Severity, Span
 
 _MAX_WIDTH = 160
+_DOCS = "docs/diagnostics.md"
 
 
 def render(diagnostics: Iterable[Diagnostic], texts: Mapping[str, str]) -> str:
@@ -30,6 +32,65 @@ def render(diagnostics: Iterable[Diagnostic], texts: Mapping[str, str]) -> str:
 def to_json(diagnostics: Iterable[Diagnostic]) -> str:
     """Write diagnostics as a JSON list."""
     return json.dumps([_plain(item) for item in diagnostics], indent=2, ensure_ascii=False) + "\n"
+
+
+_SARIF_LEVELS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.NOTE: "note"}
+
+
+def to_sarif(diagnostics: Iterable[Diagnostic]) -> str:
+    """Write diagnostics as SARIF 2.1.0 (docs.oasis-open.org/sarif), for code scanning.
+
+    Places on the command line are in no file, and are named in the message.
+    """
+    found = list(diagnostics)
+    codes = sorted({item.code.value for item in found})
+    driver = {"name": "hpi-plan", "rules": [{"id": code, "helpUri": f"{_DOCS}#{code}"} for code in codes]}
+    log = {
+        "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
+        "version": "2.1.0",
+        "runs": [
+            {
+                "tool": {"driver": driver},
+                "columnKind": "unicodeCodePoints",
+                "results": [_sarif_result(item, codes) for item in found],
+            }
+        ],
+    }
+    return json.dumps(log, indent=2, ensure_ascii=False) + "\n"
+
+
+def _sarif_result(item: Diagnostic, codes: list[str]) -> dict[str, Any]:
+    in_files = [label for label in item.labels if not label.span.source.startswith("override:")]
+    typed = [_place(label.span) for label in item.labels if label not in in_files]
+    text = " ".join(
+        filter(None, [item.message, f"({', '.join(typed)})" if typed else "", item.help and f"({item.help})"])
+    )
+    result: dict[str, Any] = {
+        "ruleId": item.code.value,
+        "ruleIndex": codes.index(item.code.value),
+        "level": _SARIF_LEVELS[item.severity],
+        "message": {"text": text},
+        "locations": [_sarif_location(label) for label in in_files[:1]],
+    }
+    if in_files[1:]:
+        related = [_sarif_location(label) for label in in_files[1:]]
+        result["relatedLocations"] = [{"id": index, **place} for index, place in enumerate(related)]
+    return result
+
+
+def _sarif_location(label: Label) -> dict[str, Any]:
+    span = label.span
+    region = {
+        "startLine": span.line,
+        "startColumn": span.column,
+        "endLine": span.end_line,
+        "endColumn": span.end_column,
+    }
+    place: dict[str, Any] = {"artifactLocation": {"uri": quote(span.source)}, "region": region}
+    location: dict[str, Any] = {"physicalLocation": place}
+    if label.text:
+        location["message"] = {"text": label.text}
+    return location
 
 
 def _plain(item: Diagnostic) -> dict[str, Any]:

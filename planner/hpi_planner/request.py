@@ -14,11 +14,10 @@ from hpi_planner import backends, configs, definitions
 from hpi_planner.compile import Request
 from hpi_planner.facts import DiskReader
 from hpi_planner.overrides import Override
+from hpi_planner.passes.read import MAX_BYTES
 from hpi_planner.suggest import did_you_mean
 
 _TARGETS = Path(__file__).parent / "targets"
-# PaddleX's largest pipeline file has 11 kB.
-_MAX_YAML_BYTES = 16 << 20
 
 
 class RequestError(Exception):
@@ -73,9 +72,9 @@ def from_text(text: str, folder: Path, overrides: tuple[Override, ...] = (), mod
 
 def _read(path: Path) -> bytes:
     try:
-        if path.stat().st_size > _MAX_YAML_BYTES:
-            raise RequestError(f"{path} has more than {_MAX_YAML_BYTES >> 20} MiB; that is no pipeline file")
-        return path.read_bytes()
+        with path.open("rb") as file:
+            # One byte more than the first pass accepts, so that it can tell.
+            return file.read(MAX_BYTES + 1)
     except OSError as fault:
         raise RequestError(f"{path} cannot be read: {fault.strerror}") from None
 

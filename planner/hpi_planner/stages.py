@@ -15,6 +15,8 @@ def snapshot(ir: Ir, stopped_after: str) -> dict[str, Any]:
     if stopped_after in ("read", "override"):
         return {**result, "modules": {}, "tree": ir.tree.value if ir.tree else None}
     result["modules"] = {module.address: _module(module, ir) for module in ir.modules}
+    if ir.external:
+        result["external"] = dict(ir.external)
     if ir.graph is not None:
         result["graph"] = ir.graph
     return result
@@ -25,6 +27,10 @@ def _module(module: Module, ir: Ir) -> dict[str, Any]:
     record["device"] = module.device or (ir.device.value if ir.device else None)
     if module.hpi_config is not None:
         record["hpi_config"] = dict(module.hpi_config)
+    if module.engine_config is not None:
+        record["engine_config"] = dict(module.engine_config)
+    if module.engine_given is not None:
+        record["paddlex_engine"] = module.engine_given
     if module.lazy:
         record["lazy"] = True
     if module.facts is not None:

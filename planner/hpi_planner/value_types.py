@@ -11,11 +11,21 @@ _TYPES: dict[str, tuple[type, ...]] = {
     "string": (str,),
     "list": (list,),
     "mapping": (dict,),
+    "null": (type(None),),
 }
 
 
 def is_of(value: Any, type_name: str) -> bool:
-    """Tell whether a value is of a type; unlike in Python, true and false are no numbers."""
+    """Tell whether a value is of a type, or of one of several joined by ``|``.
+
+    Unlike in Python, true and false are no numbers.
+    """
+    names = type_name.split("|")
     if isinstance(value, bool):
-        return type_name == "boolean"
-    return isinstance(value, _TYPES[type_name])
+        return "boolean" in names
+    return any(isinstance(value, _TYPES[name]) for name in names)
+
+
+def described(type_name: str) -> str:
+    """Return a type as messages name it."""
+    return type_name.replace("|", " or ")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gc
 import math
+import re
 from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -22,7 +23,7 @@ Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 MAX_DEPTH = 64
 MAX_NODES = 2_000_000
 _MERGE = "tag:yaml.org,2002:merge"
-_CONFLICT = ("<<<<<<< ", ">>>>>>> ", "=======\n")
+_CONFLICT = re.compile(r"<<<<<<< |>>>>>>> |=======$")
 
 
 def load_data(text: str) -> Any:
@@ -87,6 +88,9 @@ def _check_events(name: str, text: str) -> None:
     count = 0
     for event in yaml.parse(text, Loader=Loader):
         if isinstance(event, yaml.AliasEvent):
+            name_known = event.anchor in sizes or any(anchor == event.anchor for anchor, _ in open_nodes)
+            if not name_known:
+                raise _refused(name, event, Code.YAML_ALIASES, f"no anchor `&{event.anchor}` stands before this alias")
             count += sizes.get(str(event.anchor), 1)
             if any(anchor == event.anchor for anchor, _ in open_nodes):
                 raise _refused(
@@ -221,15 +225,18 @@ def _syntax(name: str, text: str, fault: yaml.YAMLError) -> Diagnostic:
         line, column = before.count("\n") + 1, offset - before.rfind("\n")
         span = Span(name, line, column, line, column + 1)
         return error(Code.YAML_ENCODING, f"a character that YAML does not allow ({fault})".split("\n")[0], Label(span))
+    lines = text.splitlines()
+    for number, line_text in enumerate(lines, 1):
+        if _CONFLICT.match(line_text):
+            span = Span(name, number, 1, number, len(line_text) + 1)
+            message = "the file holds the marks of an unresolved merge"
+            return error(Code.YAML_CONFLICT, message, Label(span), help="settle the conflict, then remove its marks")
     span = Span(name, mark.line + 1, mark.column + 1, mark.line + 1, mark.column + 2)
+    if mark.line < len(lines):
+        indent = lines[mark.line][: len(lines[mark.line]) - len(lines[mark.line].lstrip())]
+        if "\t" in indent:
+            tab = indent.index("\t") + 1
+            place = Label(span._replace(column=tab, end_column=tab + 1))
+            return error(Code.YAML_TAB, "a tab in the indentation, which YAML does not allow", place, help="use spaces")
     problem = " ".join(part for part in (getattr(fault, "context", ""), getattr(fault, "problem", "")) if part)
-    return error(Code.YAML_SYNTAX, f"not valid YAML: {problem}", Label(span), help=_syntax_help(text, mark.line))
-
-
-def _syntax_help(text: str, line: int) -> str | None:
-    lines = text.splitlines(keepends=True)
-    if any(item.startswith(_CONFLICT) for item in lines):
-        return "the file holds the marks of an unresolved merge (`<<<<<<<`, `>>>>>>>`); settle the conflict first"
-    if line < len(lines) and "\t" in lines[line][: len(lines[line]) - len(lines[line].lstrip())]:
-        return "YAML does not allow tabs for indentation; use spaces"
-    return None
+    return error(Code.YAML_SYNTAX, f"not valid YAML: {problem}", Label(span))

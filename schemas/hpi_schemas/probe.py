@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import ctypes.util
 import importlib.metadata
 import math
 import os
@@ -43,6 +44,7 @@ def this_machine(backends: Mapping[str, Iterable[str]], tools: Mapping[str, Iter
         tools: the same for the tools of prepare steps.
     """
     nvidia = _nvidia()
+    versions = {name: installed(dists) for name, dists in sorted(backends.items())}
     return Target(
         os=platform.system().lower(),
         arch=architecture(),
@@ -53,9 +55,16 @@ def this_machine(backends: Mapping[str, Iterable[str]], tools: Mapping[str, Iter
         driver=nvidia.driver,
         cuda=nvidia.cuda,
         npus=len(list(Path("/dev").glob("davinci[0-9]*"))),
-        backends={name: installed(dists) for name, dists in sorted(backends.items())},
+        backends=versions,
         tools={name: installed(dists) for name, dists in sorted(tools.items())},
+        paddle_features=_paddle_features(versions) if versions.get("paddle") else None,
     )
+
+
+def _paddle_features(versions: Mapping[str, str | None]) -> tuple[str, ...]:
+    """Return what Paddle can use here: oneDNN, which its x86-64 packages bring, and TensorRT's libraries."""
+    has_tensorrt = versions.get("tensorrt") is not None and ctypes.util.find_library("nvinfer") is not None
+    return (("mkldnn",) if architecture() == "x86_64" else ()) + (("tensorrt",) if has_tensorrt else ())
 
 
 def architecture() -> str:

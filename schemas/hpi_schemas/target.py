@@ -41,6 +41,7 @@ class Target:
         npus: number of Ascend NPUs.
         backends: version of each backend's package, None where it is not installed.
         tools: the same for what prepare steps need, such as paddle2onnx.
+        paddle_features: what Paddle can use there, of ``mkldnn`` and ``tensorrt``; None means what is usual.
     """
 
     os: str
@@ -55,6 +56,16 @@ class Target:
     npus: int = 0
     backends: Mapping[str, str | None] = field(default_factory=dict)
     tools: Mapping[str, str | None] = field(default_factory=dict)
+    paddle_features: tuple[str, ...] | None = None
+
+    def paddle_can(self, feature: str) -> bool:
+        """Tell whether Paddle can use ``mkldnn`` or ``tensorrt`` there.
+
+        Usually its x86-64 packages bring oneDNN (mkldnn), and TensorRT serves it where it is installed.
+        """
+        if self.paddle_features is not None:
+            return feature in self.paddle_features
+        return self.arch == "x86_64" if feature == "mkldnn" else self.backends.get("tensorrt") is not None
 
     @property
     def default_device(self) -> str:
@@ -66,6 +77,8 @@ class Target:
     def to_json(self) -> dict[str, Any]:
         """Return the target as plain JSON values, absent facts left out."""
         facts = {key: value for key, value in asdict(self).items() if value not in (None, (), {}, 0)}
+        if self.paddle_features is not None:
+            facts["paddle_features"] = self.paddle_features
         lists = {key: list(value) for key, value in facts.items() if isinstance(value, tuple)}
         return {"format": FORMAT, **facts, **lists}
 
@@ -85,6 +98,7 @@ _TYPES: Mapping[str, tuple[type, ...]] = {
     "npus": (int,),
     "backends": (dict,),
     "tools": (dict,),
+    "paddle_features": (list, type(None)),
 }
 _REQUIRED = ("os", "arch", "cores")
 
@@ -117,4 +131,6 @@ def from_json(value: Any) -> Target:
     except TypeError:
         raise ValueError("each of `gpus` has a name, a compute_capability and memory_mib") from None
     known["cpu_features"] = tuple(known.get("cpu_features", ()))
+    if known.get("paddle_features") is not None:
+        known["paddle_features"] = tuple(known["paddle_features"])
     return Target(**known)

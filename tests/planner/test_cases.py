@@ -1,7 +1,8 @@
 """Golden cases: each file in tests/cases holds a pipeline and what every pass makes of it.
 
 Sections: `args` (as typed), `pipeline.yaml`, `target.json`, any other file by its path (`onnx PATH` makes
-a tiny ONNX file with the inputs that the section lists), then the outputs: `after PASS` and `diagnostics`.
+a tiny ONNX file with the inputs that the section lists, `repeated PATH` one line as often as it says), then
+the outputs: `after PASS` and `diagnostics`.
 """
 
 from __future__ import annotations
@@ -30,6 +31,9 @@ def _lay_out(folder: Path, sections: dict[str, str]) -> None:
         place.parent.mkdir(parents=True, exist_ok=True)
         if kind == "onnx":
             place.write_bytes(tiny_onnx.model(*body.splitlines()))
+        elif kind == "repeated":
+            times, line = body.split(" ", 1)
+            place.write_text(line * int(times), encoding="utf-8")
         elif kind == "bytes":
             place.write_bytes(body.strip().encode("ascii").decode("unicode_escape").encode("latin-1"))
         else:
@@ -76,7 +80,9 @@ def test_every_diagnostic_has_a_case_and_an_entry_in_the_documentation(code: Cod
     case = CASES / f"{code.value}.txtar"
     _, sections = txtar.split(case.read_text(encoding="utf-8"))
     assert f"[{code.value}]" in sections["diagnostics"]
-    assert f"## {code.value}\n" in DOCS.read_text(encoding="utf-8")
+    _, _, entry = DOCS.read_text(encoding="utf-8").partition(f"\n## {code.value}\n")
+    cause, example, mend = entry.partition("\n## ")[0].strip().split("\n\n")
+    assert cause and example.startswith("    ") and mend.startswith("Mend: ")
 
 
 def test_every_diagnostic_in_the_documentation_exists() -> None:

@@ -23,6 +23,9 @@ class Option:
 
     Attributes:
         type: ``boolean``, ``integer``, ``number``, ``string``, ``list`` or ``mapping``.
+        items: what a list or mapping holds: ``string``; ``shapes``, per input the least, best and
+            greatest shape; ``values``, per input the values of a sample of each of them. For a string:
+            ``name``, a file name that leads nowhere else.
         default: the value that an absent key means.
         rule: the name of the rule that finds the default instead; empty without one.
         one_of: the values it may have; empty means any.
@@ -32,6 +35,7 @@ class Option:
     """
 
     type: str
+    items: str = ""
     default: Any = None
     rule: str = ""
     one_of: tuple[Any, ...] = ()

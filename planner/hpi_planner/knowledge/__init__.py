@@ -75,3 +75,20 @@ def module_of(model: str) -> str | None:
 def known_models(module_name: str) -> tuple[str, ...]:
     """Return PaddleX's models of a module."""
     return tuple(_data("modules")["modules"].get(module_name, ()))
+
+
+@cache
+def _engines() -> dict[str, tuple[str, ...]]:
+    return {
+        model: tuple(engines.split(",")) for engines, models in _data("engines")["engines"].items() for model in models
+    }
+
+
+def engines_of(model: str) -> tuple[str, ...] | None:
+    """Return PaddleX's engines that a model can run on, or None for an unknown model."""
+    return _engines().get(model)
+
+
+def ranked_models() -> tuple[str, ...]:
+    """Return the models that PaddleX ranks."""
+    return tuple(_places())

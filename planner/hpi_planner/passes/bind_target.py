@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 
 from hpi_schemas.target import Target
 
-from hpi_planner import device
+from hpi_planner import definitions, device
 from hpi_planner.diagnostics import Code, Diagnostic, error, note
-from hpi_planner.ir import Device, Ir
+from hpi_planner.ir import Device, Ir, Pipeline
 
 # Device kinds that at least one backend of ours runs on.
 _RUNNABLE = ("cpu", "gpu", "npu")
@@ -40,10 +40,18 @@ class BindTarget:
         if problem is not None:
             labels = () if ir.device is None else ir.device.origin.labels()
             return ir.report(*found, error(Code.DEVICE_MISSING, problem, *labels, help=_help(target)))
-        is_module = ir.pipeline is None
-        ids = wanted.ids[:1] if is_module else wanted.ids
+        ids = wanted.ids if ir.pipeline is not None and _copies(ir.pipeline) else wanted.ids[:1]
+        if len(ids) < len(wanted.ids):
+            labels = () if ir.device is None else ir.device.origin.labels()
+            message = f"PaddleX uses only the first of several devices here: `{wanted.kind}:{ids[0]}`"
+            found.append(note(Code.FIRST_DEVICE_ONLY, message, *labels))
         first = wanted.kind if wanted.kind == "cpu" else f"{wanted.kind}:{ids[0] if ids else 0}"
         return replace(ir, target=target, bound_device=first, replicas=ids if len(ids) > 1 else ()).report(*found)
+
+
+def _copies(pipeline: Pipeline) -> bool:
+    """Tell whether PaddleX makes a copy of it, or of a part of it, on each of several devices."""
+    return definitions.load(pipeline.name).parallel or any(map(_copies, pipeline.pipelines.values()))
 
 
 def _missing(wanted: Device, target: Target) -> str | None:

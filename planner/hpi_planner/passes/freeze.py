@@ -73,6 +73,9 @@ def _module(module: Module) -> dict[str, Any]:
     }
     if module.lazy:
         record["lazy"] = True
+    if module.engine_given is not None or module.engine_config is not None:
+        config = None if module.engine_config is None else _clean(module.engine_config)
+        record["requested"] = {"engine": module.engine_given, "engine_config": config}
     return record
 
 
@@ -98,6 +101,9 @@ def _collect(pipeline: Pipeline, settings: dict[str, Any]) -> None:
         _collect(child, settings)
 
 
-def _clean(values: Mapping[str, Any]) -> dict[str, Any]:
-    # Plans are committed and reviewed; what looks like a credential stays out of them.
-    return {key: value for key, value in values.items() if not _SECRET.search(key)}
+def _clean(value: Any) -> Any:
+    """Return a value of a plan: keys are text, and what looks like a credential is left out."""
+    # Plans are committed and reviewed.
+    if isinstance(value, Mapping):
+        return {str(key): _clean(item) for key, item in value.items() if not _SECRET.search(str(key))}
+    return [_clean(item) for item in value] if isinstance(value, list) else value

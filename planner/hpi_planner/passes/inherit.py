@@ -10,13 +10,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from hpi_planner import definitions, device, knowledge, legal
-from hpi_planner.definitions import Definition, Member
+from hpi_planner import definitions, device, engines, inheritance, knowledge, legal
+from hpi_planner.definitions import Definition, External, Member
 from hpi_planner.diagnostics import Code, Diagnostic, Label, Span, error, note, warning
-from hpi_planner.ir import Ir, Module, Origin, Pipeline, Traced
+from hpi_planner.inheritance import Inherited
+from hpi_planner.ir import Ir, Module, Pipeline, Traced
 from hpi_planner.node_reader import NodeReader, first_line
+from hpi_planner.overrides import from_token
 from hpi_planner.suggest import did_you_mean
 from hpi_planner.tree import Path, Tree, dotted
+
+_HANDED_DOWN = {"use_hpip", "hpi_config", "engine", "engine_config"}
 
 
 @dataclass(frozen=True)
@@ -34,29 +38,24 @@ class Inherit:
         if legal.is_module_config(ir.tree.value):
             ir = walk.module_config(ir)
         else:
-            pipeline = walk.pipeline((), _Inherited())
+            pipeline = walk.pipeline((), Inherited())
         given = ir.device
         if given is not None:
             try:
                 ir = replace(ir, parsed_device=device.parse(given.value))
             except ValueError as fault:
                 walk.found.append(error(Code.DEVICE_INVALID, str(fault), *given.origin.labels()))
-        ir = replace(ir, pipeline=pipeline, modules=tuple(walk.modules))
+        # What PaddleX creates later comes later.
+        modules = sorted(walk.modules, key=lambda module: module.lazy)
+        ir = replace(ir, pipeline=pipeline, modules=tuple(modules), external=walk.external)
         return ir.report(*walk.found, *_shadowed(ir, walk))
-
-
-@dataclass(frozen=True)
-class _Inherited:
-    """What a node hands down: the switch, and the configuration key by key (None: never given)."""
-
-    use_hpip: Traced = Traced(False, Origin("default:use_hpip"))
-    config: Mapping[str, Traced] | None = None
 
 
 @dataclass
 class _Walk:
     tree: Tree
     modules: list[Module] = field(default_factory=list)
+    external: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     found: list[Diagnostic] = field(default_factory=list)
 
     @property
@@ -66,7 +65,7 @@ class _Walk:
 
     # -- nodes ---------------------------------------------------------------------------------
 
-    def pipeline(self, path: Path, parent: _Inherited, lazy: bool = False) -> Pipeline | None:
+    def pipeline(self, path: Path, parent: Inherited, lazy: int = 0) -> Pipeline | None:
         """Expand one pipeline, members in creation order; None if it cannot be."""
         value = self.tree.get(path)
         if not isinstance(value, dict):
@@ -76,23 +75,24 @@ class _Walk:
         if definition is None:
             return None
         self.node.check_keys(path, value)
-        inherited = self._inherit(path, value, parent)
+        inherited = inheritance.pipeline(self.node, path, value, parent)
         settings = self.node.settings(path, value, definition.settings, {}, definition.name)
         modules: dict[str, Path] = {}
         pipelines: dict[str, Pipeline] = {}
         for member in definition.members:
-            if member.flag is not None and not self._flag(path, value, member):
+            late = self._late(path, value, member)
+            if late is None or not self._present(path, value, member, late):
                 continue
             place = (*path, member.section, member.key)
-            if not self._present(path, value, member):
-                continue
             if member.pipeline is not None:
-                child = self.pipeline(place, inherited, lazy or member.lazy)
+                child = self.pipeline(place, inherited, lazy + late)
                 if child is not None:
                     pipelines[member.key] = child
-            elif self._module(place, member, settings, inherited, lazy or member.lazy):
+            elif self._module(place, member, settings, inherited, lazy + late):
                 modules[member.key] = place
-        plain = {key: item.value for key, item in settings.items()}
+        for item in definition.external:
+            self._external(path, value, item)
+        plain = {key: traced.value for key, traced in settings.items()}
         return Pipeline(path, definition.name, plain, modules, pipelines)
 
     def module_config(self, ir: Ir) -> Ir:
@@ -110,16 +110,15 @@ class _Walk:
                 )
             )
         for section in known:
-            value = top.get(section)
-            if value is not None and not isinstance(value, dict):
+            if not isinstance(top.get(section), dict):
                 self.node.error(Code.MODULE_INVALID, f"`{section}` must be a mapping", (section,))
                 return ir
-        predict = top.get("Predict") or {}
-        model_name = (top.get("Global") or {}).get("model")
+        predict = top["Predict"]
+        model_name = top["Global"].get("model")
         if not isinstance(model_name, str):
             self.node.error(Code.MODULE_INVALID, "`Global.model` must name the model", ("Global",))
             return ir
-        module_name = knowledge.module_of(model_name) or (top.get("Global") or {}).get("module")
+        module_name = knowledge.module_of(model_name) or top["Global"].get("module")
         if not isinstance(module_name, str):
             self.node.error(
                 Code.MODEL_UNKNOWN,
@@ -129,8 +128,8 @@ class _Walk:
             )
             return ir
         self.node.check_keys(("Predict",), predict)
-        inherited = self._inherit(("Predict",), predict, _Inherited())
-        self._add(("Predict",), predict, module_name, model_name, {}, inherited, lazy=False)
+        inherited = inheritance.module(self.node, ("Predict",), predict, Inherited())
+        self._add(("Predict",), predict, module_name, model_name, {}, inherited, 0)
         place = ("Predict", "kernel_option", "run_mode")
         if self.tree.get(place) is not None:
             run_mode = Traced(self.tree.get(place), self.node.origin(place))
@@ -140,9 +139,7 @@ class _Walk:
             return replace(ir, device=Traced(str(given), self.node.origin(("Global", "device"))))
         return ir
 
-    def _module(
-        self, path: Path, member: Member, pipeline: Mapping[str, Traced], parent: _Inherited, lazy: bool
-    ) -> bool:
+    def _module(self, path: Path, member: Member, pipeline: Mapping[str, Traced], parent: Inherited, lazy: int) -> bool:
         value = self.tree.get(path)
         if not isinstance(value, dict):
             self.node.error(Code.MODULE_INVALID, f"`{dotted(path)}` must be a mapping with a `model_name`", path)
@@ -159,14 +156,28 @@ class _Walk:
                 help=f"PaddleX's default here is `{member.model}`",
             )
             return False
+        if member.models and name not in member.models:
+            choices = " or ".join(f"`{item}`" for item in member.models)
+            self.node.error(
+                Code.SETTING_INVALID, f"`model_name` must be {choices} here, not `{name}`", (*path, "model_name")
+            )
+        if member.batch_size_required and "batch_size" not in value:
+            self.node.error(
+                Code.SETTING_INVALID,
+                f"`{dotted(path)}` has no `batch_size`, and PaddleX needs it here",
+                path,
+                help=f"add `batch_size: {member.batch_size}`",
+            )
         defaults: Mapping[str, Any] = {}
         if member.defaults_by is not None:
             setting, by_value = member.defaults_by
             defaults = by_value.get(str(pipeline[setting].value), {})
         settings = self.node.settings(path, value, member.settings, defaults, f"{self._owner(path)}.{member.key}")
-        inherited = self._inherit(path, value, parent)
+        inherited = inheritance.module(self.node, path, value, parent)
         assert member.module_name is not None
-        self._add(path, value, member.module_name, name, settings, inherited, lazy)
+        # -1 stands for no limit where PaddleX's own default is that.
+        least_batch = min(1, member.batch_size or 1)
+        self._add(path, value, member.module_name, name, settings, inherited, lazy, least_batch)
         return True
 
     def _add(
@@ -176,12 +187,19 @@ class _Walk:
         module_name: str,
         model_name: str,
         settings: Mapping[str, Traced],
-        inherited: _Inherited,
-        lazy: bool,
+        inherited: Inherited,
+        lazy: int,
+        least_batch: int = 1,
     ) -> None:
-        config = inherited.config
-        origins = {"use_hpip": inherited.use_hpip.origin}
-        origins.update({f"hpi_config.{key}": item.origin for key, item in (config or {}).items()})
+        remote = inheritance.uses_server(NodeReader(self.tree, []), path, value)
+        asked = engines.asked(self.node, model_name, remote, inherited)
+        name_place = ("Global", "model") if path == ("Predict",) else (*path, "model_name")
+        origins = {"model_name": self.node.origin(name_place), "use_hpip": inherited.use_hpip.origin}
+        if inherited.engine.value is not None:
+            origins["engine"] = inherited.engine.origin
+        for name, config in (("hpi_config", inherited.hpi_config), ("engine_config", inherited.engine_config)):
+            shown = {key: item for key, item in (config or {}).items() if key.count(".") < 2}
+            origins.update({f"{name}.{key}": item.origin for key, item in shown.items()})
         origins.update({f"settings.{key}": item.origin for key, item in settings.items()})
         for key in ("batch_size", "model_dir"):
             if value.get(key) is not None:
@@ -193,87 +211,33 @@ class _Walk:
                 module_name=module_name,
                 model_name=model_name,
                 model_dir=self.node.typed(path, value, "model_dir", (str,), "a path or null"),
-                batch_size=self.node.batch_size(path, value),
+                batch_size=self.node.batch_size(path, value, least_batch),
                 use_hpip=bool(inherited.use_hpip.value),
-                hpi_config=None if config is None else {k: item.value for k, item in config.items() if "." not in k},
-                keys=config or {},
+                hpi_config=inheritance.plain(inherited.hpi_config),
+                engine_given=inherited.engine.value,
+                engine_config=inheritance.plain(inherited.engine_config),
+                paddlex_engine=asked.engine,
+                keys=asked.keys,
                 settings={key: item.value for key, item in settings.items()},
                 origins=origins,
                 lazy=lazy,
             )
         )
 
-    # -- inheritance ---------------------------------------------------------------------------
-
-    def _inherit(self, path: Path, value: Mapping[str, Any], parent: _Inherited) -> _Inherited:
-        """Merge what a node says over what it inherits."""
-        for key in ("engine", "engine_config"):
-            if value.get(key) is not None:
-                self.node.error(
-                    Code.ENGINE_UNSUPPORTED,
-                    f"`{key}` is not supported yet",
-                    (*path, key),
-                    help="say the same with `use_hpip: true` and `hpi_config: {backend: …}`",
-                )
-        return _Inherited(self._use_hpip(path, value, parent), self._hpi_config(path, value, parent))
-
-    def _use_hpip(self, path: Path, value: Mapping[str, Any], parent: _Inherited) -> Traced:
-        if "use_hpip" not in value:
-            return parent.use_hpip
-        place = (*path, "use_hpip")
-        own = value["use_hpip"]
-        if own is None:
-            self.found.append(
-                warning(
-                    Code.USE_HPIP_NULL,
-                    "`use_hpip: null` means off; it does not inherit",
-                    Label(self.tree.span(place)),
-                    help="remove the key to inherit, or write `use_hpip: false`",
-                )
-            )
-        self.node.warn_quoted(place, own)
-        return Traced(bool(own), self.node.origin(place))
-
-    def _hpi_config(self, path: Path, value: Mapping[str, Any], parent: _Inherited) -> Mapping[str, Traced] | None:
-        own = value.get("hpi_config")
-        place = (*path, "hpi_config")
-        if own is None:
-            return parent.config
-        if not isinstance(own, dict):
+    def _external(self, path: Path, value: Mapping[str, Any], item: External) -> None:
+        if item.flag is not None and not self._flag(path, value, item.flag, True):
+            return
+        place = (*path, "SubModules", *item.key.split("."))
+        found = self.tree.get(place)
+        if isinstance(found, dict):
+            self.external[dotted(place)] = {"kind": item.kind, "model_name": found.get("model_name")}
+        elif item.required or found is not None:
             self.node.error(
-                Code.HPI_CONFIG_INVALID,
-                f"`hpi_config` must be a mapping, not {own!r}",
-                place,
-                help="write `hpi_config: {backend: onnxruntime}`",
+                Code.MODULE_MISSING if found is None else Code.MODULE_INVALID,
+                f"`{dotted(place)}` is missing" if found is None else f"`{dotted(place)}` must be a mapping",
+                place if found is not None else path,
+                help=f"it is a {item.kind.replace('_', ' ')} that the pipeline uses beside its models",
             )
-            return parent.config
-        result = dict(parent.config or {})
-        for key in own:
-            if key not in legal.HPI_KEYS:
-                self.found.append(
-                    error(
-                        Code.HPI_CONFIG_UNKNOWN_KEY,
-                        f"`hpi_config` has no key `{key}`; PaddleX would silently ignore it",
-                        Label(self.tree.key_span((*place, key))),
-                        help=did_you_mean(key, legal.HPI_KEYS),
-                    )
-                )
-                continue
-            if key == "backend_config":
-                result = {name: item for name, item in result.items() if not name.startswith("backend_config.")}
-                result.update(self._backend_config((*place, key), own[key]))
-            result[key] = Traced(own[key], self.node.origin((*place, key)))
-        return result
-
-    def _backend_config(self, path: Path, value: Any) -> dict[str, Traced]:
-        """Return the options one by one: each may come from another layer."""
-        if isinstance(value, dict):
-            return {
-                f"backend_config.{key}": Traced(item, self.node.origin((*path, key))) for key, item in value.items()
-            }
-        if value is not None:
-            self.node.error(Code.BACKEND_CONFIG_INVALID, f"`backend_config` must be a mapping, not `{value}`", path)
-        return {}
 
     # -- keys and values -----------------------------------------------------------------------
 
@@ -300,29 +264,41 @@ class _Walk:
             return None
         return definitions.load(name)
 
-    def _flag(self, path: Path, value: Mapping[str, Any], member: Member) -> bool:
-        assert member.flag is not None
-        if member.flag not in value:
-            return member.flag_default
-        self.node.warn_quoted((*path, member.flag), value[member.flag])
-        return bool(value[member.flag])
+    def _late(self, path: Path, value: Mapping[str, Any], member: Member) -> int | None:
+        """Return 0 for a member that PaddleX makes at once, 1 for one that it makes later, None for none."""
+        flags = [self._flag(path, value, flag, member.flag_default) for flag in member.flags]
+        if not flags or any(flags):
+            return int(member.lazy)
+        section = value.get(member.section)
+        # A section that is there and no mapping stops PaddleX here too.
+        configured = section.get(member.key) is not None if isinstance(section, dict) else member.section in value
+        return 1 if member.when_off == "lazy" and configured else None
 
-    def _present(self, path: Path, value: Mapping[str, Any], member: Member) -> bool:
+    def _flag(self, path: Path, value: Mapping[str, Any], flag: str, default: bool) -> bool:
+        if flag not in value:
+            return default
+        self.node.warn_quoted((*path, flag), value[flag])
+        return bool(value[flag])
+
+    def _present(self, path: Path, value: Mapping[str, Any], member: Member, late: int) -> bool:
         section = value.get(member.section)
         if section is not None and not isinstance(section, dict):
             self.node.error(Code.MODULE_INVALID, f"`{member.section}` must be a mapping", (*path, member.section))
             return False
         if section is not None and member.key in section:
-            return True
+            return not (member.optional and section[member.key] is None)
+        if member.optional:
+            return False
+        flag = member.flags[0] if member.flags else None
         where = f" in `{dotted(path)}`" if path else ""
-        why = f"; `{member.flag}` is on" if member.flag else ""
+        why = f"; `{flag}` is on" if flag else ""
         place = (*path, member.section) if section is not None else path
         self.found.append(
             error(
                 Code.MODULE_MISSING,
                 f"`{member.section}.{member.key}` is missing{where}{why}",
                 Label(self.tree.key_span(place) if place else first_line(self.tree.span(()))),
-                help=f"add it, or set `{member.flag}: false`" if member.flag else "add it",
+                help=f"add it, or set `{'`, `'.join(f'{item}: false' for item in member.flags)}`" if flag else "add it",
             )
         )
         return False
@@ -339,8 +315,9 @@ def _shadowed(ir: Ir, walk: _Walk) -> list[Diagnostic]:
     told = {label.span.source for item in (*ir.diagnostics, *walk.found) for label in item.labels}
     found: list[Diagnostic] = []
     for source, token in ir.texts.items():
-        is_handed_down = "use_hpip" in token or "hpi_config" in token
-        if source.startswith("override:") and is_handed_down and source not in reached | told:
+        if not source.startswith("override:") or source in reached | told:
+            continue
+        if from_token(token).keys & _HANDED_DOWN:
             found.append(
                 warning(
                     Code.OVERRIDE_SHADOWED,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from hpi_planner import engines
 from hpi_planner.diagnostics import Code, Diagnostic, Label, error
 from hpi_planner.facts import FactsError, ModelReader
 from hpi_planner.ir import Ir, Module
@@ -18,12 +19,15 @@ class Locate:
     name: str = "locate"
 
     def apply(self, ir: Ir) -> Ir:
-        """Fill in ``facts``; a module without them is broken."""
+        """Fill in ``facts``; a module without them is broken, unless no backend of ours could run it."""
         if ir.tree is None:
             return ir
         modules: list[Module] = []
         found: list[Diagnostic] = []
         for module in ir.modules:
+            if not engines.ours(module.model_name):
+                modules.append(module)
+                continue
             located = self._locate(ir.tree, module)
             if isinstance(located, Diagnostic):
                 found.append(located)

@@ -81,6 +81,7 @@ def _lay(ir: Ir, layer: Override, value: Tree) -> Ir:
         first = layer.value_column
         place = value.shadow.span._replace(line=1, column=first, end_line=1, end_column=first + len(text))
         problem = _unmatched(tree, path, place)
+        problem = problem or _no_switch(path, value)
         if problem is not None:
             return ir.report(problem)
     before = tree.get(path)
@@ -97,6 +98,13 @@ def _lay(ir: Ir, layer: Override, value: Tree) -> Ir:
             )
         )
     return ir
+
+
+def _no_switch(path: Path, value: Tree) -> Diagnostic | None:
+    if path[-1] != "use_hpip" or value.value is None or isinstance(value.value, bool):
+        return None
+    message = f"`use_hpip` must be true or false, not `{value.value}`"
+    return error(Code.OVERRIDE_INVALID, message, Label(value.shadow.span))
 
 
 def _path(text: str) -> Path:
@@ -121,6 +129,9 @@ def _unmatched(tree: Tree, path: Path, span: Span) -> Diagnostic | None:
             return _no_match(path, f"`{dotted(place)}` is not a mapping", span, None)
         if isinstance(here, dict) and key in here:
             continue
+        if here is None and depth and _exists(tree, place):
+            help = f"set the whole of it: `-o {dotted(place)}={{{key}: …}}`"
+            return _no_match(path, f"`{dotted(place)}` is null", span, help)
         allowed = legal.keys_at(tree, place)
         is_node = place[-1:] in (("SubModules",), ("SubPipelines",)) or key in ("SubModules", "SubPipelines")
         if is_node or (allowed is not None and key not in allowed) or (not place[:1] and isinstance(key, int)):

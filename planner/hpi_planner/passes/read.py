@@ -20,6 +20,7 @@ from hpi_planner.yaml_tree import YamlTextError, compose
 # What ast.literal_eval could turn into something else than the string itself.
 _LITERAL = re.compile(r"""[ \t]*(["'(\[{+\-.\d]|(True|False|None|set\(\))|[bBrRuU]{1,2}["'])""")
 _MAX_LITERAL = 10_000
+MAX_BYTES = 8 << 20
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,10 @@ class Read:
 
     def apply(self, ir: Ir) -> Ir:
         """Fill in ``tree`` and the text of the source, or say why there is none."""
+        if len(self.data) > MAX_BYTES:
+            message = f"the file has more than {MAX_BYTES >> 20} MiB; PaddleX's largest pipeline has 11 kB"
+            help = "name a pipeline file; sample values of shapes and the like belong in the model's inference.yml"
+            return ir.report(error(Code.YAML_TOO_LARGE, message, Label(Span(self.source_name, 1, 1, 1, 1)), help=help))
         try:
             text = self.data.decode("utf-8-sig")
         except UnicodeDecodeError as fault:

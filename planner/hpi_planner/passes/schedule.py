@@ -14,7 +14,7 @@ from typing import Any
 from hpi_planner import definitions
 from hpi_planner.diagnostics import Code, Label, has_errors, note
 from hpi_planner.ir import Ir, Pipeline
-from hpi_planner.tree import dotted
+from hpi_planner.tree import Path, dotted
 
 INPUT = "input"
 SINGLE = "module"
@@ -32,7 +32,7 @@ class Schedule:
             return ir
         if ir.pipeline is None:
             return replace(ir, graph=_single(ir.modules[0].address))
-        builder = _Builder(ir)
+        builder = _Builder({module.path: module.settings for module in ir.modules})
         if not builder.inline(ir.pipeline, "", {"image": f"{INPUT}.image"}):
             path = ("pipeline_name",)
             return ir.report(
@@ -52,7 +52,7 @@ class Schedule:
 class _Builder:
     """Collects the stages of a pipeline and its sub-pipelines."""
 
-    ir: Ir
+    settings: Mapping[Path, Mapping[str, Any]]
     stages: dict[str, dict[str, Any]] = field(default_factory=dict)
     outputs: dict[str, str | None] = field(default_factory=dict)
     missing: str = ""
@@ -78,7 +78,7 @@ class _Builder:
                     port: _follow(ports, ref, prefix) for port, ref in stage.get("otherwise", {}).items()
                 } | {"": None}
             elif "sub_pipeline" in stage:
-                child = _Builder(self.ir, self.stages)
+                child = _Builder(self.settings, self.stages)
                 if not child.inline(pipeline.pipelines[stage["sub_pipeline"]], f"{prefix}{name}/", here):
                     self.missing = child.missing
                     return False
@@ -113,7 +113,7 @@ class _Builder:
 
     def _module_settings(self, pipeline: Pipeline, key: str) -> Mapping[str, Any]:
         path = pipeline.modules.get(key)
-        return next((module.settings for module in self.ir.modules if module.path == path), {})
+        return {} if path is None else self.settings.get(path, {})
 
 
 def _follow(ports: Mapping[str, Mapping[str, str | None] | None], ref: str, prefix: str) -> str | None:

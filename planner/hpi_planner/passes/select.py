@@ -9,7 +9,7 @@ from typing import Any
 from hpi_schemas.target import Target
 
 from hpi_planner import device as devices
-from hpi_planner import knowledge, options, ranking
+from hpi_planner import engines, knowledge, options, ranking
 from hpi_planner.backends import Backend, load_all
 from hpi_planner.diagnostics import Code, Diagnostic, Label, error, has_errors, note
 from hpi_planner.ir import Engine, Ir, ModelFacts, Module, Origin, Traced
@@ -52,14 +52,53 @@ class Select:
         modules: list[Module] = []
         found: list[Diagnostic] = []
         read: dict[str, Any] = {}
+        external = dict(ir.external)
         for module in ir.modules:
+            refusal = _refused_engine(module)
+            if refusal is not None:
+                found.append(refusal)
+                modules.append(replace(module, broken=True))
+                continue
+            if not engines.ours(module.model_name):
+                found.append(_note_external(module))
+                external[module.address] = {"kind": module.module_name, "model_name": module.model_name}
+                continue
             if module.broken or module.facts is None:
                 modules.append(module)
                 continue
             choice = _Choice(ir, module, ir.target, read)
             modules.append(choice.decide())
             found.extend(choice.found)
-        return replace(ir, modules=tuple(modules), target_facts=_target_facts(ir, modules, read)).report(*found)
+        facts = _target_facts(ir, modules, read)
+        return replace(ir, modules=tuple(modules), external=external, target_facts=facts).report(*found)
+
+
+def _refused_engine(module: Module) -> Diagnostic | None:
+    """Return why a module cannot run on the engine that it asks for, or None if it can."""
+    name, able = str(module.paddlex_engine.value), engines.supported(module.model_name)
+    labels = module.paddlex_engine.origin.labels()
+    if name not in engines.NAMES:
+        message = f"{module.address}: there is no engine `{name}`"
+        return error(Code.ENGINE_UNSUPPORTED, message, *labels, help=did_you_mean(name, engines.NAMES))
+    wanted = engines.STATIC if name == engines.PADDLE else name
+    if wanted in able:
+        if wanted in engines.OURS or not engines.ours(module.model_name):
+            return None
+        message = f"{module.address}: no backend of hpi-plan is the engine `{name}`"
+        help = "leave `engine` out there, or choose `hpi`, `paddle_static` or `onnxruntime`"
+        return error(Code.ENGINE_UNSUPPORTED, message, *labels, help=help)
+    message = f"{module.address}: `{module.model_name}` does not run on the engine `{name}`, only on {', '.join(able)}"
+    what = f"`{module.address}.use_hpip: false`" if name == engines.HPI else f"`{module.address}.engine: {able[0]}`"
+    return error(Code.ENGINE_UNSUPPORTED, message, *labels, help=f"set {what}")
+
+
+def _note_external(module: Module) -> Diagnostic:
+    able = ", ".join(engines.supported(module.model_name))
+    message = (
+        f"{module.address}: `{module.model_name}` runs only on PaddleX's engines {able}, "
+        "so the plan lists it as external"
+    )
+    return note(Code.EXTERNAL_MODULE, message, *module.origins["model_name"].labels())
 
 
 class _Choice:
@@ -79,7 +118,7 @@ class _Choice:
         """Return the module with its engine, or broken if there is none."""
         if has_errors(self.found):
             return self._broken()
-        if not self.module.use_hpip:
+        if self.module.paddlex_engine.value == engines.PADDLE and not self.module.keys:
             return self._regular()
         requested = self._value("backend", None)
         if requested is not None and str(requested) not in load_all():
@@ -134,11 +173,22 @@ class _Choice:
             self._fail_backend(requested, reason)
             return self._broken()
         others = dict.fromkeys(load_all(), NOT_REQUESTED)
-        return self._with_engine(backend, None, self.module.keys["backend"].origin, others)
+        run_mode = self.module.run_mode if self.module.engine_config is None else None
+        return self._with_engine(backend, run_mode, self.module.keys["backend"].origin, others)
 
     def _automatic(self, requested: str | None) -> Module:
         reasons = {name: self._unavailable(backend) for name, backend in load_all().items()}
-        entries, rule = self._ranking()
+        if requested is not None and reasons[requested] is not None:
+            self._fail_backend(requested, reasons[requested])
+            return self._broken()
+        if all(reasons.values()):
+            self._fail_all(reasons)
+            return self._broken()
+        try:
+            entries, rule = self._ranking()
+        except ranking.NoRankingError as fault:
+            self._fail_unranked(str(fault), requested, reasons)
+            return self._broken()
         usable = [entry for entry in entries if reasons[ranking.backend_of(entry)] is None]
         for name, reason in reasons.items():
             if reason is None and name not in map(ranking.backend_of, usable):
@@ -165,7 +215,7 @@ class _Choice:
     def _module_device(self, ir: Ir) -> str:
         assert ir.bound_device is not None
         kind = self._value("device_type", None)
-        if ir.device is not None or kind is None or not self.module.use_hpip:
+        if ir.device is not None or kind is None:
             return ir.bound_device
         number = self._value("device_id", None)
         text = kind if number is None or kind == "cpu" else f"{kind}:{number}"
@@ -206,41 +256,52 @@ class _Choice:
     def _ranking(self) -> tuple[list[str], str]:
         """Return the ranked entries that may be considered, and the id of the rule."""
         name = str(self._value("model_name", self.module.model_name))
-        environment, exact = ranking.environment(self._kind, self.target)
         if self._kind == "gpu":
             self._read["cuda"] = self.target.cuda
-        table = ranking.table(self._installed("paddle"))
+        environment, same_machine = ranking.environment(self._kind, self.target)
+        table, same_paddle = ranking.table(self._installed("paddle"))
         entries = None if environment is None else knowledge.ranking(environment, table, name)
         if entries is None:
             self._note_ranking(f"PaddleX has no ranking for `{name}` on this device; the generic order counts")
             entries, rule = knowledge.GENERIC_ORDER[self._kind], f"rule:generic/{self._kind}"
         else:
             rule = f"rule:{environment}/{table}"
-            if not exact:
-                self._note_ranking(f"PaddleX has no ranking for this kind of machine; `{environment}` is the nearest")
+            if not (same_machine and same_paddle):
+                what = "this version of Paddle" if same_machine else "this kind of machine"
+                self._note_ranking(f"PaddleX has no ranking for {what}; `{environment}/{table}` is the nearest")
         # fp16 is never chosen by a ranking: it counts as its fp32 form.
         plain = dict.fromkeys(entry.removesuffix("_fp16") for entry in entries)
         return [entry for entry in plain if self._allowed(entry, name)], rule
 
     def _allowed(self, entry: str, model: str) -> bool:
         if entry == "paddle_mkldnn":
-            return self._kind == "cpu" and self.target.arch == "x86_64" and not knowledge.blocked("mkldnn", model)
+            return self._kind == "cpu" and self._paddle_can("mkldnn") and not knowledge.blocked("mkldnn", model)
         if entry == "paddle_tensorrt":
-            # Paddle's TensorRT subgraphs need its TensorRT bindings beside it.
-            return self._installed("tensorrt") is not None and not knowledge.blocked("tensorrt", model)
+            return self._kind == "gpu" and self._paddle_can("tensorrt") and not knowledge.blocked("tensorrt", model)
         return entry != "tensorrt" or not knowledge.blocked("tensorrt", model)
+
+    def _paddle_can(self, feature: str) -> bool:
+        self._read["paddle_features"] = self.target.paddle_features
+        if feature == "tensorrt":
+            self._installed("tensorrt")
+        return self.target.paddle_can(feature)
 
     def _refuses_run_mode(self, candidates: list[str]) -> bool:
         """Report a run mode that Paddle is not ranked with for this model, as PaddleX does."""
-        wanted = str(self._value("backend_config.run_mode", None) or "paddle").partition("_")[0]
+        key = "backend_config.run_mode"
+        if key in self.module.keys and self.module.keys[key].value is None:
+            self._fail(
+                Code.BACKEND_CONFIG_INVALID, "`run_mode: null` names no run mode", f"hpi_config.{key}", "leave it out"
+            )
+            return True
+        wanted = str(self._value(key, None) or "paddle").partition("_")[0]
         entry = {"mkldnn": "paddle_mkldnn", "trt": "paddle_tensorrt"}.get(wanted)
         if entry is None or entry in candidates:
             return False
         self._fail(
             Code.BACKEND_UNAVAILABLE,
-            f"Paddle's run mode `{self._value('backend_config.run_mode', None)}` is not ranked for "
-            f"`{self.module.model_name}` on this target",
-            "hpi_config.backend_config.run_mode",
+            f"Paddle's run mode `{self._value(key, None)}` is not ranked for `{self.module.model_name}` on this target",
+            f"hpi_config.{key}",
             help="leave `run_mode` out, or set `auto_config: false` beside `backend: paddle` to take it all the same",
         )
         return True
@@ -257,7 +318,7 @@ class _Choice:
     ) -> Module:
         resolved = options.resolve(self.module, backend, self._kind, self.target, run_mode, use_given)
         self.found.extend(resolved.found)
-        if options.is_error(resolved):
+        if has_errors(resolved.found):
             return self._broken()
         fallback = self._fallback(backend) if use_given else ()
         origins = {f"engine.config.{key}": item for key, item in resolved.origins.items()}
@@ -291,7 +352,7 @@ class _Choice:
         if not isinstance(names, list) or not all(isinstance(item, str) for item in names):
             self._fail(Code.FALLBACK_INVALID, "`on_failure` must be a list of backends", "hpi_config.on_failure")
             return ()
-        engines: list[Engine] = []
+        found: list[Engine] = []
         for name in names:
             backend = load_all().get(name)
             if backend is None:
@@ -309,8 +370,9 @@ class _Choice:
                 )
             elif backend.name != chosen.name:
                 resolved = options.resolve(self.module, backend, self._kind, self.target, None, use_given=False)
-                engines.append(self._engine(backend, resolved.config))
-        return tuple(engines)
+                self.found.extend(resolved.found)
+                found.append(self._engine(backend, resolved.config))
+        return tuple(found)
 
     def _broken(self) -> Module:
         return replace(self.module, broken=True)
@@ -338,6 +400,8 @@ class _Choice:
     def _mend(self, name: str, reason: str | None) -> str:
         address = self.module.address
         automatic = f"`-o {address}.hpi_config.backend=null` chooses automatically"
+        if self.module.engine_given is not None:
+            automatic = f"`-o {address}.engine=hpi` chooses automatically"
         if reason == NOT_RANKED:
             return f"{automatic}; `-o {address}.hpi_config.auto_config=false` takes it all the same"
         if reason == NOT_INSTALLED:
@@ -364,6 +428,18 @@ class _Choice:
             help=help,
         )
 
+    def _fail_unranked(self, why: str, requested: str | None, reasons: Mapping[str, str | None]) -> None:
+        able = [name for name, reason in reasons.items() if reason is None]
+        name = requested if requested in able else able[0] if able else None
+        self._fail(
+            Code.RANKING_MISSING,
+            f"PaddleX's prior knowledge has nothing for this target: {why}",
+            "hpi_config.backend",
+            help=None
+            if name is None
+            else f"`hpi_config: {{auto_config: false, backend: {name}}}` takes one all the same",
+        )
+
     def _note_onnx(self) -> None:
         self.found.append(
             note(
@@ -388,6 +464,8 @@ def _target_facts(ir: Ir, modules: list[Module], read: Mapping[str, Any]) -> dic
         "device": ir.bound_device,
         "os": target.os,
     }
+    if read.get("paddle_features") is not None:
+        facts["paddle_features"] = list(read["paddle_features"])
     if "tools" in read:
         facts["tools"] = dict(read["tools"])
     kinds = {module.device.partition(":")[0] for module in modules if module.device}

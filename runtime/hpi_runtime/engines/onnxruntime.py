@@ -53,7 +53,10 @@ class OnnxRuntimeEngine(Engine):
         # Idle threads that spin would take the cores from the next stage.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         self._session: Any = onnxruntime.InferenceSession(
-            str(self.folder / self.files[0]), options, providers=[_PROVIDER]
+            str(self.folder / self.files[0]),
+            options,
+            providers=[_PROVIDER],
+            provider_options=[self.config["provider_options"]],
         )
         real = self._session.get_providers()
         if real != [_PROVIDER]:
