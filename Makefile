@@ -4,6 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 MODELS := examples/ocr/models/.ready
+# PaddleX itself, which tests ask what it would do, in an environment of its own.
+PADDLEX := .venv-paddlex/.ready
 
 .PHONY: demo test lint bench golden clean
 
@@ -13,7 +15,7 @@ demo: $(MODELS)
 	  | $(BIN)/python -c "import json, sys; [print(*json.loads(line)['rec_texts'], sep='\n') for line in sys.stdin]"
 	@echo "the annotated picture: examples/ocr/output/receipt.png"
 
-test: $(MODELS)
+test: $(MODELS) $(PADDLEX)
 	$(BIN)/python -m pytest -q
 
 lint: $(READY)
@@ -21,15 +23,17 @@ lint: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-bench: $(MODELS)
+bench: $(MODELS) $(PADDLEX)
 	$(BIN)/python benchmarks/startup.py
+	$(BIN)/python benchmarks/planner.py
 
-# Rewrites the golden cases; look at the diff.
+# Rewrites the golden cases and the editors' schema; look at the diff.
 golden: $(MODELS)
+	$(BIN)/python -m hpi_planner.editor_schema
 	$(BIN)/python -m pytest -q tests/planner/test_cases.py --update-cases
 
 clean:
-	rm -rf $(VENV) examples/*/models examples/*/output
+	rm -rf $(VENV) .venv-paddlex examples/*/models examples/*/output
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -41,4 +45,9 @@ $(READY): pyproject.toml constraints.txt
 $(MODELS): $(READY) examples/ocr/prepare_models.py
 	$(BIN)/python examples/ocr/prepare_models.py
 	mkdir -p examples/ocr/output
+	touch $@
+
+$(PADDLEX): tests/conformance/requirements.txt
+	$(PYTHON) -m venv .venv-paddlex
+	.venv-paddlex/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --requirement $<
 	touch $@

@@ -8,13 +8,17 @@ import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from hpi_planner import overrides, report, request, stages
-from hpi_planner.compile import compile
+from hpi_planner.compile import Request, compile
 from hpi_planner.diagnostics import has_errors
 from hpi_planner.ir import Ir
 
-DONE, WRONG_INPUT, INTERRUPTED = 0, 2, 130
+if TYPE_CHECKING:
+    from hpi_planner import prove
+
+DONE, NEGATIVE, WRONG_INPUT, INTERRUPTED = 0, 1, 2, 130
 _WRITERS: Mapping[str, Callable[[Ir], str]] = {
     "text": lambda ir: report.render(ir.diagnostics, ir.texts),
     "json": lambda ir: report.to_json(ir.diagnostics),
@@ -29,7 +33,8 @@ precedence, lowest first:
   hpi_config merges key by key; its backend_config is one key and is replaced whole.
 example:
   hpi-plan pipeline.yaml --use_hpip -o SubModules.TextRecognition.hpi_config.backend=onnxruntime > plan.json
-exit codes: 0 done; 2 the YAML, the models or the command line are wrong; 130 interrupted
+exit codes: 0 done; 1 --prove found a difference; 2 the YAML, the models or the command line are wrong;
+130 interrupted
 """
 
 
@@ -78,7 +83,9 @@ def _parser() -> argparse.ArgumentParser:
     add("--models", action="append", default=[], metavar="DIR", help="folder with official models, one folder per name")
     add("--root", metavar="DIR", help="where relative model folders start; default: the folder of the YAML")
     add("--stop-after", metavar="PASS", help="print the state after this pass (read, override, inherit, …) as JSON")
+    add("--prove", action="store_true", help="compile again under other settings and compare the plans to the byte")
     add("--diagnostics", choices=tuple(_WRITERS), default="text", help="how to write errors and warnings on stderr")
+    add("--get-schema", action="store_true", help="print the JSON Schema of pipeline YAMLs, for editors")
     add("--get-config", metavar="NAME", help="print the built-in configuration of a pipeline, to start from")
     return parser
 
@@ -87,6 +94,11 @@ def _run(options: argparse.Namespace) -> int:
     try:
         if options.get_config is not None:
             return _get_config(options.get_config)
+        if options.get_schema:
+            from hpi_schemas.validate import schema
+
+            _print(json.dumps(schema("pipeline"), indent=2, ensure_ascii=False) + "\n")
+            return DONE
         if options.pipeline is None:
             return _fail("name a pipeline YAML, or a built-in pipeline such as OCR; see hpi-plan --help")
         return _compile(options)
@@ -114,20 +126,47 @@ def _compile(options: argparse.Namespace) -> int:
     if has_errors(ir.diagnostics):
         return WRONG_INPUT
     if options.stop_after not in (None, "freeze"):
-        _print(json.dumps(stages.snapshot(ir, options.stop_after), indent=2, ensure_ascii=False, default=str) + "\n")
-        return DONE
+        shown = json.dumps(stages.snapshot(ir, options.stop_after), indent=2, ensure_ascii=False, default=str)
+        return _write(shown + "\n", output)
     assert ir.plan is not None
+    if options.prove and not _proved(options, made, ir.plan):
+        return NEGATIVE
     return _write(ir.plan, output)
 
 
-def _write(plan: str, output: Path | None) -> int:
+def _proved(options: argparse.Namespace, made: Request, plan: str) -> bool:
+    from hpi_planner import prove
+
+    proved = True
+    for outcome in prove.prove(_arguments(options, made), plan):
+        proved &= outcome.difference is None
+        verdict = "the same bytes" if outcome.difference is None else f"DIFFERENT: {outcome.difference}"
+        sys.stderr.write(f"hpi-plan: {outcome.what}: {verdict}\n")
+    return proved
+
+
+def _arguments(options: argparse.Namespace, made: Request) -> prove.Arguments:
+    from hpi_planner import prove
+
+    is_file, target = "file" in made.source, options.target
+    return prove.Arguments(
+        pipeline=str(Path(options.pipeline).absolute()) if is_file else options.pipeline,
+        overrides=tuple(layer.token for layer in made.overrides),
+        target=str(Path(target).absolute()) if target is not None and target.endswith(".json") else target,
+        models=tuple(str(Path(folder).absolute()) for folder in options.models),
+        root=None if options.root is None else str(Path(options.root).absolute()),
+        plan_folder=None if options.output is None else str(Path(options.output).absolute().parent),
+    )
+
+
+def _write(text: str, output: Path | None) -> int:
     if output is None:
-        _print(plan)
+        _print(text)
         return DONE
     from hpi_schemas.files import write_atomic
 
     try:
-        write_atomic(output, plan.encode())
+        write_atomic(output, text.encode())
     except OSError as fault:
         return _fail(f"{output} cannot be written: {fault.strerror}")
     return DONE

@@ -24,6 +24,7 @@ class Setting:
         config: the value in the built-in configuration; absent there if None.
         required: its absence is an error; null is one too where ``one_of`` limits it.
         one_of: the values it may have; empty means any.
+        minimum: the least number.
         help: one line for ``--get-config``.
     """
 
@@ -32,6 +33,7 @@ class Setting:
     config: Any = None
     required: bool = False
     one_of: tuple[Any, ...] = ()
+    minimum: float | None = None
     help: str = ""
 
 

@@ -34,6 +34,9 @@ class NodeReader:
         """Report keys of a mapping that nothing reads there."""
         allowed = legal.keys_at(self.tree, path)
         for key in value:
+            if isinstance(key, tuple):
+                # No key of a file, but one that could not be read; it was reported.
+                continue
             if key == "device" and path != ("Global",) and path[-2:-1] != ("SubModules",):
                 self.warning(
                     Code.KEY_MISPLACED, "PaddleX ignores `device` in a pipeline file; use `--device`", (*path, key)
@@ -100,6 +103,8 @@ class NodeReader:
         elif not is_of(value, setting.type):
             wanted = described(setting.type)
             self.error(Code.SETTING_INVALID, f"`{place[-1]}` must be of type {wanted}, not `{value}`", place)
+        elif setting.minimum is not None and isinstance(value, (int, float)) and value < setting.minimum:
+            self.error(Code.SETTING_INVALID, f"`{place[-1]}` must be at least {setting.minimum}, not {value}", place)
 
     def batch_size(self, path: Path, value: Mapping[str, Any], least: int = 1) -> Any:
         """Return the batch size: a number from ``least``, or None where it is given as null."""

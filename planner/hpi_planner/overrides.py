@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+_PART = re.compile(r"([^.\[\]]+)|\[(\d+)\]")
 # Flags act before `-o`, and in this order, however they were given.
 FLAGS = ("device", "use_hpip", "hpi_config", "engine", "engine_config")
 
@@ -33,9 +35,12 @@ class Override:
         return f"--{self.flag}={self.text}"
 
     @property
-    def keys(self) -> set[str]:
-        """The names in its path."""
-        return {self.flag} if self.flag is not None else set(self.text.partition("=")[0].strip().split("."))
+    def path(self) -> tuple[str | int, ...]:
+        """What it sets: the flag's key, or the keys and indexes of ``PATH``."""
+        if self.flag is not None:
+            return (self.flag,)
+        text = self.text.partition("=")[0].strip()
+        return tuple(name or int(index) for name, index in _PART.findall(text))
 
     @property
     def value_column(self) -> int:

@@ -46,6 +46,9 @@ def make(
         RequestError: the file, the pipeline or the target is not there or not readable.
     """
     given = tuple(Path(folder) for folder in models)
+    for folder in given:
+        if not folder.is_dir():
+            raise RequestError(f"`--models {folder}` is no folder")
     if not pipeline.endswith((".yaml", ".yml")):
         try:
             data = configs.text(pipeline).encode()

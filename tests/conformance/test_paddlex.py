@@ -5,9 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from hpi_planner import definitions, knowledge
+import yaml
+from hpi_planner import configs, definitions, knowledge
+from hpi_planner.compile import compile
+from hpi_schemas.validate import faults
 from support import mutations
 from support.conformance import Models, Verdict, module_verdict, pipeline_verdict, selection_verdict
+from support.pipelines import request
 
 # Layers that are laid over every pipeline that PaddleX ships.
 LAYERS: tuple[dict[str, Any], ...] = (
@@ -46,9 +50,7 @@ def test_the_pipelines_that_paddlex_ships_keep_their_meaning(ask: Any, judge: An
     _compare(ask, judge, "shipped pipelines", cases)
 
 
-def test_our_built_in_configurations_mean_to_paddlex_what_its_own_do(ask: Any, judge: Any, shipped: Path) -> None:
-    from hpi_planner import configs
-
+def test_our_built_in_configurations_mean_to_paddlex_what_its_own_do(ask: Any, shipped: Path) -> None:
     names = list(_pipelines(shipped))
     ours = ask({"kind": "pipeline", "yaml": configs.text(name), "overrides": {}} for name in names)
     theirs = ask({"kind": "pipeline", "yaml": _pipelines(shipped)[name], "overrides": {}} for name in names)
@@ -84,3 +86,13 @@ def test_backends_are_chosen_alike_on_all_kinds_of_machines(ask: Any, judge: Any
 def _question(choice: Any) -> dict[str, Any]:
     env = {key: getattr(choice, key) for key in choice._fields if key not in ("hpi_config", "formats")}
     return {"hpi_config": choice.hpi_config, "formats": choice.formats, "env": env}
+
+
+def test_editors_point_at_what_the_planner_warns_of(shipped: Path) -> None:
+    """In PaddleX's own files some keys are read by nothing; the editors' schema and the planner name the same ones."""
+    for name, text in _pipelines(shipped).items():
+        ir = compile(request(text), "inherit")
+        unread = {
+            item.labels[0].span.line for item in ir.diagnostics if item.code.value in ("key-unknown", "key-misplaced")
+        }
+        assert bool(unread) == bool(faults("pipeline", yaml.safe_load(text))), name

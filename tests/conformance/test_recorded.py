@@ -10,6 +10,7 @@ import pytest
 from support.conformance import (
     DIFFERENT,
     ON_PURPOSE,
+    ROWS,
     Choice,
     Models,
     Verdict,
@@ -18,6 +19,10 @@ from support.conformance import (
     selection_verdict,
 )
 
+# Every recorded case whose answer is neither PaddleX's nor a refusal, with the reason.
+ON_PURPOSE_CASES: dict[str, str] = json.loads(
+    Path(__file__).with_name("recorded_on_purpose.json").read_text(encoding="utf-8")
+)
 RECORDS = Path(__file__).parents[3] / "shared/oracle"
 # Where 3.0.0 gives a text another meaning than 3.7.2, 3.7.2's holds.
 OLDER_MEANING = {
@@ -49,8 +54,16 @@ def _pipeline(row: dict[str, Any]) -> Verdict:
     return _older(row, pipeline_verdict(row["pipeline_yaml"], row["overrides"], theirs))
 
 
+def _judge_all(judge: Any, title: str, name: str, found: list[tuple[str, Verdict]]) -> None:
+    judge(title, found)
+    ids = {row["id"] for row in _rows(name)}
+    listed = {case: why for case, why in ON_PURPOSE_CASES.items() if case in ids}
+    assert {case: ROWS[verdict.why] for case, verdict in found if verdict.kind == ON_PURPOSE} == listed
+
+
 def test_recorded_pipelines(judge: Any) -> None:
-    judge("recorded pipelines", [(row["id"], _pipeline(row)) for row in _rows("public.jsonl")])
+    name = "public.jsonl"
+    _judge_all(judge, "recorded pipelines", name, [(row["id"], _pipeline(row)) for row in _rows(name)])
 
 
 def test_recorded_module_files(judge: Any) -> None:
@@ -61,7 +74,7 @@ def test_recorded_module_files(judge: Any) -> None:
             option = (theirs.get("pp_option") or {}).get("PaddlePredictorOption", {})
             theirs = {**theirs, "run_mode": option.get("run_mode")}
         found.append((row["id"], _older(row, module_verdict(row["module_yaml"], row["options"], theirs))))
-    judge("recorded module files", found)
+    _judge_all(judge, "recorded module files", "public_module.jsonl", found)
 
 
 def test_recorded_selections(judge: Any) -> None:
@@ -80,5 +93,4 @@ def test_recorded_selections(judge: Any) -> None:
             machine=env["machine"],
         )
         found.append((row["id"], selection_verdict(choice, answer if "backend" in answer else None)))
-    judge("recorded selections", found)
-    assert any(verdict.kind == ON_PURPOSE for _, verdict in found)
+    _judge_all(judge, "recorded selections", "public_select.jsonl", found)

@@ -212,3 +212,51 @@ def test_no_secret_of_the_environment_reaches_a_plan(folder: Path) -> None:
     )
     assert done.returncode == 2
     assert "hunter2" not in done.stdout + done.stderr
+
+
+def test_diagnostics_can_be_sarif_for_code_scanning(folder: Path) -> None:
+    done = run(folder, "pipeline.yaml", "-o", "SubModules.ImageClassification.topk=many", "--diagnostics", "sarif")
+    assert done.returncode == 2
+    log = json.loads(done.stderr)
+    (result,) = log["runs"][0]["results"]
+    assert (result["ruleId"], result["level"], result["locations"]) == ("setting-invalid", "error", [])
+    assert "<command line>:1:40" in result["message"]["text"]
+    (folder / "pipeline.yaml").write_text(PIPELINE + "    typo: 1\nuse_hpip: false\n")
+    results = json.loads(run(folder, "pipeline.yaml", "--diagnostics", "sarif").stderr)["runs"][0]["results"]
+    place = results[0]["locations"][0]["physicalLocation"]
+    assert place["artifactLocation"]["uri"] == "pipeline.yaml"
+    assert all(label["physicalLocation"]["region"]["startLine"] > 0 for item in results for label in item["locations"])
+    rules = log["runs"][0]["tool"]["driver"]["rules"]
+    assert rules[result["ruleIndex"]]["id"] == "setting-invalid"
+
+
+def test_a_file_without_findings_is_an_empty_sarif_log(folder: Path) -> None:
+    done = run(folder, "pipeline.yaml", "--target", "linux-x64-cpu", "--diagnostics", "sarif")
+    assert json.loads(done.stderr)["runs"][0]["results"] == []
+
+
+def test_prove_compiles_again_under_other_settings(folder: Path) -> None:
+    (folder / "plans").mkdir()
+    arguments = ("-o", "SubModules.ImageClassification.batch_size=2", "--target", "linux-x64-cpu")
+    done = run(folder, "pipeline.yaml", *arguments, "--output", "plans/plan.json", "--prove")
+    assert done.returncode == 0, done.stderr
+    lines = done.stderr.splitlines()
+    assert len(lines) == 9
+    assert all(line.endswith("the same bytes") for line in lines)
+    assert (folder / "plans/plan.json").read_text() == run(
+        folder, "pipeline.yaml", *arguments, "--output", "plans/again.json"
+    ).stdout + (folder / "plans/again.json").read_text()
+
+
+def test_a_plan_that_does_not_prove_true_is_not_written(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from hpi_planner import cli, prove
+
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr(prove, "_elsewhere", lambda *_arguments: "something else")
+    assert cli.main(["pipeline.yaml", "--output", "plan.json", "--prove"]) == 1
+    assert not (folder / "plan.json").exists()
+
+
+def test_the_schema_for_editors_is_printed(folder: Path) -> None:
+    schema = json.loads(run(folder, "--get-schema").stdout)
+    assert "SubModules" in schema["$defs"]["pipeline-OCR"]["properties"]

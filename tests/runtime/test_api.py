@@ -40,8 +40,8 @@ def test_arguments_act_at_the_top_level_as_in_paddlex(models: Path) -> None:
 
 
 def test_what_hpi_plan_warns_of_is_not_lost(models: Path) -> None:
-    layers = ["SubModules.TextDetection.use_hpip='false'"]
-    with pytest.warns(UserWarning, match="value-quoted"):
+    layers = ["SubModules.TextDetection.use_hpip=null"]
+    with pytest.warns(UserWarning, match="use-hpip-null"):
         create_pipeline(OCR / "pipeline.yaml", overrides=layers).close()
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hpi_planner import configs, definitions
+from hpi_planner import configs, definitions, editor_schema
 from hpi_schemas import validate
 from hpi_schemas.target import Target, from_json
 from jsonschema import Draft202012Validator
@@ -22,6 +22,26 @@ def test_schema_is_a_valid_draft_2020_12_schema(name: str) -> None:
 @pytest.mark.parametrize("name", definitions.names())
 def test_every_built_in_configuration_satisfies_the_pipeline_schema(name: str) -> None:
     assert validate.faults("pipeline", yaml.safe_load(configs.text(name))) == []
+
+
+def test_the_committed_pipeline_schema_is_what_the_data_files_say() -> None:
+    assert validate.schema("pipeline") == editor_schema.schema(), "run `make golden`"
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("{pipeline_name: OCR, text_type: round}", "text_type"),
+        ("{pipeline_name: ocr}", "pipeline_name"),
+        ("{pipeline_name: OCR, use_textline_orientaton: false}", "use_textline_orientaton"),
+        ("{pipeline_name: OCR, hpi_config: {bakend: om}}", "bakend"),
+        ("{pipeline_name: OCR, hpi_config: {backend_config: {cpu_num_threads: many}}}", "cpu_num_threads"),
+        ("{pipeline_name: OCR, SubModules: {TextDetection: {model_name: x, thresh: high}}}", "thresh"),
+        ("{Global: {model: 3}, Predict: {}}", "model"),
+    ],
+)
+def test_editors_are_told_what_is_wrong_in_a_pipeline(text: str, fault: str) -> None:
+    assert fault in "\n".join(validate.faults("pipeline", yaml.safe_load(text)))
 
 
 def _golden_plans() -> list[tuple[str, Any]]:

@@ -12,7 +12,7 @@ from hpi_runtime import engines
 from hpi_runtime.engines.base import Engine
 
 CONFIGS: Mapping[str, dict[str, Any]] = {
-    "onnxruntime": {"cpu_num_threads": 2, "graph_optimization": "all", "precision": "fp32"},
+    "onnxruntime": {"cpu_num_threads": 2, "graph_optimization": "all", "precision": "fp32", "provider_options": {}},
     "openvino": {"cpu_num_threads": 2, "num_streams": 1, "precision": "fp32"},
     "paddle": {
         "cpu_threads": 2,

@@ -13,8 +13,10 @@ from hpi_planner.ir import Device, Ir, Pipeline
 
 # Device kinds that at least one backend of ours runs on.
 _RUNNABLE = ("cpu", "gpu", "npu")
+# What the backends are made for; docs/support.md says what of it has run.
 _SYSTEMS = ("linux",)
-_ARCHITECTURES = ("x86_64", "aarch64")
+_DEVICES = {"x86_64": ("cpu", "gpu", "npu"), "aarch64": ("cpu", "npu")}
+_CUDA = ("11", "12", "13")
 _PYTHONS = ("3.10", "3.11", "3.12", "3.13")
 
 
@@ -35,7 +37,7 @@ class BindTarget:
             return ir
         target = self.probe()
         wanted = ir.parsed_device or device.parse(target.default_device)
-        found = [*_matrix(target)]
+        found = [*_matrix(target, wanted.kind)]
         problem = _missing(wanted, target)
         if problem is not None:
             labels = () if ir.device is None else ir.device.origin.labels()
@@ -71,18 +73,17 @@ def _help(target: Target) -> str:
     return f"it has {there}; choose with `--device`, or plan for another machine with `--target`"
 
 
-def _matrix(target: Target) -> list[Diagnostic]:
+def _matrix(target: Target, kind: str) -> list[Diagnostic]:
     found = []
-    for kind, value, known in (
+    cuda = None if target.cuda is None or kind != "gpu" else target.cuda.partition(".")[0]
+    for what, value, known in (
         ("operating system", target.os, _SYSTEMS),
-        ("architecture", target.arch, _ARCHITECTURES),
+        ("architecture", target.arch, tuple(_DEVICES)),
+        (f"device on {target.arch}", kind, _DEVICES.get(target.arch, (kind,))),
+        ("CUDA version", cuda, _CUDA),
         ("Python", target.python, _PYTHONS),
     ):
         if value is not None and value not in known:
-            found.append(
-                note(
-                    Code.TARGET_UNSUPPORTED,
-                    f"the target's {kind} `{value}` has not been tried; tried: {', '.join(known)}",
-                )
-            )
+            message = f"the target's {what} `{value}` is not supported; supported: {', '.join(known)}"
+            found.append(note(Code.TARGET_UNSUPPORTED, message))
     return found

@@ -17,7 +17,7 @@ from hpi_planner.inheritance import Inherited
 from hpi_planner.ir import Ir, Module, Pipeline, Traced
 from hpi_planner.node_reader import NodeReader, first_line
 from hpi_planner.overrides import from_token
-from hpi_planner.suggest import did_you_mean
+from hpi_planner.suggest import closest, did_you_mean
 from hpi_planner.tree import Path, Tree, dotted
 
 _HANDED_DOWN = {"use_hpip", "hpi_config", "engine", "engine_config"}
@@ -57,6 +57,7 @@ class _Walk:
     modules: list[Module] = field(default_factory=list)
     external: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     found: list[Diagnostic] = field(default_factory=list)
+    visited: set[Path] = field(default_factory=set)
 
     @property
     def node(self) -> NodeReader:
@@ -74,6 +75,7 @@ class _Walk:
         definition = self._definition(path, value)
         if definition is None:
             return None
+        self.visited.add(path)
         self.node.check_keys(path, value)
         inherited = inheritance.pipeline(self.node, path, value, parent)
         settings = self.node.settings(path, value, definition.settings, {}, definition.name)
@@ -191,6 +193,7 @@ class _Walk:
         lazy: int,
         least_batch: int = 1,
     ) -> None:
+        self.visited.add(path)
         remote = inheritance.uses_server(NodeReader(self.tree, []), path, value)
         asked = engines.asked(self.node, model_name, remote, inherited)
         name_place = ("Global", "model") if path == ("Predict",) else (*path, "model_name")
@@ -204,13 +207,14 @@ class _Walk:
         for key in ("batch_size", "model_dir"):
             if value.get(key) is not None:
                 origins[key] = self.node.origin((*path, key))
+        model_dir = self.node.typed(path, value, "model_dir", (str,), "a path or null")
         self.modules.append(
             Module(
                 path=path,
                 address=dotted(path),
                 module_name=module_name,
                 model_name=model_name,
-                model_dir=self.node.typed(path, value, "model_dir", (str,), "a path or null"),
+                model_dir=model_dir,
                 batch_size=self.node.batch_size(path, value, least_batch),
                 use_hpip=bool(inherited.use_hpip.value),
                 hpi_config=inheritance.plain(inherited.hpi_config),
@@ -221,6 +225,7 @@ class _Walk:
                 settings={key: item.value for key, item in settings.items()},
                 origins=origins,
                 lazy=lazy,
+                broken=model_dir is None and value.get("model_dir") is not None,
             )
         )
 
@@ -229,6 +234,7 @@ class _Walk:
             return
         place = (*path, "SubModules", *item.key.split("."))
         found = self.tree.get(place)
+        self.visited.update(place[:end] for end in range(len(path) + 2, len(place) + 1))
         if isinstance(found, dict):
             self.external[dotted(place)] = {"kind": item.kind, "model_name": found.get("model_name")}
         elif item.required or found is not None:
@@ -245,12 +251,7 @@ class _Walk:
         name = value.get("pipeline_name")
         where = f"`{dotted(path)}`" if path else "the file"
         if name is None:
-            self.node.error(
-                Code.PIPELINE_UNKNOWN,
-                f"{where} has no `pipeline_name`",
-                path,
-                help=f"known: {', '.join(definitions.names())}",
-            )
+            self._report_unnamed(path, value, where)
             return None
         if not isinstance(name, str) or name not in definitions.names():
             self.found.append(
@@ -263,6 +264,16 @@ class _Walk:
             )
             return None
         return definitions.load(name)
+
+    def _report_unnamed(self, path: Path, value: Mapping[str, Any], where: str) -> None:
+        near = closest("pipeline_name", (key for key in value if isinstance(key, str)))
+        if near is None:
+            help = f"known: {', '.join(definitions.names())}"
+            self.node.error(Code.PIPELINE_UNKNOWN, f"{where} has no `pipeline_name`", path, help=help)
+            return
+        place = Label(self.tree.key_span((*path, near)))
+        message = f"{where} has no `pipeline_name`, but a `{near}`"
+        self.found.append(error(Code.PIPELINE_UNKNOWN, message, place, help="did you mean `pipeline_name`?"))
 
     def _late(self, path: Path, value: Mapping[str, Any], member: Member) -> int | None:
         """Return 0 for a member that PaddleX makes at once, 1 for one that it makes later, None for none."""
@@ -310,19 +321,28 @@ class _Walk:
 
 
 def _shadowed(ir: Ir, walk: _Walk) -> list[Diagnostic]:
-    """Report each override whose value reaches no module because deeper keys win everywhere."""
+    """Report each override that reaches no module: deeper keys win everywhere, or what it changes is off."""
     reached = {origin.span.source for module in walk.modules for origin in module.origins.values() if origin.span}
     told = {label.span.source for item in (*ir.diagnostics, *walk.found) for label in item.labels}
     found: list[Diagnostic] = []
     for source, token in ir.texts.items():
         if not source.startswith("override:") or source in reached | told:
             continue
-        if from_token(token).keys & _HANDED_DOWN:
-            found.append(
-                warning(
-                    Code.OVERRIDE_SHADOWED,
-                    "this override reaches no module: a deeper key wins everywhere, or the module is off",
-                    Label(Span(source, 1, 1, 1, len(token) + 1)),
-                )
-            )
+        layer = from_token(token)
+        path, off = layer.path, _off(layer.path, walk.visited)
+        if layer.flag is not None and layer.text.strip() == "{}":
+            # It takes the top level's keys away, and leaves nothing to reach a module.
+            continue
+        if off is not None or not _HANDED_DOWN.isdisjoint(path):
+            why = "a deeper key wins everywhere" if off is None else f"the pipeline does not use `{dotted(off)}`"
+            place = Label(Span(source, 1, 1, 1, len(token) + 1))
+            found.append(warning(Code.OVERRIDE_SHADOWED, f"this override reaches no module: {why}", place))
     return found
+
+
+def _off(path: Path, visited: set[Path]) -> Path | None:
+    """Return the module or sub-pipeline on a path that the walk did not come to, None if it came to all."""
+    for end, key in enumerate(path):
+        if key in ("SubModules", "SubPipelines") and end + 1 < len(path) and path[: end + 2] not in visited:
+            return path[: end + 2]
+    return None

@@ -25,7 +25,7 @@ class Locate:
         modules: list[Module] = []
         found: list[Diagnostic] = []
         for module in ir.modules:
-            if not engines.ours(module.model_name):
+            if module.broken or not engines.ours(module.model_name):
                 modules.append(module)
                 continue
             located = self._locate(ir.tree, module)
@@ -48,7 +48,7 @@ class Locate:
             return error(
                 Code.MODEL_NAME_MISMATCH,
                 f"{module.address}: `{facts.dir}` holds the model `{facts.model_name}`, not `{module.model_name}`",
-                Label(tree.span(name_path)),
+                *dict.fromkeys([Label(tree.span(name_path)), Label(tree.span(path))]),
                 help="name the model that is in the folder, or point `model_dir` at the other one",
             )
         return replace(module, facts=facts)

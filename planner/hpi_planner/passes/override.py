@@ -10,12 +10,11 @@ from hpi_planner import legal
 from hpi_planner.diagnostics import Code, Diagnostic, Label, Span, error, warning
 from hpi_planner.ir import Ir, Origin, Traced
 from hpi_planner.overrides import Override
-from hpi_planner.passes.read import resolved
+from hpi_planner.passes.read import resolved, with_interpolation
 from hpi_planner.suggest import did_you_mean
 from hpi_planner.tree import Path, Shadow, Tree, dotted
 from hpi_planner.yaml_tree import YamlTextError, compose
 
-_PART = re.compile(r"([^.\[\]]+)|\[(\d+)\]")
 _PATH = re.compile(r"[^.\[\]]+(\[\d+\])*(\.[^.\[\]]+(\[\d+\])*)*")
 
 
@@ -56,12 +55,19 @@ def _value(source: str, layer: Override) -> Tree | Diagnostic:
                 help="write `-o SubModules.TextDetection.batch_size=4`",
             )
         offset += len(path) + 1
-    if layer.flag == "device":
-        return Tree(text, Shadow(_token_span(source, layer)))
+    if layer.flag in ("device", "use_hpip"):
+        return Tree(text if layer.flag == "device" else text == "true", Shadow(_token_span(source, layer)))
     try:
         tree, found = compose(source, text)
     except YamlTextError as fault:
         return _within(_moved(fault.diagnostic, offset), layer.token)
+    if layer.flag is not None and not text.strip():
+        message = f"`--{layer.flag}` has no value"
+        return error(Code.OVERRIDE_INVALID, message, Label(_token_span(source, layer)), help="leave it out, or `{}`")
+    if next(with_interpolation(tree.value), None) is not None:
+        message = f"the value `{text}` refers to another key, which overrides cannot"
+        place = Label(_moved_span(tree.shadow.span, offset))
+        return error(Code.OVERRIDE_INVALID, message, place, help="write the value out")
     value, more = resolved(tree)
     for item in (*found, *more):
         return _moved(item, offset)
@@ -76,10 +82,10 @@ def _lay(ir: Ir, layer: Override, value: Tree) -> Ir:
         section: Path = ("Predict",) if legal.is_module_config(tree.value) else ()
         path = (*section, layer.flag)
     else:
-        text = layer.text.partition("=")[0]
-        path = _path(text)
+        path = layer.path
         first = layer.value_column
-        place = value.shadow.span._replace(line=1, column=first, end_line=1, end_column=first + len(text))
+        end = first + len(layer.text.partition("=")[0])
+        place = value.shadow.span._replace(line=1, column=first, end_line=1, end_column=end)
         problem = _unmatched(tree, path, place)
         problem = problem or _no_switch(path, value)
         if problem is not None:
@@ -105,10 +111,6 @@ def _no_switch(path: Path, value: Tree) -> Diagnostic | None:
         return None
     message = f"`use_hpip` must be true or false, not `{value.value}`"
     return error(Code.OVERRIDE_INVALID, message, Label(value.shadow.span))
-
-
-def _path(text: str) -> Path:
-    return tuple(name or int(index) for name, index in _PART.findall(text.strip()))
 
 
 def _exists(tree: Tree, path: Path) -> bool:

@@ -125,7 +125,7 @@ def _is_plain(value: Any) -> bool:
 
 
 def _interpolated(tree: Tree, found: list[Diagnostic]) -> Any:
-    places = list(_with_interpolation(tree.value, ()))
+    places = list(with_interpolation(tree.value))
     if not places:
         return tree.value
     from omegaconf import OmegaConf
@@ -156,13 +156,14 @@ def _interpolated(tree: Tree, found: list[Diagnostic]) -> Any:
     return result.value
 
 
-def _with_interpolation(value: Any, path: Path) -> Iterator[Path]:
+def with_interpolation(value: Any, path: Path = ()) -> Iterator[Path]:
+    """Yield the place of every text that holds a ``${``."""
     if isinstance(value, dict):
         for key, item in value.items():
-            yield from _with_interpolation(item, (*path, key))
+            yield from with_interpolation(item, (*path, key))
     elif isinstance(value, list):
         for index, item in enumerate(value):
-            yield from _with_interpolation(item, (*path, index))
+            yield from with_interpolation(item, (*path, index))
     elif isinstance(value, str) and "${" in value:
         yield path
 

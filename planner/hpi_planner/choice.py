@@ -1,0 +1,390 @@
+"""The choice of a backend for one module, with the reason, and a reason for each backend not chosen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from hpi_schemas.target import Target
+
+from hpi_planner import device as devices
+from hpi_planner import engines, knowledge, options, ranking
+from hpi_planner.backends import Backend, load_all
+from hpi_planner.diagnostics import Code, Diagnostic, Label, error, has_errors, note
+from hpi_planner.ir import Engine, Ir, ModelFacts, Module, Origin, Traced
+from hpi_planner.suggest import did_you_mean
+
+# The opset that paddle2onnx writes: the newest that every runtime of ours has read for years.
+OPSET = 14
+
+# Reasons for a backend not chosen; plan.schema.json enumerates them.
+DEVICE_MISMATCH = "DEVICE_MISMATCH"
+MODEL_FORMAT_MISSING = "MODEL_FORMAT_MISSING"
+CONVERSION_OFF = "CONVERSION_OFF"
+CONVERTER_MISSING = "CONVERTER_MISSING"
+NOT_INSTALLED = "NOT_INSTALLED"
+NOT_RANKED = "NOT_RANKED"
+RANKED_LOWER = "RANKED_LOWER"
+NOT_REQUESTED = "NOT_REQUESTED"
+REGULAR_INFERENCE = "REGULAR_INFERENCE"
+
+_WHY = {
+    DEVICE_MISMATCH: "it does not run on this device",
+    MODEL_FORMAT_MISSING: "the model is not there in a format that it loads",
+    CONVERSION_OFF: "the model would have to be converted, and `auto_paddle2onnx` is off",
+    CONVERTER_MISSING: "the model would have to be converted, and the target has no paddle2onnx",
+    NOT_INSTALLED: "the target does not have it",
+    NOT_RANKED: "PaddleX's prior knowledge does not rank it for this model",
+}
+
+
+class Choice:
+    """The decision for one module."""
+
+    def __init__(self, ir: Ir, module: Module, target: Target, read: dict[str, Any]) -> None:
+        self.module = module
+        self.target = target
+        self.found: list[Diagnostic] = []
+        self._read = read
+        self._device = self._module_device(ir)
+        self._kind = self._device.partition(":")[0]
+        assert module.facts is not None
+        self._facts: ModelFacts = module.facts
+
+    def decide(self) -> Module:
+        """Return the module with its engine, or broken if there is none."""
+        if has_errors(self.found):
+            return self._broken()
+        if self.module.paddlex_engine.value == engines.PADDLE and not self.module.keys:
+            return self._regular()
+        requested = self._value("backend", None)
+        if requested is not None and str(requested) not in load_all():
+            self._fail(
+                Code.BACKEND_UNKNOWN,
+                f"there is no backend `{requested}`",
+                "hpi_config.backend",
+                did_you_mean(requested, load_all()),
+            )
+            return self._broken()
+        if not self._value("auto_config", True):
+            return self._manual(requested)
+        return self._automatic(requested)
+
+    # -- three ways to decide ------------------------------------------------------------------
+
+    def _regular(self) -> Module:
+        others = dict.fromkeys(load_all(), REGULAR_INFERENCE)
+        if "paddle" in self._facts.formats:
+            name = "paddle"
+        elif "onnx" in self._facts.formats:
+            name = "onnxruntime"
+            self._note_onnx()
+        else:
+            self._fail(Code.MODEL_FORMAT_MISSING, "regular inference needs a Paddle or an ONNX model", "use_hpip")
+            return self._broken()
+        if self._installed(name) is None:
+            extra = load_all()[name].extra
+            self._fail(
+                Code.BACKEND_UNAVAILABLE,
+                f"regular inference needs {load_all()[name].title}, which the target does not have",
+                "use_hpip",
+                help=f"`pip install 'hpi-plan[{extra}]'` there, or turn on `use_hpip`",
+            )
+            return self._broken()
+        return self._with_engine(
+            load_all()[name], self.module.run_mode, Origin("rule:regular"), others, use_given=False
+        )
+
+    def _manual(self, requested: str | None) -> Module:
+        if requested is None:
+            self._fail(
+                Code.BACKEND_REQUIRED,
+                "`auto_config: false` needs a `backend`",
+                "hpi_config.auto_config",
+                help="add `backend: openvino` (or another) to the same `hpi_config`",
+            )
+            return self._broken()
+        backend = load_all()[requested]
+        reason = self._unavailable(backend)
+        if reason in (DEVICE_MISMATCH, MODEL_FORMAT_MISSING, NOT_INSTALLED, CONVERTER_MISSING, CONVERSION_OFF):
+            self._fail_backend(requested, reason)
+            return self._broken()
+        others = dict.fromkeys(load_all(), NOT_REQUESTED)
+        run_mode = self.module.run_mode if self.module.engine_config is None else None
+        return self._with_engine(backend, run_mode, self.module.keys["backend"].origin, others)
+
+    def _automatic(self, requested: str | None) -> Module:
+        reasons = {name: self._unavailable(backend) for name, backend in load_all().items()}
+        if requested is not None and reasons[requested] is not None:
+            self._fail_backend(requested, reasons[requested])
+            return self._broken()
+        if all(reasons.values()):
+            self._fail_all(reasons)
+            return self._broken()
+        try:
+            entries, rule = self._ranking()
+        except ranking.NoRankingError as fault:
+            self._fail_unranked(str(fault), requested, reasons)
+            return self._broken()
+        usable = [entry for entry in entries if reasons[ranking.backend_of(entry)] is None]
+        for name, reason in reasons.items():
+            if reason is None and name not in map(ranking.backend_of, usable):
+                reasons[name] = NOT_RANKED
+        if requested is not None and reasons[requested] is not None:
+            self._fail_backend(requested, reasons[requested])
+            return self._broken()
+        candidates = [entry for entry in usable if requested in (None, ranking.backend_of(entry))]
+        if not candidates:
+            self._fail_all(reasons)
+            return self._broken()
+        backend = load_all()[ranking.backend_of(candidates[0])]
+        if backend.name == "paddle" and self._refuses_run_mode(candidates):
+            return self._broken()
+        lower = NOT_REQUESTED if requested else RANKED_LOWER
+        others = {name: reason or lower for name, reason in reasons.items()}
+        origin = self.module.keys["backend"].origin if requested else Origin(rule)
+        mode = ranking.run_mode(candidates[0])
+        run_mode = None if mode is None else Traced(mode, Origin(rule))
+        return self._with_engine(backend, run_mode, origin, others)
+
+    # -- facts ---------------------------------------------------------------------------------
+
+    def _module_device(self, ir: Ir) -> str:
+        assert ir.bound_device is not None
+        kind = self._value("device_type", None)
+        if ir.device is not None or kind is None:
+            return ir.bound_device
+        number = self._value("device_id", None)
+        text = kind if number is None or kind == "cpu" else f"{kind}:{number}"
+        try:
+            parsed = devices.parse(str(text))
+        except ValueError as fault:
+            self._fail(Code.DEVICE_INVALID, str(fault), "hpi_config.device_type")
+            return ir.bound_device
+        count = {"cpu": 1, "gpu": len(self.target.gpus), "npu": self.target.npus}.get(parsed.kind, 0)
+        if (parsed.ids or (0,))[0] >= count:
+            self._fail(Code.DEVICE_MISSING, f"the target has no `{text}`", "hpi_config.device_type")
+        return parsed.kind if parsed.kind == "cpu" else f"{parsed.kind}:{(parsed.ids or (0,))[0]}"
+
+    def _value(self, key: str, default: Any) -> Any:
+        item = self.module.keys.get(key)
+        return default if item is None else item.value
+
+    def _installed(self, name: str) -> str | None:
+        version = self.target.backends.get(name)
+        self._read.setdefault("backends", {})[name] = version
+        return version
+
+    def _unavailable(self, backend: Backend) -> str | None:
+        """Return why a backend cannot run this model on this target, or None if it can."""
+        if self._kind not in backend.devices:
+            return DEVICE_MISMATCH
+        if not set(backend.formats) & set(self._facts.formats):
+            if not backend.converts or "paddle" not in self._facts.formats:
+                return MODEL_FORMAT_MISSING
+            if not self._value("auto_paddle2onnx", True):
+                return CONVERSION_OFF
+            version = self.target.tools.get("paddle2onnx")
+            self._read.setdefault("tools", {})["paddle2onnx"] = version
+            if version is None:
+                return CONVERTER_MISSING
+        return NOT_INSTALLED if self._installed(backend.name) is None else None
+
+    def _ranking(self) -> tuple[list[str], str]:
+        """Return the ranked entries that may be considered, and the id of the rule."""
+        name = str(self._value("model_name", self.module.model_name))
+        if self._kind == "gpu":
+            self._read["cuda"] = self.target.cuda
+        environment, same_machine = ranking.environment(self._kind, self.target)
+        table, same_paddle = ranking.table(self._installed("paddle"))
+        entries = None if environment is None else knowledge.ranking(environment, table, name)
+        if entries is None:
+            self._note_ranking(f"PaddleX has no ranking for `{name}` on this device; the generic order counts")
+            entries, rule = knowledge.GENERIC_ORDER[self._kind], f"rule:generic/{self._kind}"
+        else:
+            rule = f"rule:{environment}/{table}"
+            if not (same_machine and same_paddle):
+                what = "this version of Paddle" if same_machine else "this kind of machine"
+                self._note_ranking(f"PaddleX has no ranking for {what}; `{environment}/{table}` is the nearest")
+        # fp16 is never chosen by a ranking: it counts as its fp32 form.
+        plain = dict.fromkeys(entry.removesuffix("_fp16") for entry in entries)
+        return [entry for entry in plain if self._allowed(entry, name)], rule
+
+    def _allowed(self, entry: str, model: str) -> bool:
+        if entry == "paddle_mkldnn":
+            return self._kind == "cpu" and self._paddle_can("mkldnn") and not knowledge.blocked("mkldnn", model)
+        if entry == "paddle_tensorrt":
+            return self._kind == "gpu" and self._paddle_can("tensorrt") and not knowledge.blocked("tensorrt", model)
+        return entry != "tensorrt" or not knowledge.blocked("tensorrt", model)
+
+    def _paddle_can(self, feature: str) -> bool:
+        if feature == "tensorrt":
+            self._installed("tensorrt")
+        return self.target.paddle_can(feature)
+
+    def _refuses_run_mode(self, candidates: list[str]) -> bool:
+        """Report a run mode that Paddle is not ranked with for this model, as PaddleX does."""
+        key = "backend_config.run_mode"
+        if key in self.module.keys and self.module.keys[key].value is None:
+            self._fail(
+                Code.BACKEND_CONFIG_INVALID, "`run_mode: null` names no run mode", f"hpi_config.{key}", "leave it out"
+            )
+            return True
+        wanted = str(self._value(key, None) or "paddle").partition("_")[0]
+        entry = {"mkldnn": "paddle_mkldnn", "trt": "paddle_tensorrt"}.get(wanted)
+        if entry is None or entry in candidates:
+            return False
+        self._fail(
+            Code.BACKEND_UNAVAILABLE,
+            f"Paddle's run mode `{self._value(key, None)}` is not ranked for `{self.module.model_name}` on this target",
+            f"hpi_config.{key}",
+            help="leave `run_mode` out, or set `auto_config: false` beside `backend: paddle` to take it all the same",
+        )
+        return True
+
+    # -- results -------------------------------------------------------------------------------
+
+    def _with_engine(
+        self,
+        backend: Backend,
+        run_mode: Traced | None,
+        origin: Origin,
+        reasons: Mapping[str, str],
+        use_given: bool = True,
+    ) -> Module:
+        resolved = options.resolve(self.module, backend, self._kind, self.target, run_mode, use_given)
+        self.found.extend(resolved.found)
+        if has_errors(resolved.found):
+            return self._broken()
+        fallback = self._fallback(backend) if use_given else ()
+        origins = {f"engine.config.{key}": item for key, item in resolved.origins.items()}
+        return replace(
+            self.module,
+            engine=self._engine(backend, resolved.config),
+            fallback=fallback,
+            not_chosen={name: reason for name, reason in reasons.items() if name != backend.name},
+            origins={**self.module.origins, **origins, "engine.backend": origin},
+            device=self._device,
+        )
+
+    def _engine(self, backend: Backend, config: Mapping[str, Any]) -> Engine:
+        direct = [form for form in backend.formats if form in self._facts.formats]
+        form = direct[0] if direct else "paddle"
+        steps: list[Mapping[str, Any]] = []
+        if not direct:
+            steps.append(
+                {"options": {"opset": OPSET}, "produces": "inference.onnx", "step": "to_onnx", "tool": "paddle2onnx"}
+            )
+        if backend.builds:
+            steps.append(
+                {"options": dict(config), "produces": "inference.engine", "step": backend.builds, "tool": backend.name}
+            )
+        return Engine(backend.name, config, tuple(steps), form)
+
+    def _fallback(self, chosen: Backend) -> tuple[Engine, ...]:
+        names = self._value("on_failure", None)
+        if names is None:
+            return ()
+        if not isinstance(names, list) or not all(isinstance(item, str) for item in names):
+            self._fail(Code.FALLBACK_INVALID, "`on_failure` must be a list of backends", "hpi_config.on_failure")
+            return ()
+        found: list[Engine] = []
+        for name in names:
+            backend = load_all().get(name)
+            if backend is None:
+                self._fail(
+                    Code.FALLBACK_INVALID,
+                    f"there is no backend `{name}`",
+                    "hpi_config.on_failure",
+                    did_you_mean(name, load_all()),
+                )
+                continue
+            reason = self._unavailable(backend)
+            if reason is not None:
+                self._fail(
+                    Code.FALLBACK_INVALID, f"cannot fall back on {name}: {_WHY[reason]}", "hpi_config.on_failure"
+                )
+            elif backend.name != chosen.name:
+                resolved = options.resolve(self.module, backend, self._kind, self.target, None, use_given=False)
+                self.found.extend(resolved.found)
+                found.append(self._engine(backend, resolved.config))
+        return tuple(found)
+
+    def _broken(self) -> Module:
+        return replace(self.module, broken=True)
+
+    def _labels(self, key: str) -> tuple[Label, ...]:
+        short = key.removeprefix("hpi_config.")
+        item = self.module.keys.get(short)
+        origin = item.origin if item else self.module.origins.get(key)
+        if origin is None or origin.span is None:
+            origin = self.module.origins["use_hpip"]
+        return origin.labels()
+
+    def _fail(self, code: Code, message: str, key: str, help: str | None = None) -> None:
+        self.found.append(error(code, f"{self.module.address}: {message}", *self._labels(key), help=help))
+
+    def _fail_backend(self, name: str, reason: str | None) -> None:
+        why = _WHY[reason or NOT_RANKED]
+        self._fail(
+            Code.BACKEND_UNAVAILABLE,
+            f"{load_all()[name].title} cannot run `{self.module.model_name}`: {why}",
+            "hpi_config.backend",
+            help=self._mend(name, reason),
+        )
+
+    def _mend(self, name: str, reason: str | None) -> str:
+        address = self.module.address
+        automatic = f"`-o {address}.hpi_config.backend=null` chooses automatically"
+        if self.module.engine_given is not None:
+            automatic = f"`-o {address}.engine=hpi` chooses automatically"
+        if reason == NOT_RANKED:
+            return f"{automatic}; `-o {address}.hpi_config.auto_config=false` takes it all the same"
+        if reason == NOT_INSTALLED:
+            return f"`pip install 'hpi-plan[{load_all()[name].extra}]'` there; {automatic}"
+        if reason == CONVERTER_MISSING:
+            return f"`pip install 'hpi-plan[convert]'` there; {automatic}"
+        return automatic
+
+    def _fail_all(self, reasons: Mapping[str, str | None]) -> None:
+        listed = "; ".join(f"{name}: {_WHY[reason]}" for name, reason in reasons.items() if reason)
+        forced = [name for name, reason in reasons.items() if reason == NOT_RANKED]
+        absent = [name for name, reason in reasons.items() if reason == NOT_INSTALLED]
+        help = "turn off `use_hpip` for it"
+        if forced:
+            help = f"`hpi_config: {{auto_config: false, backend: {forced[0]}}}` there takes it all the same; or {help}"
+        elif absent:
+            help = (
+                f"`pip install 'hpi-plan[{load_all()[absent[0]].extra}]'` on the target brings {absent[0]}; or {help}"
+            )
+        self._fail(
+            Code.BACKEND_UNAVAILABLE,
+            f"no backend can run `{self.module.model_name}` ({listed})",
+            "hpi_config.backend",
+            help=help,
+        )
+
+    def _fail_unranked(self, why: str, requested: str | None, reasons: Mapping[str, str | None]) -> None:
+        able = [name for name, reason in reasons.items() if reason is None]
+        name = requested if requested in able else able[0] if able else None
+        self._fail(
+            Code.RANKING_MISSING,
+            f"PaddleX's prior knowledge has nothing for this target: {why}",
+            "hpi_config.backend",
+            help=None
+            if name is None
+            else f"`hpi_config: {{auto_config: false, backend: {name}}}` takes one all the same",
+        )
+
+    def _note_onnx(self) -> None:
+        self.found.append(
+            note(
+                Code.REGULAR_INFERENCE,
+                f"{self.module.address}: `use_hpip` is off; the model exists only as ONNX, so ONNX Runtime runs it",
+                *self._labels("use_hpip"),
+            )
+        )
+
+    def _note_ranking(self, message: str) -> None:
+        self.found.append(note(Code.MODEL_UNKNOWN, f"{self.module.address}: {message}", *self._labels("use_hpip")))
