@@ -73,16 +73,15 @@ def ours(model: str) -> bool:
     return not set(OURS).isdisjoint(supported(model))
 
 
-def asked(node: NodeReader, model: str, remote: bool, here: Inherited) -> Asked:
+def asked(node: NodeReader, model: str, here: Inherited) -> Asked:
     """Return what a module asks for.
 
     Args:
         node: reads the tree, and takes reports.
         model: the module's model.
-        remote: its ``genai_config`` names a server.
         here: what holds at the module.
     """
-    engine = _effective(model, remote, here)
+    engine = _effective(model, here)
     config = here.engine_config
     if config is None:
         keys = dict(here.hpi_config or {}) if engine.value == HPI else {}
@@ -104,11 +103,11 @@ def asked(node: NodeReader, model: str, remote: bool, here: Inherited) -> Asked:
     return Asked(engine, backend)
 
 
-def _effective(model: str, remote: bool, here: Inherited) -> Traced:
+def _effective(model: str, here: Inherited) -> Traced:
     name, origin = here.engine.value, here.engine.origin
     if name is None:
         origin = here.use_hpip.origin
-        if remote:
+        if here.remote:
             name = GENAI
         elif here.use_hpip.value:
             name = HPI

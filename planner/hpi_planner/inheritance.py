@@ -36,12 +36,14 @@ class Inherited:
             ``backend_config.OPTION``. None if nobody gave one.
         engine: PaddleX's engine; its value is None where nobody chose one.
         engine_config: key by key like ``hpi_config``.
+        remote: the module's ``genai_config`` names a server; never handed down.
     """
 
     use_hpip: Traced = Traced(False, Origin("default:use_hpip"))
     hpi_config: Config | None = None
     engine: Traced = Traced(None, Origin("default:engine"))
     engine_config: Config | None = None
+    remote: bool = False
 
 
 def plain(config: Config | None) -> dict[str, Any] | None:
@@ -63,15 +65,16 @@ def pipeline(node: NodeReader, path: Path, value: Mapping[str, Any], parent: Inh
 
 def module(node: NodeReader, path: Path, value: Mapping[str, Any], parent: Inherited) -> Inherited:
     """Return what holds at a module."""
-    remote = uses_server(node, path, value)
+    remote = _uses_server(node, path, value)
     engine, dropped = _engine(node, path, value, parent, remote)
     own = _own_engine_config(node, path, value)
     given = None if dropped else parent.engine_config
     merged = own if given is None else _merged(given, own or {})
-    return Inherited(_use_hpip(node, path, value, parent), _hpi_config(node, path, value, parent), engine, merged)
+    use_hpip, hpi_config = _use_hpip(node, path, value, parent), _hpi_config(node, path, value, parent)
+    return Inherited(use_hpip, hpi_config, engine, merged, remote)
 
 
-def uses_server(node: NodeReader, path: Path, value: Mapping[str, Any]) -> bool:
+def _uses_server(node: NodeReader, path: Path, value: Mapping[str, Any]) -> bool:
     """Tell whether a module's ``genai_config`` names a server; report one that PaddleX refuses."""
     given = value.get("genai_config")
     if given is None:

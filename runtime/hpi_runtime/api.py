@@ -19,6 +19,8 @@ def create_pipeline(
     device: str | None = None,
     use_hpip: bool | None = None,
     hpi_config: Mapping[str, Any] | None = None,
+    engine: str | None = None,
+    engine_config: Mapping[str, Any] | None = None,
     overrides: Sequence[str] = (),
     models: Sequence[str | Path] = (),
 ) -> Pipeline:
@@ -29,6 +31,7 @@ def create_pipeline(
         device: ``cpu``, ``gpu:0``, …; None takes the first GPU, else the CPU.
         use_hpip: replaces the YAML's top-level ``use_hpip``.
         hpi_config: replaces the YAML's top-level ``hpi_config``; ``{}`` counts.
+        engine, engine_config: replace the YAML's; ``hpi``, ``paddle_static`` or ``onnxruntime``.
         overrides: ``PATH=VALUE`` texts, as with ``hpi-plan -o``.
         models: folders with official models.
 
@@ -38,7 +41,13 @@ def create_pipeline(
     """
     from hpi_planner import overrides as layers
 
-    flags = {"device": device, "use_hpip": _json(use_hpip), "hpi_config": _json(hpi_config)}
+    flags = {
+        "device": device,
+        "use_hpip": _json(use_hpip),
+        "hpi_config": _json(hpi_config),
+        "engine": engine,
+        "engine_config": _json(engine_config),
+    }
     return _compiled(str(pipeline), layers.collect(flags, overrides), models)
 
 
@@ -49,6 +58,8 @@ def create_model(
     device: str | None = None,
     use_hpip: bool = False,
     hpi_config: Mapping[str, Any] | None = None,
+    engine: str | None = None,
+    engine_config: Mapping[str, Any] | None = None,
     batch_size: int = 1,
     module_name: str | None = None,
     models: Sequence[str | Path] = (),
@@ -60,7 +71,7 @@ def create_model(
         model_dir: its folder; None looks the official model up.
         device: ``cpu``, ``gpu:0``, …; None takes the first GPU, else the CPU.
         use_hpip: whether high-performance inference is on.
-        hpi_config: as in a YAML.
+        hpi_config, engine, engine_config: as in a YAML.
         batch_size: pictures per batch.
         module_name: the task of a model that PaddleX does not know.
         models: folders with official models.
@@ -73,17 +84,18 @@ def create_model(
     predict: dict[str, Any] = {"batch_size": batch_size, "use_hpip": use_hpip}
     if folder is not None:
         predict["model_dir"] = folder.name
-    if hpi_config is not None:
-        predict["hpi_config"] = dict(hpi_config)
+    given = {"hpi_config": hpi_config, "engine": engine, "engine_config": engine_config}
+    predict.update({key: value for key, value in given.items() if value is not None})
     top: dict[str, Any] = {"model": model_name}
     if module_name is not None:
         top["module"] = module_name
     # JSON is YAML; the folder of the model stands in for the folder of a file.
-    text = json.dumps({"Global": top, "Predict": predict})
+    text = _json({"Global": top, "Predict": predict})
     from hpi_planner import overrides as layers
 
-    given = layers.collect({"device": device})
-    return _compiled(text, given, models, folder.parent if folder is not None else Path())
+    return _compiled(
+        text or "", layers.collect({"device": device}), models, folder.parent if folder is not None else Path()
+    )
 
 
 def load_plan(path: str | Path, *, root: str | Path | None = None, models: Sequence[str | Path] = ()) -> Pipeline:
@@ -102,7 +114,10 @@ def load_plan(path: str | Path, *, root: str | Path | None = None, models: Seque
 
 
 def _json(value: object) -> str | None:
-    return None if value is None else json.dumps(value)
+    try:
+        return None if value is None else json.dumps(value)
+    except (TypeError, ValueError) as fault:
+        raise PlanError(f"{value!r} cannot stand in a YAML: {fault}") from None
 
 
 def _compiled(pipeline: str, overrides: Any, models: Sequence[str | Path], folder: Path | None = None) -> Pipeline:

@@ -12,13 +12,15 @@ from typing import Any
 
 import pytest
 import yaml
-from hpi_planner import overrides
+from hpi_planner import configs, definitions, overrides
+from hpi_planner.backends import load_all
 from hpi_planner.compile import compile
+from hpi_planner.engines import supported
 from hpi_planner.facts import RecordedReader
-from hpi_schemas.target import from_json
+from hpi_schemas.target import Target, from_json
 from hpi_schemas.validate import faults
 from hypothesis import given, settings
-from support.pipelines import CPU, GPU, naive_inheritance, ocr, request
+from support.pipelines import CPU, GPU, any_pipeline, naive_inheritance, ocr, request
 
 OCR = Path(__file__).parent.parent.parent / "examples/ocr"
 
@@ -31,7 +33,7 @@ def _shuffled(value: Any, rng: random.Random) -> Any:
     return value
 
 
-@given(ocr())
+@given(ocr() | any_pipeline())
 def test_inheritance_agrees_with_the_naive_resolver(pipeline: dict[str, Any]) -> None:
     ir = compile(request(yaml.safe_dump(pipeline)), "inherit")
     naive = naive_inheritance(pipeline)
@@ -101,3 +103,31 @@ def test_the_committed_plan_survives_a_permutation_of_the_yaml(models: Path, tmp
     command = [sys.executable, "-m", "hpi_planner", str(tmp_path / "pipeline.yaml")]
     command += ["--target", str(OCR / "target.json"), "--root", str(models.parent)]
     assert subprocess.run(command, capture_output=True, check=True).stdout == (OCR / "plan.json").read_bytes()
+
+
+@pytest.mark.parametrize("name", definitions.names())
+def test_every_pipeline_becomes_a_plan_where_its_models_are_there(name: str) -> None:
+    for layers in ({}, {"hpi_config": {"auto_paddle2onnx": False}}):
+        ir = compile(request(configs.text(name), overrides.collect(layers), GPU))
+        assert ir.plan is not None, [item.message for item in ir.diagnostics]
+        plan = json.loads(ir.plan)
+        assert faults("plan", plan) == []
+        inherited = {module.address for module in compile(request(configs.text(name)), "inherit").modules}
+        assert inherited <= {*plan["modules"], *plan["external"]}
+        assert all(
+            set(module["not_chosen"]) | {module["engine"]["backend"]} == set(load_all())
+            for module in plan["modules"].values()
+        )
+
+
+@pytest.mark.parametrize("target", [CPU, GPU], ids=["cpu", "gpu"])
+def test_high_performance_inference_is_planned_for_every_model_that_can(target: Target) -> None:
+    for name in definitions.names():
+        foreign = [
+            item.address
+            for item in compile(request(configs.text(name)), "inherit").modules
+            if "hpi" not in supported(item.model_name)
+        ]
+        layers = overrides.collect({"use_hpip": "true"}, [f"{address}.use_hpip=false" for address in foreign])
+        ir = compile(request(configs.text(name), layers, target))
+        assert ir.plan is not None, [item.message for item in ir.diagnostics]

@@ -39,6 +39,21 @@ def test_arguments_act_at_the_top_level_as_in_paddlex(models: Path) -> None:
     assert set(engines.values()) == {"onnxruntime"}
 
 
+def test_an_engine_of_paddlex_is_taken_as_in_paddlex(models: Path, line: np.ndarray) -> None:
+    folder = models / "PP-OCRv6_small_rec"
+    options = {"intra_op_num_threads": 1}
+    with create_model("PP-OCRv6_small_rec", folder, engine="onnxruntime", engine_config=options) as model:
+        (record,) = model.plan.modules.values()
+        (result,) = model.predict(line)
+    assert (record["engine"]["backend"], record["engine"]["config"]["cpu_num_threads"]) == ("onnxruntime", 1)
+    assert result["rec_text"] == "Hello hpi 2026"
+
+
+def test_an_argument_that_no_yaml_can_hold_is_said() -> None:
+    with pytest.raises(PlanError, match="cannot stand in a YAML"):
+        create_pipeline("OCR", hpi_config={"backend": object()})
+
+
 def test_what_hpi_plan_warns_of_is_not_lost(models: Path) -> None:
     layers = ["SubModules.TextDetection.use_hpip=null"]
     with pytest.warns(UserWarning, match="use-hpip-null"):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
+import yaml
+from hpi_planner import configs, definitions
 from hpi_planner.compile import Request
 from hpi_planner.ir import ModelFacts
 from hpi_planner.overrides import Override
@@ -96,6 +98,23 @@ def ocr() -> st.SearchStrategy[dict[str, Any]]:
         SubPipelines=st.fixed_dictionaries({"DocPreprocessor": preprocessor}),
         SubModules=_modules("TextDetection", "TextLineOrientation", "TextRecognition"),
     )
+
+
+@st.composite
+def any_pipeline(draw: st.DrawFn) -> dict[str, Any]:
+    """Return one of PaddleX's pipelines with use_hpip and hpi_config sprinkled over its levels."""
+    name = draw(st.sampled_from(definitions.names()))
+    pipeline: dict[str, Any] = yaml.safe_load(configs.text(name))
+    for node in _nodes(pipeline):
+        node.update(draw(st.fixed_dictionaries({}, optional=_LEVEL)))
+    return pipeline
+
+
+def _nodes(node: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield node
+    for section in ("SubPipelines", "SubModules"):
+        for child in node.get(section, {}).values():
+            yield from _nodes(child)
 
 
 def naive_inheritance(pipeline: Mapping[str, Any]) -> dict[str, tuple[bool, Any]]:

@@ -194,8 +194,7 @@ class _Walk:
         least_batch: int = 1,
     ) -> None:
         self.visited.add(path)
-        remote = inheritance.uses_server(NodeReader(self.tree, []), path, value)
-        asked = engines.asked(self.node, model_name, remote, inherited)
+        asked = engines.asked(self.node, model_name, inherited)
         name_place = ("Global", "model") if path == ("Predict",) else (*path, "model_name")
         origins = {"model_name": self.node.origin(name_place), "use_hpip": inherited.use_hpip.origin}
         if inherited.engine.value is not None:
