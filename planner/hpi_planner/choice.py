@@ -29,13 +29,16 @@ RANKED_LOWER = "RANKED_LOWER"
 NOT_REQUESTED = "NOT_REQUESTED"
 REGULAR_INFERENCE = "REGULAR_INFERENCE"
 
-_WHY = {
+WHY = {
     DEVICE_MISMATCH: "it does not run on this device",
     MODEL_FORMAT_MISSING: "the model is not there in a format that it loads",
     CONVERSION_OFF: "the model would have to be converted, and `auto_paddle2onnx` is off",
     CONVERTER_MISSING: "the model would have to be converted, and the target has no paddle2onnx",
     NOT_INSTALLED: "the target does not have it",
     NOT_RANKED: "PaddleX's prior knowledge does not rank it for this model",
+    RANKED_LOWER: "another is ranked higher for this model",
+    NOT_REQUESTED: "another was asked for",
+    REGULAR_INFERENCE: "high-performance inference is off here",
 }
 
 
@@ -302,9 +305,7 @@ class Choice:
                 continue
             reason = self._unavailable(backend)
             if reason is not None:
-                self._fail(
-                    Code.FALLBACK_INVALID, f"cannot fall back on {name}: {_WHY[reason]}", "hpi_config.on_failure"
-                )
+                self._fail(Code.FALLBACK_INVALID, f"cannot fall back on {name}: {WHY[reason]}", "hpi_config.on_failure")
             elif backend.name != chosen.name:
                 resolved = options.resolve(self.module, backend, self._kind, self.target, None, use_given=False)
                 self.found.extend(resolved.found)
@@ -326,7 +327,7 @@ class Choice:
         self.found.append(error(code, f"{self.module.address}: {message}", *self._labels(key), help=help))
 
     def _fail_backend(self, name: str, reason: str | None) -> None:
-        why = _WHY[reason or NOT_RANKED]
+        why = WHY[reason or NOT_RANKED]
         self._fail(
             Code.BACKEND_UNAVAILABLE,
             f"{load_all()[name].title} cannot run `{self.module.model_name}`: {why}",
@@ -348,7 +349,7 @@ class Choice:
         return automatic
 
     def _fail_all(self, reasons: Mapping[str, str | None]) -> None:
-        listed = "; ".join(f"{name}: {_WHY[reason]}" for name, reason in reasons.items() if reason)
+        listed = "; ".join(f"{name}: {WHY[reason]}" for name, reason in reasons.items() if reason)
         forced = [name for name, reason in reasons.items() if reason == NOT_RANKED]
         absent = [name for name, reason in reasons.items() if reason == NOT_INSTALLED]
         help = "turn off `use_hpip` for it"

@@ -14,6 +14,7 @@ from hpi_planner import overrides, report, request, stages
 from hpi_planner.compile import Request, compile
 from hpi_planner.diagnostics import has_errors
 from hpi_planner.ir import Ir
+from hpi_planner.review.plans import ReviewError
 
 if TYPE_CHECKING:
     from hpi_planner import prove
@@ -33,7 +34,7 @@ precedence, lowest first:
   hpi_config merges key by key; its backend_config is one key and is replaced whole.
 example:
   hpi-plan pipeline.yaml --use_hpip -o SubModules.TextRecognition.hpi_config.backend=onnxruntime > plan.json
-exit codes: 0 done; 1 --prove found a difference; 2 the YAML, the models or the command line are wrong;
+exit codes: 0 done; 1 --check or --prove found a difference; 2 the YAML, the models or the command line are wrong;
 130 interrupted
 """
 
@@ -83,6 +84,8 @@ def _parser() -> argparse.ArgumentParser:
     add("--models", action="append", default=[], metavar="DIR", help="folder with official models, one folder per name")
     add("--root", metavar="DIR", help="where relative model folders start; default: the folder of the YAML")
     add("--stop-after", metavar="PASS", help="print the state after this pass (read, override, inherit, …) as JSON")
+    add("--check", nargs="+", metavar="PLAN", help="do these plans still follow from their YAML? exit code 1 if not")
+    add("--trust-models", action="store_true", help="with --check: take the facts of the models from the plan")
     add("--prove", action="store_true", help="compile again under other settings and compare the plans to the byte")
     add("--diagnostics", choices=tuple(_WRITERS), default="text", help="how to write errors and warnings on stderr")
     add("--get-schema", action="store_true", help="print the JSON Schema of pipeline YAMLs, for editors")
@@ -99,11 +102,39 @@ def _run(options: argparse.Namespace) -> int:
 
             _print(json.dumps(schema("pipeline"), indent=2, ensure_ascii=False) + "\n")
             return DONE
+        if options.check is not None:
+            return _check(options)
         if options.pipeline is None:
             return _fail("name a pipeline YAML, or a built-in pipeline such as OCR; see hpi-plan --help")
         return _compile(options)
-    except request.RequestError as fault:
+    except (request.RequestError, ReviewError) as fault:
         return _fail(str(fault))
+
+
+def _check(options: argparse.Namespace) -> int:
+    from hpi_planner import check
+    from hpi_planner.review import text
+
+    if overrides.collect({name: getattr(options, name) for name in overrides.FLAGS}, options.sets) or options.target:
+        return _fail("--check takes the overrides and the target that the plan records; leave them out")
+    code = DONE
+    for name in options.check:
+        found = check.check(name, options.pipeline, options.models, options.root, options.trust_models)
+        trusted = ", with the models as it records them" if options.trust_models else ""
+        if not found.compiled:
+            _say(f"{name} is stale: its YAML does not compile any more", report.render(found.diagnostics, found.texts))
+            code = WRONG_INPUT
+        elif found.changes or not found.canonical:
+            form = "" if found.canonical else "; it is not canonical JSON"
+            _say(f"{name} is stale{trusted}: {text.headline(found.changes)}{form}", *text.changes(found.changes))
+            code = max(code, NEGATIVE)
+        else:
+            _say(f"{name} follows from its inputs{trusted}")
+    return code
+
+
+def _say(*lines: str) -> None:
+    sys.stderr.write("\n".join(lines).rstrip().encode("utf-8", "backslashreplace").decode() + "\n")
 
 
 def _compile(options: argparse.Namespace) -> int:

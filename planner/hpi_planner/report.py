@@ -29,6 +29,11 @@ def render(diagnostics: Iterable[Diagnostic], texts: Mapping[str, str]) -> str:
     return "\n\n".join(blocks) + "\n" if blocks else ""
 
 
+def excerpt(span: Span, texts: Mapping[str, str]) -> str:
+    """Write the source line of a span with a caret below it; empty where the text is not known."""
+    return "\n".join(_excerpt(Label(span), texts))
+
+
 def to_json(diagnostics: Iterable[Diagnostic]) -> str:
     """Write diagnostics as a JSON list."""
     return json.dumps([_plain(item) for item in diagnostics], indent=2, ensure_ascii=False) + "\n"

@@ -1,0 +1,121 @@
+"""Why two plans differ: by compiling again with one input exchanged at a time, or else by their origins."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from hpi_schemas.target import from_json
+
+from hpi_planner import configs
+from hpi_planner.compile import Request, compile
+from hpi_planner.facts import RecordedReader
+from hpi_planner.overrides import from_token
+from hpi_planner.review.changes import ABSENT, Change
+from hpi_planner.review.plans import Place, ReviewedPlan, ReviewError
+
+SOURCE, OVERRIDE, TARGET, MODEL, RULES = "source", "override", "target", "model", "rules"
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What a plan is a function of; models are trusted as a plan records them."""
+
+    data: bytes
+    plan: Mapping[str, Any]
+
+    def request(self) -> Request:
+        """Return the request that makes the plan again."""
+        source = {key: value for key, value in self.plan["source"].items() if key != "overrides"}
+        return Request(
+            source=source,
+            source_name=source.get("file") or f"<builtin {source.get('builtin')}>",
+            data=self.data,
+            target=lambda: from_json(self.plan["target"]),
+            reader=RecordedReader(self.plan["modules"]),
+            overrides=tuple(from_token(token) for token in self.plan["source"]["overrides"]),
+        )
+
+
+def inputs(plan: ReviewedPlan, source: Place | None = None) -> Inputs | None:
+    """Return the inputs of a plan if its source is at hand and still gives that plan, else None."""
+    try:
+        where = source or plan.source
+        data = configs.text(plan.data["source"]["builtin"]).encode() if where is None else where.read()
+        found = Inputs(data, plan.data)
+        return found if compile(found.request()).plan == plan.text else None
+    except (ReviewError, KeyError, ValueError):
+        return None
+
+
+def explained(
+    found: Sequence[Change], old: ReviewedPlan, new: ReviewedPlan, before: Inputs | None, after: Inputs | None
+) -> list[Change]:
+    """Return the changes with their causes, as well as they can be known.
+
+    Args:
+        found: what differs between ``old`` and ``new``.
+        before, after: the inputs of the two, None where they are not at hand.
+    """
+    plans: dict[str, Mapping[str, Any] | None] = {}
+    if before is not None and after is not None:
+        first, second = before.request(), after.request()
+        exchanged = {
+            SOURCE: replace(first, data=second.data, source=second.source),
+            OVERRIDE: replace(first, overrides=second.overrides),
+            TARGET: replace(first, target=second.target),
+            MODEL: replace(first, reader=RecordedReader({**old.modules, **new.modules})),
+        }
+        plans = {cause: _plan(request) for cause, request in exchanged.items()}
+    return [_attributed(change, plans, old, new) for change in found]
+
+
+def _plan(request: Request) -> Mapping[str, Any] | None:
+    text = compile(request).plan
+    return None if text is None else dict(json.loads(text))
+
+
+def _attributed(
+    change: Change, plans: Mapping[str, Mapping[str, Any] | None], old: ReviewedPlan, new: ReviewedPlan
+) -> Change:
+    before = at(old.data, change.path)
+    causes = tuple(
+        cause for cause, plan in plans.items() if plan is not None and repr(at(plan, change.path)) != repr(before)
+    )
+    if causes:
+        return replace(change, causes=causes, cause_known=True)
+    # No input alone does it, or they are not at hand.
+    return replace(change, causes=(_guess(change, old, new),))
+
+
+def at(plan: Any, path: Sequence[str]) -> Any:
+    """Return the value at a path of a plan, ``ABSENT`` where there is none."""
+    for key in path:
+        if not isinstance(plan, Mapping) or key not in plan:
+            return ABSENT
+        plan = plan[key]
+    return plan
+
+
+def _guess(change: Change, old: ReviewedPlan, new: ReviewedPlan) -> str:
+    """Return the likely cause: by where the value came from, before or now."""
+    top = change.path[0]
+    if top in ("target", "replicas"):
+        return TARGET
+    if top in ("rules", "format"):
+        return RULES
+    if change.path[:2] == ("source", "overrides"):
+        return OVERRIDE
+    if change.address and change.path[2:3] == ("model",):
+        return MODEL
+    key = ".".join(change.path[2:])
+    origins = [plan.modules.get(change.address, {}).get("origin", {}).get(key, "") for plan in (new, old)]
+    kinds = {origin.partition(":")[0] for origin in origins}
+    for kind, cause in (("override", OVERRIDE), ("model", MODEL), ("file", SOURCE)):
+        if kind in kinds:
+            return cause
+    if "rule" in kinds and old.data["target"] != new.data["target"]:
+        return TARGET
+    return RULES if old.data["rules"] != new.data["rules"] else SOURCE

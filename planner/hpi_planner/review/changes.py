@@ -1,0 +1,150 @@
+"""What differs between two plans: by address and key, never by position, and what each difference risks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import Any
+
+Path = tuple[str, ...]
+
+
+class _Absent:
+    """A key that is not there; null is another thing."""
+
+    def __repr__(self) -> str:
+        return "absent"
+
+
+ABSENT = _Absent()
+
+
+class Impact(IntEnum):
+    """What a change risks, least first."""
+
+    COSMETIC = 0
+    PERFORMANCE = 1
+    REBUILD = 2
+    DEVICE = 3
+    NUMERICS = 4
+
+    @property
+    def label(self) -> str:
+        """The name as people and options write it."""
+        return self.name.lower()
+
+
+@dataclass(frozen=True)
+class Change:
+    """One difference.
+
+    Attributes:
+        path: of the value in the plan.
+        old, new: the values; ``ABSENT`` where there is none.
+        impact: what it risks.
+        causes: ``source``, ``override``, ``target``, ``model``, ``rules``; more than one may have done it.
+        cause_known: the causes were found by compiling again, not guessed from origins.
+    """
+
+    path: Path
+    old: Any
+    new: Any
+    impact: Impact
+    causes: tuple[str, ...] = field(default=())
+    cause_known: bool = False
+
+    @property
+    def address(self) -> str:
+        """The module's address, empty for what concerns the whole plan."""
+        return self.path[1] if self.path[0] == "modules" else ""
+
+    @property
+    def key(self) -> str:
+        """The rest of the path, dotted; ``(module)`` for a whole module."""
+        rest = self.path[2:] if self.address else self.path
+        return ".".join(rest) or "(module)"
+
+
+# The first pattern that fits says what a change risks. `*` stands for one key, `**` for any number of them.
+_PATTERNS: tuple[tuple[str, Impact], ...] = (
+    ("modules.*", Impact.NUMERICS),
+    ("modules.*.batch_size", Impact.PERFORMANCE),
+    ("modules.*.device", Impact.DEVICE),
+    ("modules.*.engine.config.cpu_num_threads", Impact.PERFORMANCE),
+    ("modules.*.engine.config.cpu_threads", Impact.PERFORMANCE),
+    ("modules.*.engine.config.mkldnn_cache_capacity", Impact.PERFORMANCE),
+    ("modules.*.engine.config.num_streams", Impact.PERFORMANCE),
+    ("modules.*.engine.config.provider_options.**", Impact.PERFORMANCE),
+    ("modules.*.engine.config.dynamic_shapes.**", Impact.REBUILD),
+    ("modules.*.engine.config.use_dynamic_shapes", Impact.REBUILD),
+    ("modules.*.engine.prepare.**", Impact.REBUILD),
+    # What is left of an engine is its backend, its precision, its passes, its fallback.
+    ("modules.*.engine.**", Impact.NUMERICS),
+    ("modules.*.model.files.**", Impact.NUMERICS),
+    ("modules.*.model.format", Impact.NUMERICS),
+    ("modules.*.module_name", Impact.NUMERICS),
+    ("modules.*.settings.**", Impact.NUMERICS),
+    ("pipeline.settings.*.batch_size", Impact.PERFORMANCE),
+    ("pipeline.**", Impact.NUMERICS),
+    ("graph.order", Impact.COSMETIC),
+    ("graph.**", Impact.NUMERICS),
+    ("external.**", Impact.NUMERICS),
+    ("must_understand.**", Impact.NUMERICS),
+    ("replicas.**", Impact.DEVICE),
+    ("target.device", Impact.DEVICE),
+    ("target.gpus.**", Impact.REBUILD),
+    ("target.cuda", Impact.REBUILD),
+    ("target.cores", Impact.PERFORMANCE),
+    ("**", Impact.COSMETIC),
+)
+
+
+def changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[Change]:
+    """Return every difference between two plans, the riskiest first, then by place."""
+    used = _used(old) | _used(new)
+    found = [Change(path, before, after, _impact(path, used)) for path, before, after in _differences(old, new, ())]
+    return sorted(found, key=lambda change: (-change.impact, change.path))
+
+
+def worst(found: Sequence[Change]) -> Impact | None:
+    """Return the greatest impact, None without changes."""
+    return max((change.impact for change in found), default=None)
+
+
+def _differences(old: Any, new: Any, path: Path) -> Iterator[tuple[Path, Any, Any]]:
+    if isinstance(old, dict) and isinstance(new, dict):
+        for key in sorted({*old, *new}):
+            here = (*path, key)
+            yield from _differences(old.get(key, ABSENT), new.get(key, ABSENT), here)
+    elif not _same(old, new):
+        yield path, old, new
+
+
+def _same(old: Any, new: Any) -> bool:
+    # 1, 1.0 and true are equal to Python and not to JSON.
+    return repr(old) == repr(new) if type(old) is not type(new) or isinstance(old, list) else bool(old == new)
+
+
+def _impact(path: Path, used: frozenset[str]) -> Impact:
+    if path[:2] in (("target", "backends"), ("target", "tools")):
+        # Another version of what nothing here uses changes nothing.
+        return Impact.REBUILD if path[-1] in used else Impact.COSMETIC
+    return next(impact for pattern, impact in _PATTERNS if _fits(path, pattern.split(".")))
+
+
+def _fits(path: Sequence[str], pattern: Sequence[str]) -> bool:
+    if not pattern:
+        return not path
+    if pattern[0] == "**":
+        return True
+    return bool(path) and pattern[0] in ("*", path[0]) and _fits(path[1:], pattern[1:])
+
+
+def _used(plan: Mapping[str, Any]) -> frozenset[str]:
+    """Return the backends and tools that a plan's engines use."""
+    names: set[str] = set()
+    for module in plan["modules"].values():
+        for engine in (module["engine"], *module["engine"].get("fallback", ())):
+            names |= {engine["backend"], *(step["tool"] for step in engine.get("prepare", ()) if "tool" in step)}
+    return frozenset(names)

@@ -1,0 +1,184 @@
+"""hpi-review: read plans, compare them, and ask why."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from hpi_planner.cli import DONE, INTERRUPTED, NEGATIVE, WRONG_INPUT, stdout_closed
+from hpi_planner.request import RequestError
+from hpi_planner.review import causes, markdown, mermaid, plans, text, why
+from hpi_planner.review.changes import ABSENT, Change, Impact, changes, worst
+from hpi_planner.review.plans import ReviewError
+from hpi_planner.review.view import view
+
+# Of output that no terminal limits.
+_WIDTH = 200
+_EPILOG = """\
+PLAN is a file, or REVISION:PATH in a git repository (main:plan.json).
+exit codes: 0 done; 1 the answer is negative (--fail-on); 2 a plan or the command line is wrong; 130 interrupted
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; the exit code is the return value."""
+    try:
+        options = _parser().parse_args(arguments)
+        run: Callable[[argparse.Namespace], int] = options.run
+        return run(options)
+    except (ReviewError, RequestError) as fault:
+        sys.stderr.write(f"hpi-review: {fault}\n".encode("utf-8", "backslashreplace").decode())
+        return WRONG_INPUT
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        return stdout_closed()
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="hpi-review",
+        description="Read plans, compare them, and ask why.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    _add_show(commands)
+    _add_diff(commands)
+    _add_why(commands)
+    return parser
+
+
+def _add_show(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    show = commands.add_parser("show", help="what is in a plan", allow_abbrev=False)
+    show.add_argument("plan", metavar="PLAN")
+    form = show.add_mutually_exclusive_group()
+    form.add_argument("--markdown", action="store_true", help="as a document")
+    form.add_argument("--mermaid", action="store_true", help="the stage graph alone, as a Mermaid flowchart")
+    form.add_argument("--json", action="store_true", help="as data")
+    form.add_argument("--html", metavar="FILE", help="write one self-contained page")
+    show.set_defaults(run=_show)
+
+
+def _add_diff(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    diff = commands.add_parser(
+        "diff", help="what changed between two plans, why, and what it risks", allow_abbrev=False
+    )
+    diff.add_argument("old", metavar="OLD")
+    diff.add_argument("new", metavar="NEW")
+    form = diff.add_mutually_exclusive_group()
+    form.add_argument("--markdown", action="store_true", help="as a comment on a pull request")
+    form.add_argument("--json", action="store_true", help="as data")
+    diff.add_argument("--source-old", metavar="YAML", help="the YAML of OLD; default: where OLD says it is")
+    diff.add_argument("--source-new", metavar="YAML", help="the YAML of NEW; default: where NEW says it is")
+    levels = [impact.label for impact in sorted(Impact, reverse=True)]
+    diff.add_argument("--fail-on", choices=levels, help="exit code 1 if a change has this impact or a greater one")
+    diff.set_defaults(run=_diff)
+
+
+def _add_why(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    asked = commands.add_parser("why", help="why a value is what it is", allow_abbrev=False)
+    asked.add_argument("plan", metavar="PLAN")
+    asked.add_argument("question", metavar="ADDRESS[.KEY]", help="such as SubModules.TextDetection.precision")
+    asked.add_argument("--source", metavar="YAML", help="the YAML; default: where the plan says it is")
+    asked.set_defaults(run=_why)
+    blame = commands.add_parser("blame", help="the same for a line of the plan", allow_abbrev=False)
+    blame.add_argument("line", metavar="PLAN:LINE")
+    blame.add_argument("--source", metavar="YAML", help="the YAML; default: where the plan says it is")
+    blame.set_defaults(run=_blame)
+
+
+def _show(options: argparse.Namespace) -> int:
+    plan = plans.load(options.plan)
+    shown = view(plan.data)
+    if options.html is not None:
+        from hpi_schemas.files import write_atomic
+
+        from hpi_planner.review import html
+
+        try:
+            write_atomic(Path(options.html), html.page(shown, str(plan.place)).encode())
+        except OSError as fault:
+            raise ReviewError(f"{options.html} cannot be written: {fault.strerror}") from None
+    elif options.json:
+        _print(json.dumps(asdict(shown), indent=2, ensure_ascii=False) + "\n")
+    elif options.markdown:
+        _print(markdown.show(shown))
+    elif options.mermaid:
+        _print(mermaid.flowchart(shown))
+    else:
+        from rich.console import Console
+
+        from hpi_planner.review import terminal
+
+        terminal.show(shown, Console(width=None if sys.stdout.isatty() else _WIDTH, highlight=False, soft_wrap=False))
+    return DONE
+
+
+def _diff(options: argparse.Namespace) -> int:
+    old, new = plans.load(options.old), plans.load(options.new)
+    before, after = _inputs(old, options.source_old), _inputs(new, options.source_new)
+    found = causes.explained(changes(old.data, new.data), old, new, before, after)
+    if options.json:
+        _print(json.dumps([_record(change) for change in found], indent=2, ensure_ascii=False) + "\n")
+    elif options.markdown:
+        _print(markdown.diff(options.old, options.new, found, view(new.data)))
+    else:
+        _print("\n".join([text.headline(found), *text.changes(found)]) + "\n")
+    for plan, at_hand in ((old, before), (new, after)):
+        if at_hand is None:
+            _say(f"the source of {plan.place} is not at hand, or gives another plan by now; causes are guessed (?)")
+    threshold = None if options.fail_on is None else Impact[options.fail_on.upper()]
+    greatest = worst(found)
+    return NEGATIVE if threshold is not None and greatest is not None and greatest >= threshold else DONE
+
+
+def _record(change: Change) -> dict[str, object]:
+    found: dict[str, object] = {
+        "address": change.address,
+        "key": change.key,
+        "impact": change.impact.label,
+        "causes": list(change.causes),
+        "cause_known": change.cause_known,
+    }
+    # What is absent has no key; null is a value.
+    values = (("old", change.old), ("new", change.new))
+    return found | {name: item for name, item in values if item is not ABSENT}
+
+
+def _inputs(plan: plans.ReviewedPlan, source: str | None) -> causes.Inputs | None:
+    return causes.inputs(plan, None if source is None else plans.place(source))
+
+
+def _why(options: argparse.Namespace) -> int:
+    return _answer(plans.load(options.plan), options.question, options.source)
+
+
+def _blame(options: argparse.Namespace) -> int:
+    name, _, line = options.line.rpartition(":")
+    if not name or not line.isdecimal():
+        raise ReviewError(f"`{options.line}` is not PLAN:LINE")
+    plan = plans.load(name)
+    return _answer(plan, why.question_at(plan, int(line)), options.source)
+
+
+def _answer(plan: plans.ReviewedPlan, question: str, source: str | None) -> int:
+    found = _inputs(plan, source)
+    if found is None:
+        _say(f"the source of {plan.place} is not at hand, or gives another plan by now; its places are not shown")
+    _print(why.render(why.why(plan, question, None if found is None else found.request())))
+    return DONE
+
+
+def _print(output: str) -> None:
+    sys.stdout.buffer.write(output.encode())
+    sys.stdout.flush()
+
+
+def _say(message: str) -> None:
+    sys.stderr.write(f"hpi-review: {message}\n".encode("utf-8", "backslashreplace").decode())

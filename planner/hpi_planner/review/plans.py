@@ -1,0 +1,136 @@
+"""Finding plans and their sources: in files, and in revisions of a git repository."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from hpi_schemas.canonical import JsonError, loads
+
+_MAX_BYTES = 256 << 20
+
+
+class ReviewError(Exception):
+    """Something named on the command line cannot be read; the message is for people."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a file is.
+
+    Attributes:
+        path: the file; in a revision, relative to the root of the repository or, with ``./``, to this folder.
+        revision: the git revision that holds it, None for a file on disk.
+    """
+
+    path: PurePosixPath
+    revision: str | None = None
+
+    def __str__(self) -> str:
+        return str(self.path) if self.revision is None else f"{self.revision}:{self.path}"
+
+    def read(self) -> bytes:
+        """Return the bytes.
+
+        Raises:
+            ReviewError: it is not there or not readable.
+        """
+        if self.revision is not None:
+            return _git_show(str(self))
+        try:
+            path = Path(self.path)
+            if path.stat().st_size > _MAX_BYTES:
+                raise ReviewError(f"{self} has more than {_MAX_BYTES >> 20} MiB")
+            return path.read_bytes()
+        except OSError as fault:
+            raise ReviewError(f"{self} cannot be read: {fault.strerror}") from None
+
+    def beside(self, relative: str) -> Place:
+        """Return the place of a file named relative to this one."""
+        parts: list[str] = []
+        for part in (self.path.parent / relative).parts:
+            if part == ".." and parts and parts[-1] != "..":
+                parts.pop()
+            elif part != ".":
+                parts.append(part)
+        return Place(PurePosixPath(*parts), self.revision)
+
+
+@dataclass(frozen=True)
+class ReviewedPlan:
+    """A plan as JSON values, and where it lies.
+
+    Attributes:
+        place: its file.
+        text: its bytes as text.
+        data: its values.
+    """
+
+    place: Place
+    text: str
+    data: Mapping[str, Any]
+
+    @property
+    def modules(self) -> Mapping[str, Mapping[str, Any]]:
+        """Every module's record by address."""
+        modules: Mapping[str, Mapping[str, Any]] = self.data["modules"]
+        return modules
+
+    @property
+    def source(self) -> Place | None:
+        """The YAML that it was made from, None for a built-in pipeline."""
+        file = self.data.get("source", {}).get("file")
+        return None if file is None else self.place.beside(str(file))
+
+
+def place(name: str) -> Place:
+    """Read a name from the command line: a path, or ``REVISION:PATH``."""
+    revision, separator, path = name.partition(":")
+    if separator and revision and path and not Path(name).exists():
+        return Place(PurePosixPath(path), revision)
+    return Place(PurePosixPath(name))
+
+
+def load(name: str) -> ReviewedPlan:
+    """Read a plan of format 1.x, whatever made it.
+
+    Raises:
+        ReviewError: it is not there, or not a plan of that format.
+    """
+    return parse(place(name), place(name).read())
+
+
+def parse(where: Place, text: bytes) -> ReviewedPlan:
+    """Read a plan from its bytes.
+
+    Raises:
+        ReviewError: it is not a plan of format 1.x.
+    """
+    try:
+        data = loads(text)
+    except JsonError as fault:
+        raise ReviewError(f"{where} is not a plan: {fault}") from None
+    if not isinstance(data, dict) or not isinstance(data.get("modules"), dict) or "format" not in data:
+        raise ReviewError(f"{where} is not a plan: it has no `format` and `modules`")
+    if not str(data["format"]).startswith("1."):
+        raise ReviewError(f"{where} has the format {data['format']}; 1.x is known")
+    from hpi_schemas.validate import faults
+
+    found = faults("plan", data)
+    if found:
+        raise ReviewError(f"{where} is not a valid plan:\n" + "\n".join(f"  {line}" for line in found))
+    return ReviewedPlan(where, text.decode("utf-8"), data)
+
+
+def _git_show(name: str) -> bytes:
+    try:
+        command = ["git", "show", "--end-of-options", name]
+        done = subprocess.run(command, capture_output=True, check=False)  # noqa: S603 (the user's git)
+    except OSError as fault:
+        raise ReviewError(f"{name}: git cannot be run: {fault.strerror}") from None
+    if done.returncode:
+        raise ReviewError(f"{name} cannot be read: {done.stderr.decode('utf-8', 'replace').strip()}")
+    return done.stdout

@@ -1,0 +1,50 @@
+"""Plans and changes as text for a terminal."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from hpi_planner.review.changes import ABSENT, Change, Impact
+
+_WIDTH = 60
+
+
+def value(item: Any) -> str:
+    """Write a value short: what is absent and what is null are two things."""
+    if item is ABSENT:
+        return "absent"
+    text = item if isinstance(item, str) else json.dumps(item, ensure_ascii=False, sort_keys=True)
+    if text.startswith("sha256:"):
+        return text[:19] + "…"
+    return text if len(text) <= _WIDTH else text[: _WIDTH - 1] + "…"
+
+
+def headline(found: Sequence[Change]) -> str:
+    """Write how many changes there are of each impact, the riskiest first."""
+    if not found:
+        return "no changes"
+    counts = Counter(change.impact for change in found)
+    listed = ", ".join(f"{counts[impact]} {impact.label}" for impact in sorted(Impact, reverse=True) if counts[impact])
+    return f"{len(found)} change{'' if len(found) == 1 else 's'}: {listed}"
+
+
+def causes(change: Change) -> str:
+    """Write the causes; a guess has a question mark."""
+    return " + ".join(change.causes) + ("" if change.cause_known else "?") if change.causes else ""
+
+
+def changes(found: Sequence[Change]) -> Iterator[str]:
+    """Yield a line for each change, below the module that it concerns."""
+    by_address: dict[str, list[Change]] = {}
+    for change in found:
+        by_address.setdefault(change.address, []).append(change)
+    for address, group in by_address.items():
+        yield address or "(the whole plan)"
+        width = max(len(change.key) for change in group)
+        for change in group:
+            arrow = f"{value(change.old)} → {value(change.new)}"
+            why = f"  [{causes(change)}]" if change.causes else ""
+            yield f"  {change.impact.label:11}  {change.key:{width}}  {arrow}{why}"

@@ -1,0 +1,289 @@
+"""hpi-review: show, diff, why and blame, as people type them."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hpi_planner.review import html, markdown, mermaid
+from hpi_planner.review.changes import ABSENT, Change, Impact, changes, worst
+from hpi_planner.review.view import view
+from support import tiny_onnx, txtar
+
+CASES = Path(__file__).parents[1] / "cases"
+
+
+def _golden_plans() -> list[Any]:
+    texts = ((path.stem, txtar.split(path.read_text())[1].get("after freeze", "")) for path in sorted(CASES.iterdir()))
+    return [pytest.param(json.loads(text), id=name) for name, text in texts if text.strip()]
+
+
+# -- show ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("plan", _golden_plans())
+def test_every_golden_plan_can_be_shown_in_every_form(plan: Any) -> None:
+    shown = view(plan)
+    text = markdown.show(shown)
+    page = html.page(shown, "plan.json")
+    for address, record in plan["modules"].items():
+        assert address in text
+        assert record["model"]["name"] in page
+    assert mermaid.flowchart(shown).startswith("flowchart LR\n")
+    assert "http://" not in page
+    assert "https://" not in page
+
+
+def test_show_names_every_model_with_its_backend_and_the_reason(run: Any, plan: Any) -> None:
+    done = run("hpi-review", "show", plan("plan.json"))
+    assert done.returncode == 0
+    assert done.stdout.startswith("OCR: 3 models (")
+    assert re.search(r"TextDetection +PP-OCRv5_mobile_det +cpu +\w+ +fp32 +2 +1", done.stdout)
+    assert "first of PaddleX's ranking cpu_x64/paddle311" in done.stdout
+
+
+def test_show_as_data_is_json(run: Any, plan: Any) -> None:
+    shown = json.loads(run("hpi-review", "show", plan("plan.json"), "--json").stdout)
+    assert shown["modules"][0]["address"] == "SubModules.TextDetection"
+
+
+def test_what_a_plan_risks_is_noted(folder: Path, run: Any, plan: Any) -> None:
+    config = "{backend: openvino, on_failure: [onnxruntime], backend_config: {precision: bf16}}"
+    shown = run("hpi-review", "show", plan("plan.json", "-o", f"SubModules.TextDetection.hpi_config={config}")).stdout
+    assert "runs in bf16: its numbers differ from fp32" in shown
+    assert "falls back on onnxruntime if openvino cannot be loaded" in shown
+
+
+def test_names_of_a_yaml_cannot_break_out_of_a_page(plan: Any, folder: Path, run: Any) -> None:
+    text = (folder / plan("plan.json")).read_text()
+    hostile = text.replace("PP-OCRv5_mobile_det", "</script><img src=x onerror=alert(1)>|`#quot;")
+    (folder / "hostile.json").write_text(hostile)
+    assert run("hpi-review", "show", "hostile.json", "--html", "page.html").returncode == 0
+    assert "<img" not in (folder / "page.html").read_text()
+    shown = run("hpi-review", "show", "hostile.json", "--markdown").stdout
+    assert "<img" not in shown.partition("```mermaid")[0]
+    assert "<img" not in run("hpi-review", "show", "hostile.json", "--mermaid").stdout
+
+
+@pytest.mark.skipif(shutil.which("chromium") is None, reason="there is no Chromium here; .ci/run installs it")
+def test_the_page_works_in_a_browser(folder: Path, run: Any, plan: Any) -> None:
+    run("hpi-review", "show", plan("plan.json"), "--html", "page.html")
+    script = (
+        "<script>search.value='openvino 0.3'; search.dispatchEvent(new Event('input'));"
+        "document.getElementById('open').click();"
+        "document.title = [].map.call(document.querySelectorAll('details.module'), "
+        "d => +!d.hidden + '' + +d.open).join() + ' ' + document.getElementById('count').textContent;</script>"
+    )
+    page = folder / "page.html"
+    page.write_text(page.read_text().replace("</body>", f"{script}</body>"))
+    with tempfile.TemporaryDirectory() as profile:
+        command = ["chromium", "--headless", "--no-sandbox", f"--user-data-dir={profile}", "--virtual-time-budget=3000"]
+        command += ["--enable-logging=stderr", "--dump-dom", f"file://{page}"]
+        done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
+    assert "CONSOLE" not in done.stderr, done.stderr
+    assert re.search(r"<title>11,01,01 1 of 3</title>", done.stdout)
+
+
+# -- diff ----------------------------------------------------------------------------------------
+
+
+def test_a_plan_does_not_differ_from_itself(run: Any, plan: Any) -> None:
+    done = run("hpi-review", "diff", plan("plan.json"), "plan.json", "--fail-on", "cosmetic")
+    assert (done.returncode, done.stdout) == (0, "no changes\n")
+
+
+@pytest.mark.parametrize(
+    ("path", "impact"),
+    [
+        ("modules.M.engine.backend", Impact.NUMERICS),
+        ("modules.M.engine.config.precision", Impact.NUMERICS),
+        ("modules.M.engine.config.cpu_num_threads", Impact.PERFORMANCE),
+        ("modules.M.device", Impact.DEVICE),
+        ("modules.M.model.files.inference.onnx", Impact.NUMERICS),
+        ("modules.M.model.dir", Impact.COSMETIC),
+        ("modules.M.origin.use_hpip", Impact.COSMETIC),
+        ("modules.M.settings.thresh", Impact.NUMERICS),
+        ("modules.M.batch_size", Impact.PERFORMANCE),
+        ("target.cuda", Impact.REBUILD),
+        ("rules", Impact.COSMETIC),
+    ],
+)
+def test_each_key_has_the_impact_that_it_risks(path: str, impact: Impact) -> None:
+    def plan(value: Any) -> dict[str, Any]:
+        result: dict[str, Any] = {"modules": {"M": {"engine": {"backend": "openvino"}}}}
+        place = result
+        keys = path.split(".", 4)
+        for key in keys[:-1]:
+            place = place.setdefault(key, {})
+        place[keys[-1]] = value
+        return result
+
+    (change,) = changes(plan("a"), plan("b"))
+    assert change.impact == impact
+
+
+def test_null_absent_and_default_are_three_things(run: Any, plan: Any) -> None:
+    (change,) = changes({"modules": {}, "x": {}}, {"modules": {}, "x": {"key": None}})
+    assert change.old is ABSENT
+    assert change.new is None
+    assert changes({"modules": {}, "x": 1}, {"modules": {}, "x": True}) != []
+
+
+def test_causes_are_found_by_compiling_again(folder: Path, run: Any, plan: Any) -> None:
+    plan("old.json")
+    text = (folder / "pipeline.yaml").read_text()
+    (folder / "new.yaml").write_text(text.replace("thresh: 0.3", "thresh: 0.2"))
+    (folder / "models/rec/inference.onnx").write_bytes(tiny_onnx.model("x float32 N 3 48 W"))
+    target = json.loads((folder / "target.json").read_text())
+    target["cores"] = 1
+    (folder / "small.json").write_text(json.dumps(target))
+    plan("new.json", "-o", "SubModules.TextRecognition.batch_size=1", pipeline="new.yaml", target="small.json")
+    done = run("hpi-review", "diff", "old.json", "new.json", "--json")
+    found = {(item["address"], item["key"]): item for item in json.loads(done.stdout)}
+    assert found["SubModules.TextDetection", "settings.thresh"]["causes"] == ["source"]
+    assert found["SubModules.TextRecognition", "batch_size"]["causes"] == ["override"]
+    assert found["SubModules.TextRecognition", "model.files.inference.onnx"]["causes"] == ["model"]
+    assert found["", "target.cores"]["causes"] == ["target"]
+    assert all(item["cause_known"] for item in found.values())
+    assert done.stderr == ""
+
+
+def test_without_the_sources_causes_are_guessed_and_marked(folder: Path, run: Any, plan: Any) -> None:
+    plan("old.json")
+    plan("new.json", "-o", "SubModules.TextRecognition.batch_size=1")
+    (folder / "pipeline.yaml").unlink()
+    done = run("hpi-review", "diff", "old.json", "new.json")
+    assert "batch_size" in done.stdout
+    assert "[override?]" in done.stdout
+    assert "not at hand" in done.stderr
+
+
+def test_fail_on_counts_this_impact_and_greater_ones(run: Any, plan: Any) -> None:
+    plan("old.json")
+    plan("new.json", "-o", "SubModules.TextRecognition.batch_size=1")
+    for level, code in (("numerics", 0), ("device", 0), ("performance", 1), ("cosmetic", 1)):
+        assert run("hpi-review", "diff", "old.json", "new.json", "--fail-on", level).returncode == code
+
+
+def test_a_module_that_came_or_went_is_one_change(run: Any, plan: Any) -> None:
+    plan("old.json")
+    plan("new.json", "-o", "use_textline_orientation=false")
+    found = json.loads(run("hpi-review", "diff", "old.json", "new.json", "--json").stdout)
+    assert [item["key"] for item in found if item["address"] == "SubModules.TextLineOrientation"] == ["(module)"]
+
+
+def test_a_comment_has_a_table_and_folded_details_and_fits_its_limit(run: Any, plan: Any) -> None:
+    plan("old.json")
+    plan("new.json", "--no-use_hpip")
+    comment = run("hpi-review", "diff", "old.json", "new.json", "--markdown").stdout
+    assert comment.startswith("### Plan: ")
+    assert "| impact | where | what |" in comment
+    assert comment.count("<details>") == comment.count("</details>") == 1
+
+
+def test_a_long_comment_is_cut_the_same_way_every_time() -> None:
+    many = [Change(("modules", f"M{i}", "origin", "x"), "a" * 40, "b" * 40, Impact.COSMETIC) for i in range(3000)]
+    shown = view({"modules": {}, "graph": None, "pipeline": {"name": "x"}, "rules": "1", **_HEAD})
+    comment = markdown.diff("a", "b", many, shown)
+    assert comment == markdown.diff("a", "b", many, shown)
+    assert len(comment) <= markdown.LIMIT
+    assert comment.count("<details>") == comment.count("</details>") == 1
+    assert worst(many) == Impact.COSMETIC
+
+
+_HEAD: dict[str, Any] = {
+    "source": {"file": "p.yaml", "overrides": []},
+    "target": {"os": "linux", "arch": "x86_64", "cores": 1},
+}
+
+
+def test_plans_and_their_sources_may_come_from_revisions(folder: Path, run: Any, plan: Any) -> None:
+    def git(*arguments: str) -> None:
+        identity = ["-c", "user.name=a", "-c", "user.email=a@b"]
+        subprocess.run(["git", *identity, *arguments], cwd=folder, check=True, capture_output=True)
+
+    plan("plan.json")
+    git("init", "-q", "-b", "main")
+    git("add", "pipeline.yaml", "plan.json")
+    git("commit", "-qm", "one")
+    text = (folder / "pipeline.yaml").read_text()
+    (folder / "pipeline.yaml").write_text(text.replace("thresh: 0.3", "thresh: 0.2"))
+    plan("plan.json")
+    done = run("hpi-review", "diff", "main:plan.json", "plan.json")
+    assert done.stderr == ""
+    assert re.search(r"numerics +settings.thresh +0.3 → 0.2  \[source\]", done.stdout)
+    missing = run("hpi-review", "diff", "main:nothing.json", "plan.json")
+    assert missing.returncode == 2
+    assert "main:nothing.json cannot be read" in missing.stderr
+
+
+# -- why and blame -------------------------------------------------------------------------------
+
+
+def test_why_shows_the_winner_and_every_loser_with_their_places(run: Any, plan: Any) -> None:
+    plan(
+        "plan.json",
+        "--hpi_config",
+        "{backend: openvino}",
+        "-o",
+        "SubModules.TextDetection.hpi_config.backend=onnxruntime",
+    )
+    answer = run("hpi-review", "why", "plan.json", "SubModules.TextDetection.engine.backend").stdout
+    assert "SubModules.TextDetection.engine.backend = onnxruntime" in answer
+    assert "derived by the pass `select`" in answer
+    assert "wins: onnxruntime at <command line> `-o SubModules.TextDetection.hpi_config.backend=onnxruntime`" in answer
+    assert "loses: {backend: openvino} at <command line> `--hpi_config={backend: openvino}`" in answer
+    assert "not openvino: another was asked for" in answer
+
+
+def test_why_points_into_the_yaml(run: Any, plan: Any) -> None:
+    answer = run("hpi-review", "why", plan("plan.json"), "SubModules.TextDetection.thresh").stdout
+    assert "wins: 0.3 at pipeline.yaml:14:13" in answer
+    assert "14 |     thresh: 0.3" in answer
+
+
+def test_a_deeper_use_hpip_beats_the_one_above(folder: Path, run: Any, plan: Any) -> None:
+    text = (folder / "pipeline.yaml").read_text()
+    (folder / "pipeline.yaml").write_text(text.replace("    thresh: 0.3\n", "    thresh: 0.3\n    use_hpip: false\n"))
+    answer = run("hpi-review", "why", plan("plan.json"), "SubModules.TextDetection.use_hpip").stdout
+    assert "wins: false at pipeline.yaml:15:15" in answer
+    assert "loses: true at pipeline.yaml:3:11" in answer
+
+
+def test_without_the_source_the_winner_and_its_origin_are_shown(folder: Path, run: Any, plan: Any) -> None:
+    plan("plan.json")
+    (folder / "pipeline.yaml").unlink()
+    done = run("hpi-review", "why", "plan.json", "SubModules.TextDetection.thresh")
+    assert done.returncode == 0
+    assert "from the YAML at `SubModules.TextDetection.thresh`" in done.stdout
+    assert "wins" not in done.stdout
+    assert "not at hand" in done.stderr
+
+
+def test_blame_answers_for_a_line_of_the_plan(folder: Path, run: Any, plan: Any) -> None:
+    lines = (folder / plan("plan.json")).read_text().splitlines()
+    modules = lines.index('  "modules": {')
+    number = next(index for index, line in enumerate(lines, 1) if index > modules and '"thresh": 0.3' in line)
+    answer = run("hpi-review", "blame", f"plan.json:{number}").stdout
+    assert answer.startswith("SubModules.TextDetection.settings.thresh = 0.3")
+    assert run("hpi-review", "blame", "plan.json:1").returncode == 2
+    assert run("hpi-review", "blame", "plan.json").returncode == 2
+
+
+@pytest.mark.parametrize(
+    ("question", "message"),
+    [
+        ("SubModules.TextDetektion", "did you mean `SubModules.TextDetection`"),
+        ("SubModules.TextDetection.thres", "thresh"),
+    ],
+)
+def test_a_question_about_nothing_gets_a_suggestion(run: Any, plan: Any, question: str, message: str) -> None:
+    done = run("hpi-review", "why", plan("plan.json"), question)
+    assert done.returncode == 2
+    assert message in done.stderr
