@@ -80,7 +80,9 @@ def _parser() -> argparse.ArgumentParser:
     engine_help = "replace the top level's engine_config, for example '{hpi: {backend: openvino}}'"
     add("--engine_config", "--engine-config", metavar="YAML", help=engine_help)
     add("-o", dest="sets", action="append", default=[], metavar="PATH=VALUE", help="set one key anywhere; repeatable")
-    add("--target", metavar="FILE|NAME", help="plan for the machine that hpi-target described; default: this machine")
+    target_help = "plan for the machine that hpi-target described; default: this machine; repeatable with --output-dir"
+    add("--target", action="append", default=[], metavar="FILE|NAME", help=target_help)
+    add("--output-dir", metavar="DIR", help="write a plan for each --target there, named after it")
     add("--models", action="append", default=[], metavar="DIR", help="folder with official models, one folder per name")
     add("--root", metavar="DIR", help="where relative model folders start; default: the folder of the YAML")
     add("--stop-after", metavar="PASS", help="print the state after this pass (read, override, inherit, …) as JSON")
@@ -106,7 +108,12 @@ def _run(options: argparse.Namespace) -> int:
             return _check(options)
         if options.pipeline is None:
             return _fail("name a pipeline YAML, or a built-in pipeline such as OCR; see hpi-plan --help")
-        return _compile(options)
+        if options.output_dir is not None:
+            return _compile_all(options)
+        if len(options.target) > 1:
+            return _fail("several targets need --output-dir")
+        target = options.target[0] if options.target else None
+        return _compile(options, target, None if options.output is None else Path(options.output))
     except (request.RequestError, ReviewError) as fault:
         return _fail(str(fault))
 
@@ -137,13 +144,29 @@ def _say(*lines: str) -> None:
     sys.stderr.write("\n".join(lines).rstrip().encode("utf-8", "backslashreplace").decode() + "\n")
 
 
-def _compile(options: argparse.Namespace) -> int:
+def _compile_all(options: argparse.Namespace) -> int:
+    """Write a plan for each target; the worst exit code counts."""
+    folder = Path(options.output_dir)
+    if options.output is not None or options.stop_after is not None or not options.target:
+        return _fail("--output-dir goes with one --target or more, and without --output and --stop-after")
+    names = [Path(target).stem if target.endswith(".json") else target for target in options.target]
+    if len(set(names)) < len(names):
+        return _fail("two targets have the same name, and their plans would too")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as fault:
+        return _fail(f"{folder} cannot be made: {fault.strerror}")
+    return max(
+        _compile(options, target, folder / f"{name}.json") for target, name in zip(options.target, names, strict=True)
+    )
+
+
+def _compile(options: argparse.Namespace, target: str | None, output: Path | None) -> int:
     flags = {name: getattr(options, name) for name in overrides.FLAGS}
-    output = None if options.output is None else Path(options.output)
     made = request.make(
         options.pipeline,
         overrides.collect(flags, options.sets),
-        options.target,
+        target,
         options.models,
         options.root,
         None if output is None else output.parent,
@@ -160,33 +183,33 @@ def _compile(options: argparse.Namespace) -> int:
         shown = json.dumps(stages.snapshot(ir, options.stop_after), indent=2, ensure_ascii=False, default=str)
         return _write(shown + "\n", output)
     assert ir.plan is not None
-    if options.prove and not _proved(options, made, ir.plan):
+    if options.prove and not _proved(_arguments(options, made, target, output), ir.plan):
         return NEGATIVE
     return _write(ir.plan, output)
 
 
-def _proved(options: argparse.Namespace, made: Request, plan: str) -> bool:
+def _proved(arguments: prove.Arguments, plan: str) -> bool:
     from hpi_planner import prove
 
     proved = True
-    for outcome in prove.prove(_arguments(options, made), plan):
+    for outcome in prove.prove(arguments, plan):
         proved &= outcome.difference is None
         verdict = "the same bytes" if outcome.difference is None else f"DIFFERENT: {outcome.difference}"
         sys.stderr.write(f"hpi-plan: {outcome.what}: {verdict}\n")
     return proved
 
 
-def _arguments(options: argparse.Namespace, made: Request) -> prove.Arguments:
+def _arguments(options: argparse.Namespace, made: Request, target: str | None, output: Path | None) -> prove.Arguments:
     from hpi_planner import prove
 
-    is_file, target = "file" in made.source, options.target
+    is_file = "file" in made.source
     return prove.Arguments(
         pipeline=str(Path(options.pipeline).absolute()) if is_file else options.pipeline,
         overrides=tuple(layer.token for layer in made.overrides),
         target=str(Path(target).absolute()) if target is not None and target.endswith(".json") else target,
         models=tuple(str(Path(folder).absolute()) for folder in options.models),
         root=None if options.root is None else str(Path(options.root).absolute()),
-        plan_folder=None if options.output is None else str(Path(options.output).absolute().parent),
+        plan_folder=None if output is None else str(output.absolute().parent),
     )
 
 

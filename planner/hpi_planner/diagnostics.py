@@ -53,6 +53,7 @@ class Code(str, Enum):
     OVERRIDE_SHADOWED = "override-shadowed"
     OVERRIDE_UNMATCHED = "override-unmatched"
     PIPELINE_UNKNOWN = "pipeline-unknown"
+    POLICY_BROKEN = "policy-broken"
     RANKING_MISSING = "ranking-missing"
     REGULAR_INFERENCE = "regular-inference"
     RUN_MODE_BLOCKED = "run-mode-blocked"

@@ -75,6 +75,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--root", metavar="DIR", help="where relative model folders start; default: beside the plan's YAML")
     add("--models", action="append", default=[], metavar="DIR", help="folder with official models, one folder per name")
     add("--prepare-only", action="store_true", help="convert and build what the plan needs, and stop")
+    add("--record", metavar="FILE", help="write what really ran there; hpi-review verify compares it with the plan")
     add("--strict", action="store_true", help="refuse other versions of the backends than the plan's")
     return parser
 
@@ -98,10 +99,10 @@ def _run(options: argparse.Namespace, lines: BinaryIO) -> int:
             sys.stderr.write(f"hpi-run: warning: {line}\n")
         if options.prepare_only:
             return DONE
-        return _predict(pipeline, named, Writer(lines, _path(options.output), _path(images)))
+        return _predict(pipeline, named, Writer(lines, _path(options.output), _path(images)), _path(options.record))
 
 
-def _predict(pipeline: Pipeline, named: list[str], writer: Writer) -> int:
+def _predict(pipeline: Pipeline, named: list[str], writer: Writer, record: Path | None) -> int:
     failures = 0
     for result in pipeline.predict(named):
         if result.is_failed:
@@ -110,9 +111,23 @@ def _predict(pipeline: Pipeline, named: list[str], writer: Writer) -> int:
             line = f"hpi-run: {error['code']}: {error['message']}\n"
             sys.stderr.write(line.encode("utf-8", "backslashreplace").decode())
         writer.write(result)
+    if record is not None:
+        _write_record(record, pipeline, writer.count, failures)
     if failures:
         sys.stderr.write(f"hpi-run: {failures} of {writer.count} failed\n")
     return SOME_FAILED if failures else DONE
+
+
+def _write_record(path: Path, pipeline: Pipeline, finished: int, failed: int) -> None:
+    from hpi_schemas.canonical import dumps
+    from hpi_schemas.files import write_atomic
+
+    from hpi_runtime.record import record
+
+    try:
+        write_atomic(path, dumps(record(pipeline, finished, failed)).encode())
+    except OSError as fault:
+        raise PlanError(f"{path} cannot be written: {fault.strerror}") from None
 
 
 def _path(name: str | None) -> Path | None:

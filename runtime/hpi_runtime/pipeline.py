@@ -28,6 +28,7 @@ class Pipeline:
     """Executes a plan on pictures. Use it in a ``with`` statement, or call ``close``.
 
     Attributes:
+        module: the address of the one module that runs, None for the whole pipeline.
         engines: the loaded engines by module address.
         warnings: what does not keep the plan from running: other versions, fallbacks in use.
         fallbacks: the backend in use by module address, where it is not the plan's first.
@@ -48,6 +49,7 @@ class Pipeline:
             EngineError: an engine cannot be loaded.
         """
         self.plan = plan
+        self.module = module
         self._graph = _graph(plan, module)
         self._resources = ExitStack()
         self.engines: dict[str, Engine] = {}

@@ -44,9 +44,8 @@ def _outputs(sections: dict[str, str]) -> dict[str, str]:
     options = _parser().parse_args(shlex.split(sections.get("args", "")) or ["pipeline.yaml"])
     flags = {name: getattr(options, name) for name in overrides.FLAGS}
     pipeline = options.pipeline or "pipeline.yaml"
-    made = request.make(
-        pipeline, overrides.collect(flags, options.sets), options.target or "linux-x64-cpu", options.models
-    )
+    target = options.target[0] if options.target else "linux-x64-cpu"
+    made = request.make(pipeline, overrides.collect(flags, options.sets), target, options.models)
     found: dict[str, str] = {}
     for name in sections:
         if name.startswith("after "):
@@ -77,9 +76,11 @@ def test_case_gives_what_it_says(
 
 @pytest.mark.parametrize("code", list(Code), ids=lambda code: code.value)
 def test_every_diagnostic_has_a_case_and_an_entry_in_the_documentation(code: Code) -> None:
-    case = CASES / f"{code.value}.txtar"
-    _, sections = txtar.split(case.read_text(encoding="utf-8"))
-    assert f"[{code.value}]" in sections["diagnostics"]
+    # Policies are hpi-review's, and have their own tests.
+    if code is not Code.POLICY_BROKEN:
+        case = CASES / f"{code.value}.txtar"
+        _, sections = txtar.split(case.read_text(encoding="utf-8"))
+        assert f"[{code.value}]" in sections["diagnostics"]
     _, _, entry = DOCS.read_text(encoding="utf-8").partition(f"\n## {code.value}\n")
     cause, example, mend = entry.partition("\n## ")[0].strip().split("\n\n")
     assert cause and example.startswith("    ") and mend.startswith("Mend: ")

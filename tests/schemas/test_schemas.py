@@ -11,7 +11,7 @@ from jsonschema import Draft202012Validator
 from support import txtar
 
 ROOT = Path(__file__).parent.parent.parent
-NAMES = ("pipeline", "target", "plan", "results")
+NAMES = ("pipeline", "target", "plan", "results", "run")
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -51,6 +51,9 @@ def _parser() -> argparse.ArgumentParser:
     _add_show(commands)
     _add_diff(commands)
     _add_why(commands)
+    _add_verify(commands)
+    _add_lint(commands)
+    _add_matrix(commands)
     return parser
 
 
@@ -91,6 +94,30 @@ def _add_why(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     blame.add_argument("line", metavar="PLAN:LINE")
     blame.add_argument("--source", metavar="YAML", help="the YAML; default: where the plan says it is")
     blame.set_defaults(run=_blame)
+
+
+def _add_verify(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    verified = commands.add_parser("verify", help="did what really ran equal the plan?", allow_abbrev=False)
+    verified.add_argument("plan", metavar="PLAN")
+    verified.add_argument("record", metavar="RUN", help="what hpi-run --record wrote")
+    verified.set_defaults(run=_verify)
+
+
+def _add_lint(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    lint = commands.add_parser("lint", help="does a plan keep to policies?", allow_abbrev=False)
+    lint.add_argument("plan", metavar="PLAN")
+    policy_help = "a JSON Schema that the plan must satisfy, or one that ships with us: fp32, digests, gpu-memory"
+    lint.add_argument("--policy", action="append", required=True, metavar="FILE|NAME", help=policy_help)
+    lint.add_argument("--source", metavar="YAML", help="the YAML; default: where the plan says it is")
+    lint.add_argument("--sarif", action="store_true", help="write violations as SARIF to stdout, for code scanning")
+    lint.set_defaults(run=_lint)
+
+
+def _add_matrix(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    matrix = commands.add_parser("matrix", help="several plans side by side", allow_abbrev=False)
+    matrix.add_argument("plans", nargs="+", metavar="PLAN")
+    matrix.add_argument("--markdown", action="store_true", help="as a table for documents")
+    matrix.set_defaults(run=_matrix)
 
 
 def _show(options: argparse.Namespace) -> int:
@@ -172,6 +199,43 @@ def _answer(plan: plans.ReviewedPlan, question: str, source: str | None) -> int:
     if found is None:
         _say(f"the source of {plan.place} is not at hand, or gives another plan by now; its places are not shown")
     _print(why.render(why.why(plan, question, None if found is None else found.request())))
+    return DONE
+
+
+def _verify(options: argparse.Namespace) -> int:
+    from hpi_planner.review import verify
+
+    plan, record = plans.load(options.plan), verify.load(options.record)
+    found = verify.differences(plan, record)
+    for item in found:
+        where = item.address or "the run"
+        _print(f"{where}: {item.what} is {text.value(item.ran)}, the plan says {text.value(item.planned)}\n")
+    if not found:
+        _print(f"{len(record['modules'])} engines ran as {options.plan} says\n")
+    return NEGATIVE if found else DONE
+
+
+def _lint(options: argparse.Namespace) -> int:
+    from hpi_planner import report
+    from hpi_planner.diagnostics import ordered
+    from hpi_planner.review import policy
+
+    plan = plans.load(options.plan)
+    found = _inputs(plan, options.source)
+    policies = [policy.load(name) for name in options.policy]
+    broken, texts = policy.violations(plan, policies, None if found is None else found.request())
+    if options.sarif:
+        _print(report.to_sarif(ordered(broken)))
+    else:
+        _print(report.render(ordered(broken), texts) or f"{options.plan} keeps to {len(policies)} policies\n")
+    return NEGATIVE if broken else DONE
+
+
+def _matrix(options: argparse.Namespace) -> int:
+    from hpi_planner.review import matrix
+
+    table = matrix.matrix([plans.load(name) for name in options.plans])
+    _print(matrix.markdown(table) if options.markdown else matrix.terminal(table))
     return DONE
 
 

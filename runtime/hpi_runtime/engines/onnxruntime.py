@@ -72,8 +72,13 @@ class OnnxRuntimeEngine(Engine):
         self._session = None
 
     def actual(self) -> dict[str, Any]:
-        """Return the providers in use."""
-        return {"device": self.device, "providers": self._session.get_providers()}
+        """Return the providers in use, and the threads of the session."""
+        options = self._session.get_session_options()
+        return {
+            "cpu_num_threads": options.intra_op_num_threads,
+            "device": self.device,
+            "providers": self._session.get_providers(),
+        }
 
 
 def _tensor(node: Any) -> Tensor:

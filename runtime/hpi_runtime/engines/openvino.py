@@ -63,8 +63,16 @@ class OpenVinoEngine(Engine):
         return str(kind.get_type_name())
 
     def actual(self) -> dict[str, Any]:
-        """Return the device and precision that the compiled model tells."""
-        return {"device": self.device, "precision": self._precision()}
+        """Return the device, precision, threads and streams that the compiled model tells."""
+        precision = self._precision()
+        names = {kind: name for name, kind in _PRECISIONS.items()}
+        return {
+            "cpu_num_threads": self._model.get_property("INFERENCE_NUM_THREADS"),
+            "device": self.device,
+            "num_streams": int(self._model.get_property("NUM_STREAMS")),
+            "precision": names.get(precision, precision),
+            "providers": list(self._model.get_property("EXECUTION_DEVICES")),
+        }
 
 
 def _tensor(port: Any) -> Tensor:

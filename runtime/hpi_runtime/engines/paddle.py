@@ -26,7 +26,9 @@ class PaddleEngine(Engine):
         inference = _import()
         if self.device != "cpu":
             raise EngineError(f"the paddle engine does not run on {self.device} yet")
-        self._predictor: Any = inference.create_predictor(self._configuration(inference))
+        configuration = self._configuration(inference)
+        self._threads = configuration.cpu_math_library_num_threads()
+        self._predictor: Any = inference.create_predictor(configuration)
         self.inputs = self._inputs()
         self.outputs = tuple(Tensor(name, np.dtype(np.float32), ()) for name in self._predictor.get_output_names())
 
@@ -81,8 +83,8 @@ class PaddleEngine(Engine):
         self._predictor = None
 
     def actual(self) -> dict[str, Any]:
-        """Return the run mode that was verified at load."""
-        return {"device": self.device, "run_mode": self.config["run_mode"]}
+        """Return the run mode that was verified at load, and the threads."""
+        return {"cpu_threads": self._threads, "device": self.device, "run_mode": self.config["run_mode"]}
 
 
 def _import() -> Any:

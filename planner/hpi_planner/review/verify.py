@@ -1,0 +1,90 @@
+"""Did what really ran equal the plan? Compares the record of a run with it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+from hpi_schemas.canonical import JsonError, digest, loads
+
+from hpi_planner.review.plans import ReviewedPlan, ReviewError, place
+
+
+class Difference(NamedTuple):
+    """One way in which a run was not the plan.
+
+    Attributes:
+        address: the module, empty for the whole run.
+        what: such as ``precision``.
+        planned, ran: the two values.
+    """
+
+    address: str
+    what: str
+    planned: Any
+    ran: Any
+
+
+def load(name: str) -> Mapping[str, Any]:
+    """Read the record of a run.
+
+    Raises:
+        ReviewError: it is not there, or not a record.
+    """
+    from hpi_schemas.validate import faults
+
+    try:
+        record: Mapping[str, Any] = loads(place(name).read())
+    except JsonError as fault:
+        raise ReviewError(f"{name} is not the record of a run: {fault}") from None
+    found = faults("run", record)
+    if found:
+        raise ReviewError(f"{name} is not the record of a run:\n" + "\n".join(f"  {line}" for line in found))
+    return record
+
+
+def differences(plan: ReviewedPlan, record: Mapping[str, Any]) -> list[Difference]:
+    """Return every way in which a run was not the plan."""
+    found = list(_whole(plan, record))
+    for address, module in record["modules"].items():
+        planned = plan.modules.get(address)
+        if planned is None:
+            found.append(Difference(address, "module", None, module["backend"]))
+        else:
+            found.extend(_module(address, planned, module, plan.data["target"]))
+    return found
+
+
+def _whole(plan: ReviewedPlan, record: Mapping[str, Any]) -> Iterator[Difference]:
+    planned = digest(plan.text.encode())
+    if record["plan"] != planned:
+        yield Difference("", "plan", planned, record["plan"])
+    for key in ("os", "arch"):
+        if record["machine"][key] != plan.data["target"][key]:
+            yield Difference("", key, plan.data["target"][key], record["machine"][key])
+    graph = plan.data["graph"] or {"stages": {}}
+    used = {stage["module"] for stage in graph["stages"].values() if "module" in stage}
+    expected = used if record["module"] is None else {record["module"]}
+    for address in sorted(expected - set(record["modules"])):
+        yield Difference(address, "backend", plan.modules.get(address, {}).get("engine", {}).get("backend"), None)
+
+
+def _module(
+    address: str, planned: Mapping[str, Any], ran: Mapping[str, Any], target: Mapping[str, Any]
+) -> Iterator[Difference]:
+    engine = planned["engine"]
+    if ran["backend"] != engine["backend"]:
+        # Another backend has other options; there is nothing more to compare.
+        yield Difference(address, "backend", engine["backend"], ran["backend"])
+        return
+    version = target["backends"].get(ran["backend"])
+    if ran["version"] != version:
+        yield Difference(address, "version", version, ran["version"])
+    expected = {**engine["config"], "device": planned["device"]}
+    for key, value in ran["actual"].items():
+        if key in expected and expected[key] != value:
+            yield Difference(address, key, expected[key], value)
+    for name, value in ran["files"].items():
+        # Files that a prepare step makes are not in the plan; what they are made from is.
+        if name in planned["model"]["files"] and planned["model"]["files"][name] != value:
+            yield Difference(address, name, planned["model"]["files"][name], value)

@@ -1,0 +1,48 @@
+"""What really ran: a record that `hpi-review verify` compares with the plan."""
+
+from __future__ import annotations
+
+import platform
+import sys
+from typing import TYPE_CHECKING, Any
+
+from hpi_schemas.canonical import digest_file
+from hpi_schemas.probe import architecture, installed, usable_cores
+
+if TYPE_CHECKING:
+    from hpi_runtime.engines.base import Engine
+    from hpi_runtime.pipeline import Pipeline
+
+FORMAT = "1.0"
+
+
+def record(pipeline: Pipeline, finished: int, failed: int) -> dict[str, Any]:
+    """Return the record of a run, as ``run.schema.json`` has it.
+
+    Args:
+        pipeline: still open.
+        finished: results that were written, failed ones included.
+        failed: of these, the failed ones.
+    """
+    return {
+        "format": FORMAT,
+        "machine": {
+            "arch": architecture(),
+            "cores": usable_cores(),
+            "os": platform.system().lower(),
+            "python": f"{sys.version_info.major}.{sys.version_info.minor}",
+        },
+        "module": pipeline.module,
+        "modules": {address: _module(engine) for address, engine in pipeline.engines.items()},
+        "plan": pipeline.plan.digest,
+        "results": {"failed": failed, "finished": finished},
+    }
+
+
+def _module(engine: Engine) -> dict[str, Any]:
+    return {
+        "actual": engine.actual(),
+        "backend": engine.name,
+        "files": {name: digest_file(engine.folder / name) for name in engine.files},
+        "version": installed(engine.distributions),
+    }
