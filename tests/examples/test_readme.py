@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from hpi_planner.cli import _parser as plan_parser
+from hpi_planner.review.cli import _parser as review_parser
 from hpi_runtime import load_plan
 from hpi_runtime.cli import _parser as run_parser
 
@@ -66,11 +67,11 @@ def test_the_python_example_runs(models: Path, tmp_path: Path) -> None:
     assert (tmp_path / "receipt.png").is_file()
 
 
-@pytest.mark.parametrize("command", re.findall(r"^\| `(hpi-(?:plan|run) .*?)` \|", README, re.MULTILINE))
+@pytest.mark.parametrize("command", re.findall(r"^\| `(hpi-(?:plan|run|review) .*?)` \|", README, re.MULTILINE))
 def test_every_command_in_the_table_is_understood(command: str) -> None:
     name, *arguments = shlex.split(command.partition(" > ")[0].replace("\\|", "|"))
-    parser = plan_parser() if name == "hpi-plan" else run_parser()
-    parser.parse_args(arguments)
+    parsers = {"hpi-plan": plan_parser, "hpi-review": review_parser, "hpi-run": run_parser}
+    parsers[name]().parse_args(arguments)
 
 
 def test_every_link_leads_somewhere() -> None:

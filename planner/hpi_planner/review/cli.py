@@ -77,6 +77,7 @@ def _add_diff(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     form = diff.add_mutually_exclusive_group()
     form.add_argument("--markdown", action="store_true", help="as a comment on a pull request")
     form.add_argument("--json", action="store_true", help="as data")
+    diff.add_argument("--all", action="store_true", help="also show what is cosmetic: origins, reasons, places")
     diff.add_argument("--source-old", metavar="YAML", help="the YAML of OLD; default: where OLD says it is")
     diff.add_argument("--source-new", metavar="YAML", help="the YAML of NEW; default: where NEW says it is")
     levels = [impact.label for impact in sorted(Impact, reverse=True)]
@@ -156,7 +157,7 @@ def _diff(options: argparse.Namespace) -> int:
     elif options.markdown:
         _print(markdown.diff(options.old, options.new, found, view(new.data)))
     else:
-        _print("\n".join([text.headline(found), *text.changes(found)]) + "\n")
+        _print("\n".join([text.headline(found), *text.changes(found, options.all)]) + "\n")
     for plan, at_hand in ((old, before), (new, after)):
         if at_hand is None:
             _say(f"the source of {plan.place} is not at hand, or gives another plan by now; causes are guessed (?)")

@@ -36,10 +36,15 @@ def causes(change: Change) -> str:
     return " + ".join(change.causes) + ("" if change.cause_known else "?") if change.causes else ""
 
 
-def changes(found: Sequence[Change]) -> Iterator[str]:
-    """Yield a line for each change, below the module that it concerns."""
+def changes(found: Sequence[Change], cosmetic: bool = False) -> Iterator[str]:
+    """Yield a line for each change, below the module that it concerns.
+
+    Cosmetic ones are counted and left out beside others, unless ``cosmetic`` asks for them.
+    """
+    risky = [change for change in found if change.impact > Impact.COSMETIC]
+    shown = found if cosmetic or not risky else risky
     by_address: dict[str, list[Change]] = {}
-    for change in found:
+    for change in shown:
         by_address.setdefault(change.address, []).append(change)
     for address, group in by_address.items():
         yield address or "(the whole plan)"
@@ -48,3 +53,5 @@ def changes(found: Sequence[Change]) -> Iterator[str]:
             arrow = f"{value(change.old)} → {value(change.new)}"
             why = f"  [{causes(change)}]" if change.causes else ""
             yield f"  {change.impact.label:11}  {change.key:{width}}  {arrow}{why}"
+    if len(shown) < len(found):
+        yield f"{len(found) - len(shown)} cosmetic ones are not shown; `hpi-review diff --all` does"

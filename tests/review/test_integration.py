@@ -1,0 +1,122 @@
+"""Plans in git, pre-commit and pull requests, as far as that runs on one machine."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+BIN = Path(sys.executable).parent
+
+
+@pytest.fixture
+def repository(folder: Path, plan: Any) -> Path:
+    """A git repository with a committed plan, and then a change of pipeline and plan in the working tree."""
+    plan("plan.json")
+    _git(folder, "init", "-q", "-b", "main")
+    _git(folder, "add", "pipeline.yaml", "plan.json")
+    _git(folder, "commit", "-qm", "one")
+    text = (folder / "pipeline.yaml").read_text()
+    (folder / "pipeline.yaml").write_text(text.replace("thresh: 0.3", "thresh: 0.2"))
+    plan("plan.json")
+    return folder
+
+
+def _git(folder: Path, *arguments: str) -> str:
+    identity = ["-c", "user.name=a", "-c", "user.email=a@b"]
+    done = subprocess.run(["git", *identity, *arguments], cwd=folder, check=True, capture_output=True, text=True)
+    return done.stdout
+
+
+def _environment(**more: str) -> dict[str, str]:
+    return {**os.environ, "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}", **more}
+
+
+def _action(repository: Path, **inputs: str) -> tuple[int, str, str]:
+    """Run the script of the GitHub Action; return its exit code, what it wrote as outputs, and its messages."""
+    action = yaml.safe_load((ROOT / "action.yml").read_text())
+    (script,) = (step["run"] for step in action["runs"]["steps"] if step.get("id") == "review")
+    output = repository / "github_output"
+    output.unlink(missing_ok=True)
+    env = _environment(PLANS="plan*.json", BASE="main", FAIL_ON="", GITHUB_OUTPUT=str(output)) | inputs
+    # GitHub runs `shell: bash` like this.
+    command = ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", script]
+    done = subprocess.run(command, cwd=repository, env=env, capture_output=True, text=True, check=False)
+    return done.returncode, output.read_text() if output.exists() else "", done.stderr
+
+
+def test_the_action_comments_on_what_changed(repository: Path) -> None:
+    code, outputs, messages = _action(repository)
+    assert code == 0, messages
+    assert "stale=false\n" in outputs
+    assert "### Plan: " in outputs
+    assert "`settings.thresh`" in outputs
+
+
+def test_the_action_fails_on_a_stale_plan_and_on_an_impact(repository: Path) -> None:
+    assert _action(repository, FAIL_ON="numerics")[0] == 1
+    text = (repository / "pipeline.yaml").read_text()
+    (repository / "pipeline.yaml").write_text(text.replace("thresh: 0.2", "thresh: 0.1"))
+    code, outputs, messages = _action(repository)
+    assert code == 1
+    assert "stale=true\n" in outputs
+    assert "plan.json is stale" in messages
+
+
+def test_the_action_shows_a_plan_that_is_new(repository: Path, plan: Any) -> None:
+    plan("plan-new.json", "--no-use_hpip")
+    code, outputs, _ = _action(repository, PLANS="plan-new.json")
+    assert code == 0
+    assert "# OCR" in outputs
+
+
+def test_the_action_says_that_no_plan_matches(repository: Path) -> None:
+    code, _, messages = _action(repository, PLANS="nothing*.json")
+    assert code == 2
+    assert "no plan matches" in messages
+
+
+def test_the_hook_finds_a_stale_plan(repository: Path) -> None:
+    (hook,) = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text())
+    local = {"repos": [{"repo": "local", "hooks": [{**hook, "language": "system"}]}]}
+    (repository / ".pre-commit-config.yaml").write_text(yaml.safe_dump(local))
+    _git(repository, "add", "plan.json")
+    command: list[str | Path] = [BIN / "pre-commit", "run", "--all-files"]
+
+    def run() -> subprocess.CompletedProcess[str]:
+        home = str(repository / "pre-commit")
+        return subprocess.run(
+            command, cwd=repository, env=_environment(PRE_COMMIT_HOME=home), capture_output=True, text=True, check=False
+        )
+
+    done = run()
+    assert done.returncode == 0, done.stdout + done.stderr
+    text = (repository / "pipeline.yaml").read_text()
+    (repository / "pipeline.yaml").write_text(text.replace("thresh: 0.2", "thresh: 0.1"))
+    done = run()
+    assert done.returncode == 1
+    assert "plan.json is stale" in done.stdout
+
+
+def test_the_manifest_of_hooks_is_valid() -> None:
+    command: list[str | Path] = [BIN / "pre-commit", "validate-manifest", ".pre-commit-hooks.yaml"]
+    assert subprocess.run(command, cwd=ROOT, capture_output=True, check=False).returncode == 0
+
+
+def test_git_shows_plans_as_tables_where_it_is_told_to(repository: Path) -> None:
+    (repository / ".gitattributes").write_text("plan*.json diff=hpi-plan\n")
+    _git(repository, "config", "diff.hpi-plan.textconv", f"{BIN / 'hpi-review'} show --markdown")
+    text = (repository / "pipeline.yaml").read_text()
+    (repository / "pipeline.yaml").write_text(text.replace("use_hpip: true", "use_hpip: false"))
+    subprocess.run(
+        [BIN / "hpi-plan", "pipeline.yaml", "--target", "target.json", "--output", "plan.json"],
+        cwd=repository, check=True, capture_output=True,
+    )  # fmt: skip
+    shown = _git(repository, "diff", "plan.json")
+    assert "+| `SubModules.TextDetection` | PP-OCRv5_mobile_det | cpu | onnxruntime |" in shown
