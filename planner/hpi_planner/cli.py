@@ -14,7 +14,6 @@ from hpi_planner import overrides, report, request, stages
 from hpi_planner.compile import Request, compile
 from hpi_planner.diagnostics import has_errors
 from hpi_planner.ir import Ir
-from hpi_planner.review.plans import ReviewError
 
 if TYPE_CHECKING:
     from hpi_planner import prove
@@ -114,7 +113,7 @@ def _run(options: argparse.Namespace) -> int:
             return _fail("several targets need --output-dir")
         target = options.target[0] if options.target else None
         return _compile(options, target, None if options.output is None else Path(options.output))
-    except (request.RequestError, ReviewError) as fault:
+    except request.RequestError as fault:
         return _fail(str(fault))
 
 

@@ -6,7 +6,6 @@ import json
 import unicodedata
 from collections.abc import Iterable, Mapping
 from typing import Any
-from urllib.parse import quote
 
 from hpi_planner.diagnostics import Diagnostic, Label, Severity, Span
 
@@ -84,6 +83,8 @@ def _sarif_result(item: Diagnostic, codes: list[str]) -> dict[str, Any]:
 
 
 def _sarif_location(label: Label) -> dict[str, Any]:
+    from urllib.parse import quote
+
     span = label.span
     region = {
         "startLine": span.line,

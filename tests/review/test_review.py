@@ -53,6 +53,17 @@ def test_show_as_data_is_json(run: Any, plan: Any) -> None:
     assert shown["modules"][0]["address"] == "SubModules.TextDetection"
 
 
+def test_a_stale_plan_is_shown_and_compared_and_said_to_be_stale(folder: Path, run: Any, plan: Any) -> None:
+    plan("plan.json")
+    text = (folder / "pipeline.yaml").read_text()
+    (folder / "pipeline.yaml").write_text(text.replace("thresh: 0.3", "thresh: 0.2"))
+    shown = run("hpi-review", "show", "plan.json")
+    assert shown.returncode == 0
+    assert shown.stdout.startswith("OCR: 3 models")
+    assert "plan.json is stale" in shown.stderr
+    assert "plan.json is stale" in run("hpi-review", "diff", "plan.json", plan("new.json")).stderr
+
+
 def test_what_a_plan_risks_is_noted(folder: Path, run: Any, plan: Any) -> None:
     config = "{backend: openvino, on_failure: [onnxruntime], backend_config: {precision: bf16}}"
     shown = run("hpi-review", "show", plan("plan.json", "-o", f"SubModules.TextDetection.hpi_config={config}")).stdout

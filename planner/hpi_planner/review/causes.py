@@ -40,14 +40,27 @@ class Inputs:
 
 
 def inputs(plan: ReviewedPlan, source: Place | None = None) -> Inputs | None:
-    """Return the inputs of a plan if its source is at hand and still gives that plan, else None."""
+    """Return the inputs of a plan, None where its source is not at hand.
+
+    Args:
+        plan: the plan.
+        source: its YAML, by default where the plan says it is.
+    """
     try:
         where = source or plan.source
         data = configs.text(plan.data["source"]["builtin"]).encode() if where is None else where.read()
-        found = Inputs(data, plan.data)
-        return found if compile(found.request()).plan == plan.text else None
-    except (ReviewError, KeyError, ValueError):
+    except (ReviewError, KeyError):
         return None
+    return Inputs(data, plan.data)
+
+
+def is_stale(plan: ReviewedPlan, found: Inputs) -> bool:
+    """Tell whether a plan does not follow from its source any more, with its models as it records them."""
+    try:
+        return compile(found.request()).plan != plan.text
+    except ValueError:
+        # An override or a target that this version does not read any more.
+        return True
 
 
 def explained(

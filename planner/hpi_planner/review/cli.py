@@ -30,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options = _parser().parse_args(arguments)
         run: Callable[[argparse.Namespace], int] = options.run
         return run(options)
-    except (ReviewError, RequestError) as fault:
+    except RequestError as fault:
         sys.stderr.write(f"hpi-review: {fault}\n".encode("utf-8", "backslashreplace").decode())
         return WRONG_INPUT
     except KeyboardInterrupt:
@@ -123,6 +123,7 @@ def _add_matrix(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
 
 def _show(options: argparse.Namespace) -> int:
     plan = plans.load(options.plan)
+    _inputs(plan, None, "")
     shown = view(plan.data)
     if options.html is not None:
         from hpi_schemas.files import write_atomic
@@ -150,7 +151,8 @@ def _show(options: argparse.Namespace) -> int:
 
 def _diff(options: argparse.Namespace) -> int:
     old, new = plans.load(options.old), plans.load(options.new)
-    before, after = _inputs(old, options.source_old), _inputs(new, options.source_new)
+    guessed = "causes are guessed (?)"
+    before, after = _inputs(old, options.source_old, guessed), _inputs(new, options.source_new, guessed)
     found = causes.explained(changes(old.data, new.data), old, new, before, after)
     if options.json:
         _print(json.dumps([_record(change) for change in found], indent=2, ensure_ascii=False) + "\n")
@@ -158,9 +160,6 @@ def _diff(options: argparse.Namespace) -> int:
         _print(markdown.diff(options.old, options.new, found, view(new.data)))
     else:
         _print("\n".join([text.headline(found), *text.changes(found, options.all)]) + "\n")
-    for plan, at_hand in ((old, before), (new, after)):
-        if at_hand is None:
-            _say(f"the source of {plan.place} is not at hand, or gives another plan by now; causes are guessed (?)")
     threshold = None if options.fail_on is None else Impact[options.fail_on.upper()]
     greatest = worst(found)
     return NEGATIVE if threshold is not None and greatest is not None and greatest >= threshold else DONE
@@ -179,8 +178,23 @@ def _record(change: Change) -> dict[str, object]:
     return found | {name: item for name, item in values if item is not ABSENT}
 
 
-def _inputs(plan: plans.ReviewedPlan, source: str | None) -> causes.Inputs | None:
-    return causes.inputs(plan, None if source is None else plans.place(source))
+def _inputs(plan: plans.ReviewedPlan, source: str | None, missing: str) -> causes.Inputs | None:
+    """Return the inputs of a plan if they still give it, and say so if not.
+
+    Args:
+        plan: the plan.
+        source: its YAML as named on the command line.
+        missing: what the lack of them means, empty if nothing.
+    """
+    found = causes.inputs(plan, None if source is None else plans.place(source))
+    if found is None:
+        if missing:
+            _say(f"the source of {plan.place} is not at hand; {missing}")
+        return None
+    if causes.is_stale(plan, found):
+        _say(f"{plan.place} is stale: its source gives another plan by now{'; ' if missing else ''}{missing}")
+        return None
+    return found
 
 
 def _why(options: argparse.Namespace) -> int:
@@ -196,9 +210,7 @@ def _blame(options: argparse.Namespace) -> int:
 
 
 def _answer(plan: plans.ReviewedPlan, question: str, source: str | None) -> int:
-    found = _inputs(plan, source)
-    if found is None:
-        _say(f"the source of {plan.place} is not at hand, or gives another plan by now; its places are not shown")
+    found = _inputs(plan, source, "its places are not shown")
     _print(why.render(why.why(plan, question, None if found is None else found.request())))
     return DONE
 
@@ -222,7 +234,7 @@ def _lint(options: argparse.Namespace) -> int:
     from hpi_planner.review import policy
 
     plan = plans.load(options.plan)
-    found = _inputs(plan, options.source)
+    found = _inputs(plan, options.source, "violations point into the plan")
     policies = [policy.load(name) for name in options.policy]
     broken, texts = policy.violations(plan, policies, None if found is None else found.request())
     if options.sarif:

@@ -10,10 +10,12 @@ from typing import Any
 
 from hpi_schemas.canonical import JsonError, loads
 
+from hpi_planner.request import RequestError
+
 _MAX_BYTES = 256 << 20
 
 
-class ReviewError(Exception):
+class ReviewError(RequestError):
     """Something named on the command line cannot be read; the message is for people."""
 
 
