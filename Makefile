@@ -15,8 +15,10 @@ demo: $(MODELS)
 	  | $(BIN)/python -c "import json, sys; [print(*json.loads(line)['rec_texts'], sep='\n') for line in sys.stdin]"
 	@echo "the annotated picture: examples/ocr/output/receipt.png"
 
+# Side by side what runs no engine, and then, by themselves, the engines, which use every core.
 test: $(MODELS) $(PADDLEX)
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q -n 2 tests/planner tests/review tests/schemas
+	$(BIN)/python -m pytest -q --ignore tests/planner --ignore tests/review --ignore tests/schemas
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -11,7 +11,7 @@ from hpi_schemas.target import Target
 from hpi_planner import device as devices
 from hpi_planner import engines, knowledge, options, ranking
 from hpi_planner.backends import Backend, load_all
-from hpi_planner.diagnostics import Code, Diagnostic, Label, error, has_errors, note
+from hpi_planner.diagnostics import Code, Diagnostic, Label, Severity, error, has_errors, note
 from hpi_planner.ir import Engine, Ir, ModelFacts, Module, Origin, Traced
 from hpi_planner.suggest import did_you_mean
 
@@ -92,12 +92,12 @@ class Choice:
                 Code.BACKEND_UNAVAILABLE,
                 f"regular inference needs {load_all()[name].title}, which the target does not have",
                 "use_hpip",
-                help=f"`pip install 'hpi-plan[{extra}]'` there, or turn on `use_hpip`",
+                help=f"`pip install 'hpi-plan[{extra}]'` there; or `use_hpip: true`, with 'hpi-plan[convert]' if the "
+                "model has no ONNX file",
             )
             return self._broken()
-        return self._with_engine(
-            load_all()[name], self.module.run_mode, Origin("rule:regular"), others, use_given=False
-        )
+        given = options.given(self.module.kernel_option) if name == "paddle" else {}
+        return self._with_engine(load_all()[name], None, Origin("rule:regular"), others, given)
 
     def _manual(self, requested: str | None) -> Module:
         if requested is None:
@@ -114,11 +114,15 @@ class Choice:
             self._fail_backend(requested, reason)
             return self._broken()
         others = dict.fromkeys(load_all(), NOT_REQUESTED)
-        run_mode = self.module.run_mode if self.module.engine_config is None else None
-        return self._with_engine(backend, run_mode, self.module.keys["backend"].origin, others)
+        given = options.given(self.module.keys)
+        if self.module.paddlex_engine.value in (engines.PADDLE, engines.STATIC) and self.module.engine_config is None:
+            given = options.given(self.module.kernel_option)
+        return self._with_engine(backend, None, self.module.keys["backend"].origin, others, given)
 
     def _automatic(self, requested: str | None) -> Module:
         reasons = {name: self._unavailable(backend) for name, backend in load_all().items()}
+        if requested is not None:
+            self._check_options(load_all()[requested])
         if requested is not None and reasons[requested] is not None:
             self._fail_backend(requested, reasons[requested])
             return self._broken()
@@ -149,16 +153,16 @@ class Choice:
         origin = self.module.keys["backend"].origin if requested else Origin(rule)
         mode = ranking.run_mode(candidates[0])
         run_mode = None if mode is None else Traced(mode, Origin(rule))
-        return self._with_engine(backend, run_mode, origin, others)
+        return self._with_engine(backend, run_mode, origin, others, options.given(self.module.keys))
 
     # -- facts ---------------------------------------------------------------------------------
 
     def _module_device(self, ir: Ir) -> str:
         assert ir.bound_device is not None
-        kind = self._value("device_type", None)
+        number = self._value("device_id", None)
+        kind = self._value("device_type", None if number is None else ir.bound_device.partition(":")[0])
         if ir.device is not None or kind is None:
             return ir.bound_device
-        number = self._value("device_id", None)
         text = kind if number is None or kind == "cpu" else f"{kind}:{number}"
         try:
             parsed = devices.parse(str(text))
@@ -226,6 +230,13 @@ class Choice:
             self._installed("tensorrt")
         return self.target.paddle_can(feature)
 
+    def _check_options(self, backend: Backend) -> None:
+        """Report what is wrong with the options of a backend that was asked for, whether or not it can be had."""
+        if self._kind in backend.devices:
+            given = options.given(self.module.keys)
+            resolved = options.resolve(self.module, backend, self._kind, self.target, None, given)
+            self.found.extend(item for item in resolved.found if item.severity is Severity.ERROR)
+
     def _refuses_run_mode(self, candidates: list[str]) -> bool:
         """Report a run mode that Paddle is not ranked with for this model, as PaddleX does."""
         key = "backend_config.run_mode"
@@ -254,13 +265,13 @@ class Choice:
         run_mode: Traced | None,
         origin: Origin,
         reasons: Mapping[str, str],
-        use_given: bool = True,
+        given: Mapping[str, Traced],
     ) -> Module:
-        resolved = options.resolve(self.module, backend, self._kind, self.target, run_mode, use_given)
+        resolved = options.resolve(self.module, backend, self._kind, self.target, run_mode, given)
         self.found.extend(resolved.found)
         if has_errors(resolved.found):
             return self._broken()
-        fallback = self._fallback(backend) if use_given else ()
+        fallback = self._fallback(backend)
         origins = {f"engine.config.{key}": item for key, item in resolved.origins.items()}
         return replace(
             self.module,
@@ -293,7 +304,7 @@ class Choice:
             self._fail(Code.FALLBACK_INVALID, "`on_failure` must be a list of backends", "hpi_config.on_failure")
             return ()
         found: list[Engine] = []
-        for name in names:
+        for name in dict.fromkeys(names):
             backend = load_all().get(name)
             if backend is None:
                 self._fail(
@@ -307,7 +318,7 @@ class Choice:
             if reason is not None:
                 self._fail(Code.FALLBACK_INVALID, f"cannot fall back on {name}: {WHY[reason]}", "hpi_config.on_failure")
             elif backend.name != chosen.name:
-                resolved = options.resolve(self.module, backend, self._kind, self.target, None, use_given=False)
+                resolved = options.resolve(self.module, backend, self._kind, self.target, None, {})
                 self.found.extend(resolved.found)
                 found.append(self._engine(backend, resolved.config))
         return tuple(found)
@@ -316,12 +327,12 @@ class Choice:
         return replace(self.module, broken=True)
 
     def _labels(self, key: str) -> tuple[Label, ...]:
-        short = key.removeprefix("hpi_config.")
-        item = self.module.keys.get(short)
+        item = self.module.keys.get(key.removeprefix("hpi_config."))
         origin = item.origin if item else self.module.origins.get(key)
         if origin is None or origin.span is None:
-            origin = self.module.origins["use_hpip"]
-        return origin.labels()
+            # Nobody named it: what asked for high-performance inference stands for it.
+            origin = self.module.paddlex_engine.origin
+        return origin.labels() or self.module.origins["model_name"].labels()
 
     def _fail(self, code: Code, message: str, key: str, help: str | None = None) -> None:
         self.found.append(error(code, f"{self.module.address}: {message}", *self._labels(key), help=help))
@@ -335,13 +346,21 @@ class Choice:
             help=self._mend(name, reason),
         )
 
+    @property
+    def _section(self) -> str:
+        """The address of the configuration that counts, for help texts."""
+        config = self.module.engine_config
+        if config is None:
+            return f"{self.module.address}.hpi_config"
+        bucket = f".{engines.HPI}" if engines.HPI in config else ""
+        return f"{self.module.address}.engine_config{bucket}"
+
     def _mend(self, name: str, reason: str | None) -> str:
-        address = self.module.address
-        automatic = f"`-o {address}.hpi_config.backend=null` chooses automatically"
-        if self.module.engine_given is not None:
-            automatic = f"`-o {address}.engine=hpi` chooses automatically"
+        automatic = f"`-o {self._section}.backend=null` chooses automatically"
+        if self.module.paddlex_engine.value != engines.HPI:
+            automatic = f"`-o {self.module.address}.engine=hpi` chooses automatically"
         if reason == NOT_RANKED:
-            return f"{automatic}; `-o {address}.hpi_config.auto_config=false` takes it all the same"
+            return f"{automatic}; `-o {self._section}.auto_config=false` takes it all the same"
         if reason == NOT_INSTALLED:
             return f"`pip install 'hpi-plan[{load_all()[name].extra}]'` there; {automatic}"
         if reason == CONVERTER_MISSING:
@@ -350,20 +369,27 @@ class Choice:
 
     def _fail_all(self, reasons: Mapping[str, str | None]) -> None:
         listed = "; ".join(f"{name}: {WHY[reason]}" for name, reason in reasons.items() if reason)
-        forced = [name for name, reason in reasons.items() if reason == NOT_RANKED]
-        absent = [name for name, reason in reasons.items() if reason == NOT_INSTALLED]
-        help = "turn off `use_hpip` for it"
-        if forced:
-            help = f"`hpi_config: {{auto_config: false, backend: {forced[0]}}}` there takes it all the same; or {help}"
-        elif absent:
-            help = (
-                f"`pip install 'hpi-plan[{load_all()[absent[0]].extra}]'` on the target brings {absent[0]}; or {help}"
-            )
+        by_reason = {reason: name for name, reason in reversed(list(reasons.items())) if reason}
+        off = f"`-o {self.module.address}.use_hpip=false`"
+        if self.module.engine_given is not None:
+            off = f"`-o {self.module.address}.engine=null`"
+        if NOT_RANKED in by_reason:
+            backend = by_reason[NOT_RANKED]
+            first = f"`-o '{self._section}={{auto_config: false, backend: {backend}}}'` takes it all the same"
+        elif self._kind == "npu":
+            first = "put `inference.om`, made for that NPU, beside the model"
+        elif CONVERTER_MISSING in by_reason:
+            first = "`pip install 'hpi-plan[convert]'` on the target converts the model"
+        elif NOT_INSTALLED in by_reason:
+            backend = by_reason[NOT_INSTALLED]
+            first = f"`pip install 'hpi-plan[{load_all()[backend].extra}]'` on the target brings {backend}"
+        else:
+            first = "bring the model in another format"
         self._fail(
             Code.BACKEND_UNAVAILABLE,
             f"no backend can run `{self.module.model_name}` ({listed})",
             "hpi_config.backend",
-            help=help,
+            help=f"{first}; {off} leaves it to regular inference",
         )
 
     def _fail_unranked(self, why: str, requested: str | None, reasons: Mapping[str, str | None]) -> None:
@@ -375,7 +401,7 @@ class Choice:
             "hpi_config.backend",
             help=None
             if name is None
-            else f"`hpi_config: {{auto_config: false, backend: {name}}}` takes one all the same",
+            else f"`-o '{self._section}={{auto_config: false, backend: {name}}}'` takes one all the same",
         )
 
     def _note_onnx(self) -> None:

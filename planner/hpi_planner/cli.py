@@ -18,10 +18,11 @@ from hpi_planner.ir import Ir
 if TYPE_CHECKING:
     from hpi_planner import prove
 
+_LARGEST_PLAN = 256 << 20
 DONE, NEGATIVE, WRONG_INPUT, INTERRUPTED = 0, 1, 2, 130
 _WRITERS: Mapping[str, Callable[[Ir], str]] = {
     "text": lambda ir: report.render(ir.diagnostics, ir.texts),
-    "json": lambda ir: report.to_json(ir.diagnostics),
+    "json": lambda ir: report.to_json(ir.diagnostics, ir.texts),
     "sarif": lambda ir: report.to_sarif(ir.diagnostics),
 }
 
@@ -95,6 +96,9 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _run(options: argparse.Namespace) -> int:
+    problem = _contradiction(options)
+    if problem is not None:
+        return _fail(problem)
     try:
         if options.get_config is not None:
             return _get_config(options.get_config)
@@ -115,6 +119,25 @@ def _run(options: argparse.Namespace) -> int:
         return _compile(options, target, None if options.output is None else Path(options.output))
     except request.RequestError as fault:
         return _fail(str(fault))
+
+
+def _contradiction(options: argparse.Namespace) -> str | None:
+    """Return which options do not go together, None if all do."""
+    tasks = {
+        "--get-config": options.get_config is not None,
+        "--get-schema": options.get_schema,
+        "--check": options.check is not None,
+    }
+    chosen = [name for name, on in tasks.items() if on]
+    if len(chosen) > 1:
+        return f"{chosen[0]} and {chosen[1]} do not go together"
+    if options.pipeline is not None and chosen and chosen != ["--check"]:
+        return f"{chosen[0]} takes no pipeline"
+    if options.prove and (options.stop_after not in (None, "freeze") or chosen):
+        return "--prove compares whole plans; leave --stop-after, --check and the like out"
+    if options.trust_models and options.check is None:
+        return "--trust-models goes with --check"
+    return None
 
 
 def _check(options: argparse.Namespace) -> int:
@@ -218,11 +241,28 @@ def _write(text: str, output: Path | None) -> int:
         return DONE
     from hpi_schemas.files import write_atomic
 
+    if not _may_replace(output):
+        return _fail(f"{output} is there and is no plan; remove it first, or name another file")
     try:
         write_atomic(output, text.encode())
     except OSError as fault:
         return _fail(f"{output} cannot be written: {fault.strerror}")
     return DONE
+
+
+def _may_replace(output: Path) -> bool:
+    """Tell whether a file may be written over: what an earlier call wrote, and no YAML, target or model."""
+    from hpi_schemas.canonical import JsonError, loads
+
+    try:
+        if not output.is_file() or output.stat().st_size == 0:
+            return True
+        if output.stat().st_size > _LARGEST_PLAN:
+            return False
+        found = loads(output.read_bytes())
+    except (OSError, JsonError):
+        return not output.exists()
+    return isinstance(found, dict) and ("modules" in found or "pass" in found)
 
 
 def _get_config(name: str) -> int:

@@ -47,6 +47,7 @@ class Member:
         module_name: the task of a module, None for a sub-pipeline.
         model: the default model.
         models: the only models that PaddleX takes here; empty means any.
+        tasks: the tasks of models that make sense here; empty means any.
         flags: the pipeline's keys any of which switches it on; empty if it always exists.
         flag_default: what an absent flag means.
         when_off: ``lazy`` if PaddleX creates it late where it is configured and switched off.
@@ -65,6 +66,7 @@ class Member:
     module_name: str | None = None
     model: str | None = None
     models: tuple[str, ...] = ()
+    tasks: tuple[str, ...] = ()
     flags: tuple[str, ...] = ()
     flag_default: bool = True
     when_off: str = ""
@@ -163,6 +165,13 @@ def load(name: str) -> Definition:
     )
 
 
+@cache
+def settings_of(module_name: str) -> Mapping[str, Setting]:
+    """Return the settings of a task, as the first pipeline that has it reads them; empty if none does."""
+    members = (member for name in names() for member in load(name).members)
+    return next((member.settings for member in members if member.module_name == module_name and member.settings), {})
+
+
 def _member(data: dict[str, Any]) -> Member:
     by = data.pop("defaults_by", None)
     flag = data.pop("flag", ())
@@ -170,6 +179,7 @@ def _member(data: dict[str, Any]) -> Member:
         key=data.pop("module", None) or data.pop("sub_pipeline"),
         flags=(flag,) if isinstance(flag, str) else tuple(flag),
         models=tuple(data.pop("models", ())),
+        tasks=tuple(data.pop("tasks", ())),
         settings=_settings(data.pop("settings", None)),
         defaults_by=None if by is None else (by["setting"], by["values"]),
         **data,

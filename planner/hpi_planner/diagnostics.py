@@ -44,6 +44,7 @@ class Code(str, Enum):
     MODEL_FORMAT_MISSING = "model-format-missing"
     MODEL_NAME_MISMATCH = "model-name-mismatch"
     MODEL_NOT_FOUND = "model-not-found"
+    MODEL_TASK = "model-task"
     MODEL_UNKNOWN = "model-unknown"
     MODULE_INVALID = "module-invalid"
     MODULE_MISSING = "module-missing"

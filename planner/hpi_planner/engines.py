@@ -173,8 +173,8 @@ def _hpi_keys(node: NodeReader, options: Mapping[str, Traced]) -> dict[str, Trac
         if top not in legal.HPI_KEYS:
             if top == key:
                 message = f"the engine `hpi` has no option `{key}`; PaddleX would silently ignore it"
-                help = did_you_mean(key, legal.HPI_KEYS)
-                node.found.append(error(Code.HPI_CONFIG_UNKNOWN_KEY, message, *item.origin.labels(), help=help))
+                help = did_you_mean(key, {*legal.HPI_KEYS, *_BUCKETS})
+                node.found.append(error(Code.HPI_CONFIG_UNKNOWN_KEY, message, *item.origin.key_labels(), help=help))
             continue
         result[key] = item
         problem = legal.hpi_problem(key, item.value) if top == key else None
@@ -189,7 +189,7 @@ def _check_foreign(node: NodeReader, engine: str, options: Mapping[str, Traced])
         if known is not None and key.partition(".")[0] not in known:
             message = f"the engine `{engine}` has no option `{key}`"
             help = did_you_mean(key, known)
-            node.found.append(error(Code.ENGINE_CONFIG_INVALID, message, *item.origin.labels(), help=help))
+            node.found.append(error(Code.ENGINE_CONFIG_INVALID, message, *item.origin.key_labels(), help=help))
 
 
 def _onnxruntime_options(node: NodeReader, options: Mapping[str, Traced]) -> dict[str, Traced]:
@@ -205,7 +205,7 @@ def _onnxruntime_options(node: NodeReader, options: Mapping[str, Traced]) -> dic
             message = f"the option `{key}: {item.value}` of the engine `onnxruntime` has no counterpart here"
             known = ", ".join(f"`{option}`" for option in _ONNXRUNTIME_OPTIONS)
             help = f"options that have one: {known}; graph_optimization_level is 0, 1, 2 or 99"
-            node.found.append(error(Code.ENGINE_CONFIG_INVALID, message, *item.origin.labels(), help=help))
+            node.found.append(error(Code.ENGINE_CONFIG_INVALID, message, *item.origin.key_labels(), help=help))
         else:
             result[name] = Traced(value, item.origin)
     return result

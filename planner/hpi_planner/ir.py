@@ -22,14 +22,20 @@ class Origin:
     Attributes:
         text: the stable address that the plan records, such as ``file:hpi_config.backend``.
         span: its place in the source or in an override, None for rules and defaults.
+        key_span: the place of its key, where it has one.
     """
 
     text: str
     span: Span | None = None
+    key_span: Span | None = None
 
     def labels(self, text: str = "") -> tuple[Label, ...]:
         """Return a label at its place, or none where it has no place."""
         return (Label(self.span, text),) if self.span is not None else ()
+
+    def key_labels(self) -> tuple[Label, ...]:
+        """Return a label at its key, or else at its place."""
+        return (Label(self.key_span),) if self.key_span is not None else self.labels()
 
 
 @dataclass(frozen=True)
@@ -89,7 +95,7 @@ class Module:
         settings: pre- and postprocessing settings, defaults filled in.
         origins: for values that the plan records, where they come from.
         lazy: PaddleX creates it at the first prediction (1), or later than another such (2).
-        run_mode: Paddle's run mode for regular inference, where a module file names one.
+        kernel_option: what a module file says of Paddle's regular inference, keys as in ``keys``.
         facts, engine, fallback, not_chosen, device: filled in by locate and select.
         broken: an error concerns it; later passes leave it alone.
     """
@@ -109,7 +115,7 @@ class Module:
     settings: Mapping[str, Json] = field(default_factory=dict)
     origins: Mapping[str, Origin] = field(default_factory=dict)
     lazy: int = 0
-    run_mode: Traced | None = None
+    kernel_option: Mapping[str, Traced] = field(default_factory=dict)
     facts: ModelFacts | None = None
     engine: Engine | None = None
     fallback: tuple[Engine, ...] = ()

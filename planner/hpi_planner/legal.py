@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from hpi_planner import definitions
+from hpi_planner import definitions, knowledge
 from hpi_planner.tree import Path, Tree
 from hpi_planner.value_types import described, is_of
 
@@ -40,7 +40,7 @@ def keys_at(tree: Tree, path: Path) -> frozenset[str] | None:
     A path below an unknown pipeline, or inside ``backend_config``, is not constrained.
     """
     if is_module_config(tree.value):
-        return _module_config_keys(path)
+        return _module_config_keys(tree, path)
     if not path or path[-2:-1] == ("SubPipelines",):
         return _pipeline_keys(tree, path)
     if path[-2:-1] == ("SubModules",):
@@ -52,11 +52,18 @@ def keys_at(tree: Tree, path: Path) -> frozenset[str] | None:
     return None
 
 
-def _module_config_keys(path: Path) -> frozenset[str] | None:
+def task_of(tree: Tree) -> str | None:
+    """Return the task of a module file, None if nothing names it."""
+    model, named = tree.get(("Global", "model")), tree.get(("Global", "module"))
+    found = knowledge.module_of(model) if isinstance(model, str) else None
+    return found or (named if isinstance(named, str) else None)
+
+
+def _module_config_keys(tree: Tree, path: Path) -> frozenset[str] | None:
     if path == ("Global",):
         return _GLOBAL_KEYS
     if path == ("Predict",):
-        return _PREDICT_KEYS
+        return _PREDICT_KEYS | set(definitions.settings_of(task_of(tree) or ""))
     if path == ("Predict", "hpi_config"):
         return frozenset(HPI_KEYS)
     return None

@@ -42,9 +42,12 @@ class NodeReader:
                     Code.KEY_MISPLACED, "PaddleX ignores `device` in a pipeline file; use `--device`", (*path, key)
                 )
             elif allowed is not None and key not in allowed:
-                self.warning(
-                    Code.KEY_UNKNOWN, f"nothing reads the key `{key}` here", (*path, key), did_you_mean(key, allowed)
+                here = (
+                    "hpi-plan does not pass the key `{}` on"
+                    if path == ("Predict",)
+                    else "nothing reads the key `{}` here"
                 )
+                self.warning(Code.KEY_UNKNOWN, here.format(key), (*path, key), did_you_mean(key, allowed))
         for section in _SECTIONS:
             self._check_section((*path, section), value.get(section))
 
@@ -128,18 +131,21 @@ class NodeReader:
         """Return where the value at ``path`` comes from: the file or an override."""
         span = self.tree.span(path)
         is_override = span.source.startswith("override:")
-        return Origin(span.source if is_override else f"file:{dotted(path)}", span)
+        return Origin(span.source if is_override else f"file:{dotted(path)}", span, self.tree.key_span(path))
 
     def warn_quoted(self, path: Path, value: Any) -> None:
-        """Report a text where a switch stands: any text means on."""
-        if isinstance(value, str):
-            off = value.strip().lower() in _OFF_WORDS
-            self.warning(
-                Code.VALUE_QUOTED,
-                f"`{path[-1]}` is the text `{value}`, and any text means on",
-                path,
-                f"write `{path[-1]}: {'false` without quotes' if off else 'true`'}",
-            )
+        """Report what stands for a switch and is none: PaddleX takes it by its truth."""
+        if value is None or isinstance(value, bool):
+            return
+        state = "on" if value else "off"
+        what = f"the text `{value}`" if isinstance(value, str) else f"`{value}`"
+        off = isinstance(value, str) and value.strip().lower() in _OFF_WORDS
+        self.warning(
+            Code.VALUE_QUOTED,
+            f"`{path[-1]}` is {what}, which is no switch and means {state}",
+            path,
+            f"write `{path[-1]}: {'false` without quotes' if off else 'true`' if value else 'false`'}",
+        )
 
     def error(self, code: Code, message: str, path: Path, help: str | None = None) -> None:
         """Report an error at the value of ``path``, or at its key if the value spans lines."""

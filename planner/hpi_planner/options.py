@@ -38,17 +38,22 @@ class Resolved:
 
 
 def resolve(
-    module: Module, backend: Backend, device: str, target: Target, run_mode: Traced | None, use_given: bool = True
+    module: Module,
+    backend: Backend,
+    device: str,
+    target: Target,
+    run_mode: Traced | None,
+    given: Mapping[str, Traced],
 ) -> Resolved:
     """Fill in every option of a backend.
 
     Args:
-        module: whose ``backend_config`` counts.
+        module: what the engine is for.
         device: the kind of device, such as ``cpu``.
-        run_mode: Paddle's run mode as the ranking or a module file has it, None for the default.
-        use_given: False leaves the user's ``backend_config`` aside (regular inference).
+        run_mode: Paddle's run mode as the ranking has it, None for the default.
+        given: the user's options, see ``given``.
     """
-    resolver = _Resolver(module, backend, device, target, _given(module) if use_given else {})
+    resolver = _Resolver(module, backend, device, target, given)
     return resolver.resolve(run_mode)
 
 
@@ -58,10 +63,11 @@ def regular_run_mode(model_name: str, device: str, target: Target) -> str:
     return "mkldnn" if usable else "paddle"
 
 
-def _given(module: Module) -> dict[str, Traced]:
-    section = module.keys.get(_SECTION)
+def given(keys: Mapping[str, Traced]) -> dict[str, Traced]:
+    """Return the options that a ``backend_config`` gives, by name."""
+    section = keys.get(_SECTION)
     names = section.value if section is not None and isinstance(section.value, dict) else {}
-    return {str(name): module.keys[f"{_SECTION}.{name}"] for name in names}
+    return {str(name): keys[f"{_SECTION}.{name}"] for name in names}
 
 
 class _Resolver:
@@ -98,7 +104,7 @@ class _Resolver:
                 self._warn_leak(key, item, owners)
             else:
                 message = f"no backend has an option `{key}`"
-                self._fail(message, item.origin.labels(), did_you_mean(key, self.backend.options))
+                self._fail(message, item.origin.key_labels(), did_you_mean(key, self.backend.options))
             return
         problem = _fault(key, option, item.value)
         if problem is not None:
@@ -201,7 +207,7 @@ class _Resolver:
             if option.items not in ("shapes", "values") or not isinstance(value, dict):
                 continue
             if option.items == "shapes":
-                problems = shapes.shapes(value, self._inputs())
+                problems = shapes.shapes(value, self._inputs(), self.module.batch_size)
             else:
                 problems = shapes.values(value, self.result.config.get("trt_dynamic_shapes", {}))
             self._report_shapes(key, problems)

@@ -10,7 +10,6 @@ from typing import Any
 from hpi_planner.diagnostics import Diagnostic, Label, Severity, Span
 
 _MAX_WIDTH = 160
-_DOCS = "docs/diagnostics.md"
 
 
 def render(diagnostics: Iterable[Diagnostic], texts: Mapping[str, str]) -> str:
@@ -20,7 +19,8 @@ def render(diagnostics: Iterable[Diagnostic], texts: Mapping[str, str]) -> str:
         texts: the text of every source that spans refer to.
     """
     found = list(diagnostics)
-    blocks = [_block(item, texts) for item in found]
+    lines = {source: text.splitlines() for source, text in texts.items()}
+    blocks = [_block(item, lines) for item in found]
     errors = sum(item.severity is Severity.ERROR for item in found)
     warnings = sum(item.severity is Severity.WARNING for item in found)
     if errors or warnings:
@@ -30,12 +30,12 @@ def render(diagnostics: Iterable[Diagnostic], texts: Mapping[str, str]) -> str:
 
 def excerpt(span: Span, texts: Mapping[str, str]) -> str:
     """Write the source line of a span with a caret below it; empty where the text is not known."""
-    return "\n".join(_excerpt(Label(span), texts))
+    return "\n".join(_excerpt(Label(span), {span.source: texts.get(span.source, "").splitlines()}))
 
 
-def to_json(diagnostics: Iterable[Diagnostic]) -> str:
-    """Write diagnostics as a JSON list."""
-    return json.dumps([_plain(item) for item in diagnostics], indent=2, ensure_ascii=False) + "\n"
+def to_json(diagnostics: Iterable[Diagnostic], texts: Mapping[str, str]) -> str:
+    """Write diagnostics as a JSON list; a label on the command line has the option as ``token``."""
+    return json.dumps([_plain(item, texts) for item in diagnostics], indent=2, ensure_ascii=False) + "\n"
 
 
 _SARIF_LEVELS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.NOTE: "note"}
@@ -48,7 +48,8 @@ def to_sarif(diagnostics: Iterable[Diagnostic]) -> str:
     """
     found = list(diagnostics)
     codes = sorted({item.code.value for item in found})
-    driver = {"name": "hpi-plan", "rules": [{"id": code, "helpUri": f"{_DOCS}#{code}"} for code in codes]}
+    rules = [{"id": code, "shortDescription": {"text": code.replace("-", " ")}} for code in codes]
+    driver = {"name": "hpi-plan", "rules": rules}
     log = {
         "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
         "version": "2.1.0",
@@ -99,21 +100,27 @@ def _sarif_location(label: Label) -> dict[str, Any]:
     return location
 
 
-def _plain(item: Diagnostic) -> dict[str, Any]:
+def _plain(item: Diagnostic, texts: Mapping[str, str]) -> dict[str, Any]:
     return {
         "code": item.code.value,
         "severity": item.severity.value,
         "message": item.message,
-        "labels": [{**label.span._asdict(), "text": label.text} for label in item.labels],
+        "labels": [_plain_label(label, texts) for label in item.labels],
         "help": item.help,
     }
+
+
+def _plain_label(label: Label, texts: Mapping[str, str]) -> dict[str, Any]:
+    place = {**label.span._asdict(), "text": label.text}
+    is_override = label.span.source.startswith("override:")
+    return {**place, "token": texts.get(label.span.source, "")} if is_override else place
 
 
 def _count(number: int, noun: str) -> str:
     return "" if not number else f"{number} {noun}{'' if number == 1 else 's'}"
 
 
-def _block(item: Diagnostic, texts: Mapping[str, str]) -> str:
+def _block(item: Diagnostic, texts: Mapping[str, list[str]]) -> str:
     head = f"{item.severity.value}[{item.code.value}]: {item.message}"
     if item.labels:
         head = f"{_place(item.labels[0].span)}: {head}"
@@ -133,9 +140,9 @@ def _place(span: Span) -> str:
     return f"{span.source}:{span.line}:{span.column}"
 
 
-def _excerpt(label: Label, texts: Mapping[str, str]) -> list[str]:
+def _excerpt(label: Label, texts: Mapping[str, list[str]]) -> list[str]:
     span = label.span
-    lines = texts.get(span.source, "").splitlines()
+    lines = texts.get(span.source, [])
     if not 0 < span.line <= len(lines):
         return []
     line, start = lines[span.line - 1], span.column - 1

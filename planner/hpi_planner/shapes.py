@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 
 from hpi_schemas.model_inputs import Inputs
 
+# Engines count sizes in 31 bits.
+_LARGEST = 1 << 31
 _PLACES = ("least", "best", "greatest")
 
 
@@ -23,17 +25,21 @@ class Problem(NamedTuple):
     message: str
 
 
-def shapes(value: Mapping[Any, Any], inputs: Inputs | None) -> Iterator[Problem]:
+def shapes(value: Mapping[Any, Any], inputs: Inputs | None, batch_size: int | None) -> Iterator[Problem]:
     """Find what is wrong with dynamic shapes.
 
     Args:
         value: per input ``[min, opt, max]``, each a list of sizes.
         inputs: the model's inputs, name to dtype and dimensions; None if they are not known.
+        batch_size: how many inputs go through the model at a time; None if that is not said.
     """
     for name, item in value.items():
-        message = _of_three(item) or _of_model(str(name), item, inputs)
+        message = _of_three(item) or _of_model(str(name), item, inputs) or _of_batch(item, batch_size)
         if message is not None:
             yield Problem(str(name), message)
+    for name, (_, dimensions) in (inputs or {}).items():
+        if name not in value and not all(isinstance(size, int) and size >= 0 for size in dimensions):
+            yield Problem(name, "is missing, and its size is not fixed in the model")
 
 
 def values(value: Mapping[Any, Any], given: Mapping[Any, Any]) -> Iterator[Problem]:
@@ -51,7 +57,7 @@ def values(value: Mapping[Any, Any], given: Mapping[Any, Any]) -> Iterator[Probl
 
 def _of_three(item: Any) -> str | None:
     if not isinstance(item, list) or len(item) != len(_PLACES) or not all(_is_shape(shape) for shape in item):
-        return "must be three shapes, [least, best, greatest], each a list of whole numbers from 0"
+        return "must be three shapes, [least, best, greatest], each a list of whole numbers from 1"
     ranks = {len(shape) for shape in item}
     if len(ranks) > 1:
         return f"has shapes of different ranks: {', '.join(str(len(shape)) for shape in item)}"
@@ -63,7 +69,7 @@ def _of_three(item: Any) -> str | None:
 
 def _is_shape(shape: Any) -> bool:
     return isinstance(shape, list) and all(
-        isinstance(size, int) and not isinstance(size, bool) and size >= 0 for size in shape
+        isinstance(size, int) and not isinstance(size, bool) and 0 < size < _LARGEST for size in shape
     )
 
 
@@ -78,6 +84,12 @@ def _of_model(name: str, item: list[list[int]], inputs: Inputs | None) -> str | 
     for axis, size in enumerate(dimensions):
         if isinstance(size, int) and size >= 0 and {shape[axis] for shape in item} != {size}:
             return f"differs from the model along axis {axis}, where its size is always {size}"
+    return None
+
+
+def _of_batch(item: list[list[int]], batch_size: int | None) -> str | None:
+    if batch_size is not None and item[2] and item[2][0] < batch_size:
+        return f"ends at a batch of {item[2][0]}, and `batch_size` is {batch_size}"
     return None
 
 

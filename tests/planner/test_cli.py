@@ -260,3 +260,62 @@ def test_a_plan_that_does_not_prove_true_is_not_written(folder: Path, monkeypatc
 def test_the_schema_for_editors_is_printed(folder: Path) -> None:
     schema = json.loads(run(folder, "--get-schema").stdout)
     assert "SubModules" in schema["$defs"]["pipeline-OCR"]["properties"]
+
+
+@pytest.mark.parametrize("victim", ["pipeline.yaml", "m/inference.onnx", "m/inference.yml", "target.json"])
+def test_output_never_replaces_what_is_no_plan(folder: Path, victim: str) -> None:
+    (folder / "target.json").write_text(
+        json.dumps({"os": "linux", "arch": "x86_64", "cores": 2, "backends": {"openvino": "1"}})
+    )
+    before = (folder / victim).read_bytes()
+    done = run(folder, "pipeline.yaml", "--target", "target.json", "--output", victim)
+    assert done.returncode == 2
+    assert "is no plan" in done.stderr
+    assert (folder / victim).read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["pipeline.yaml", "--prove", "--stop-after", "inherit"],
+        ["pipeline.yaml", "--get-config", "OCR"],
+        ["--get-schema", "--get-config", "OCR"],
+        ["pipeline.yaml", "--trust-models"],
+        ["--check", "plan.json", "--prove"],
+    ],
+)
+def test_options_that_do_not_go_together_are_refused(folder: Path, arguments: list[str]) -> None:
+    done = run(folder, *arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_an_override_has_its_token_in_json(folder: Path) -> None:
+    done = run(folder, "pipeline.yaml", "-o", "SubModules.ImageClassification.topk=many", "--diagnostics", "json")
+    assert json.loads(done.stderr)[0]["labels"][0]["token"] == "-o SubModules.ImageClassification.topk=many"
+
+
+def test_a_device_id_alone_counts_for_the_default_kind_of_device(folder: Path) -> None:
+    gpu = {"compute_capability": "8.6", "memory_mib": 24564, "name": "NVIDIA A10"}
+    target = {
+        "os": "linux",
+        "arch": "x86_64",
+        "cores": 2,
+        "cuda": "12.6",
+        "gpus": [gpu, gpu],
+        "backends": {"onnxruntime": "1"},
+    }
+    (folder / "target.json").write_text(json.dumps(target))
+    done = run(folder, "pipeline.yaml", "--target", "target.json", "--hpi_config", "{device_id: 1}")
+    assert json.loads(done.stdout)["modules"]["SubModules.ImageClassification"]["device"] == "gpu:1"
+    assert run(folder, "pipeline.yaml", "--target", "target.json", "--hpi_config", "{device_id: 7}").returncode == 2
+
+
+def test_many_findings_take_linear_time(folder: Path) -> None:
+    keys = "".join(f"unknown_{number}: 1\n" for number in range(5_000))
+    (folder / "pipeline.yaml").write_text(PIPELINE + keys)
+    done = subprocess.run(
+        [BIN / "hpi-plan", "pipeline.yaml", "--stop-after", "inherit"],
+        cwd=folder, capture_output=True, text=True, check=True, timeout=60,
+    )  # fmt: skip
+    assert done.stderr.rstrip().endswith("5000 warnings")

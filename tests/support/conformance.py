@@ -129,6 +129,7 @@ def module_verdict(text: str, options: Sequence[str], theirs: Mapping[str, Any] 
     if theirs is None:
         return Verdict(ON_PURPOSE, "values") if _odd(options) else Verdict(DIFFERENT, "accepted")
     module = ir.modules[0]
+    kernel = module.kernel_option
     ours = {
         "model_name": module.model_name,
         "model_dir": module.model_dir,
@@ -137,7 +138,7 @@ def module_verdict(text: str, options: Sequence[str], theirs: Mapping[str, Any] 
         "hpi_config": module.hpi_config,
         "engine": module.engine_given,
         "engine_config": module.engine_config,
-        "run_mode": None if module.run_mode is None else module.run_mode.value,
+        "run_mode": kernel["backend_config.run_mode"].value if "backend_config.run_mode" in kernel else None,
     }
     wanted = {key: _comparable(key, theirs.get(key)) for key in ours}
     differing = [f"{key} is {ours[key]!r}, not {wanted[key]!r}" for key in ours if ours[key] != wanted[key]]

@@ -72,6 +72,11 @@ def module_of(model: str) -> str | None:
     return _modules().get(model)
 
 
+def all_models() -> tuple[str, ...]:
+    """Return every model of PaddleX."""
+    return tuple(_modules())
+
+
 def known_models(module_name: str) -> tuple[str, ...]:
     """Return PaddleX's models of a module."""
     return tuple(_data("modules")["modules"].get(module_name, ()))

@@ -48,7 +48,7 @@ class Inherit:
         # What PaddleX creates later comes later.
         modules = sorted(walk.modules, key=lambda module: module.lazy)
         ir = replace(ir, pipeline=pipeline, modules=tuple(modules), external=walk.external)
-        return ir.report(*walk.found, *_shadowed(ir, walk))
+        return ir.report(*walk.found, *_shadowed(ir, walk), *_unused(walk.modules))
 
 
 @dataclass
@@ -120,8 +120,8 @@ class _Walk:
         if not isinstance(model_name, str):
             self.node.error(Code.MODULE_INVALID, "`Global.model` must name the model", ("Global",))
             return ir
-        module_name = knowledge.module_of(model_name) or top["Global"].get("module")
-        if not isinstance(module_name, str):
+        module_name = legal.task_of(self.tree)
+        if module_name is None:
             self.node.error(
                 Code.MODEL_UNKNOWN,
                 f"no PaddleX module has a model `{model_name}`",
@@ -131,15 +131,29 @@ class _Walk:
             return ir
         self.node.check_keys(("Predict",), predict)
         inherited = inheritance.module(self.node, ("Predict",), predict, Inherited())
-        self._add(("Predict",), predict, module_name, model_name, {}, inherited, 0)
-        place = ("Predict", "kernel_option", "run_mode")
-        if self.tree.get(place) is not None:
-            run_mode = Traced(self.tree.get(place), self.node.origin(place))
-            self.modules[-1] = replace(self.modules[-1], run_mode=run_mode)
+        # Where the file is silent, the model's own inference.yml speaks.
+        known_settings = {key: item for key, item in definitions.settings_of(module_name).items() if key in predict}
+        settings = self.node.settings(("Predict",), predict, known_settings, {}, module_name)
+        self._add(("Predict",), predict, module_name, model_name, settings, inherited, 0)
+        self._kernel_option(predict)
         given = self.tree.get(("Global", "device"))
         if ir.device is None and given is not None:
             return replace(ir, device=Traced(str(given), self.node.origin(("Global", "device"))))
         return ir
+
+    def _kernel_option(self, predict: Mapping[str, Any]) -> None:
+        """Take what a module file says of Paddle's regular inference."""
+        own = predict.get("kernel_option")
+        place = ("Predict", "kernel_option")
+        if own is None:
+            return
+        if not isinstance(own, dict):
+            self.node.error(Code.MODULE_INVALID, f"`kernel_option` must be a mapping, not `{own}`", place)
+            return
+        section = Traced(own, self.node.origin(place))
+        keys = inheritance.traced(self.node, place, own, 3)
+        kernel = {"backend_config": section} | {f"backend_config.{key}": item for key, item in keys.items()}
+        self.modules[-1] = replace(self.modules[-1], kernel_option=kernel)
 
     def _module(self, path: Path, member: Member, pipeline: Mapping[str, Traced], parent: Inherited, lazy: int) -> bool:
         value = self.tree.get(path)
@@ -158,6 +172,11 @@ class _Walk:
                 help=f"PaddleX's default here is `{member.model}`",
             )
             return False
+        task, usual = knowledge.module_of(name), knowledge.module_of(member.model or "")
+        if member.tasks and task is not None and task not in member.tasks:
+            self.node.warning(
+                Code.MODEL_TASK, f"`{name}` is a model for {task}, and this is {usual}", (*path, "model_name")
+            )
         if member.models and name not in member.models:
             choices = " or ".join(f"`{item}`" for item in member.models)
             self.node.error(
@@ -320,23 +339,51 @@ class _Walk:
 
 
 def _shadowed(ir: Ir, walk: _Walk) -> list[Diagnostic]:
-    """Report each override that reaches no module: deeper keys win everywhere, or what it changes is off."""
+    """Report each override that reaches no module: something else wins everywhere, or what it changes is off."""
     reached = {origin.span.source for module in walk.modules for origin in module.origins.values() if origin.span}
     told = {label.span.source for item in (*ir.diagnostics, *walk.found) for label in item.labels}
+    layers = {source: from_token(token) for source, token in ir.texts.items() if source.startswith("override:")}
     found: list[Diagnostic] = []
-    for source, token in ir.texts.items():
-        if not source.startswith("override:") or source in reached | told:
+    for index, (source, layer) in enumerate(layers.items()):
+        if source in reached | told:
             continue
-        layer = from_token(token)
-        path, off = layer.path, _off(layer.path, walk.visited)
-        if layer.flag is not None and layer.text.strip() == "{}":
-            # It takes the top level's keys away, and leaves nothing to reach a module.
+        off = _off(layer.path, walk.visited)
+        said = layer.text.partition("=")[2] if layer.flag is None else layer.text
+        if said.strip() in ("{}", "null", ""):
+            # It takes keys away, and leaves nothing to reach a module.
             continue
-        if off is not None or not _HANDED_DOWN.isdisjoint(path):
-            why = "a deeper key wins everywhere" if off is None else f"the pipeline does not use `{dotted(off)}`"
-            place = Label(Span(source, 1, 1, 1, len(token) + 1))
+        later = [item for item in list(layers.values())[index + 1 :] if item.path == layer.path[: len(item.path)]]
+        if off is not None or not _HANDED_DOWN.isdisjoint(layer.path):
+            why = "a deeper key wins everywhere"
+            if off is not None:
+                why = f"the pipeline does not use `{dotted(off)}`"
+            elif later:
+                why = f"`{later[-1].token}` wins"
+            place = Label(Span(source, 1, 1, 1, len(layer.token) + 1))
             found.append(warning(Code.OVERRIDE_SHADOWED, f"this override reaches no module: {why}", place))
     return found
+
+
+def _unused(modules: list[Module]) -> list[Diagnostic]:
+    """Report each ``hpi_config`` that reaches only modules for which it does not count."""
+    counts: dict[Span, bool] = {}
+    labels: dict[Span, tuple[Label, ...]] = {}
+    for module in modules:
+        is_on = module.paddlex_engine.value == engines.HPI
+        for key, origin in module.origins.items():
+            if origin.span is not None and key.startswith("hpi_config.") and key.count(".") == 1:
+                counts[origin.span] = counts.get(origin.span, False) or is_on
+                labels[origin.span] = origin.key_labels()
+    return [
+        warning(
+            Code.HPI_CONFIG_HIDDEN,
+            "this has no effect: high-performance inference is off in every module that it reaches",
+            *labels[span],
+            help="turn it on with `use_hpip: true`, or `--use_hpip`",
+        )
+        for span, is_used in counts.items()
+        if not is_used
+    ]
 
 
 def _off(path: Path, visited: set[Path]) -> Path | None:

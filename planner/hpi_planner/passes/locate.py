@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from hpi_planner import engines
+from hpi_planner import engines, knowledge
 from hpi_planner.diagnostics import Code, Diagnostic, Label, error
 from hpi_planner.facts import FactsError, ModelReader
 from hpi_planner.ir import Ir, Module
+from hpi_planner.suggest import closest
 from hpi_planner.tree import Tree
 
 
@@ -43,7 +44,11 @@ class Locate:
         try:
             facts = self.reader.read(module.address, module.model_name, module.model_dir)
         except FactsError as fault:
-            return error(fault.code, f"{module.address}: {fault.message}", Label(tree.span(path)), help=fault.help)
+            help = fault.help
+            if not is_named and knowledge.module_of(module.model_name) is None:
+                near = closest(module.model_name, knowledge.all_models())
+                help = f"PaddleX has no model of that name; did you mean `{near}`?" if near else help
+            return error(fault.code, f"{module.address}: {fault.message}", Label(tree.span(path)), help=help)
         if facts.model_name is not None and facts.model_name != module.model_name:
             return error(
                 Code.MODEL_NAME_MISMATCH,
