@@ -20,10 +20,11 @@ if TYPE_CHECKING:
 
 _LARGEST_PLAN = 256 << 20
 DONE, NEGATIVE, WRONG_INPUT, INTERRUPTED = 0, 1, 2, 130
-_WRITERS: Mapping[str, Callable[[Ir], str]] = {
-    "text": lambda ir: report.render(ir.diagnostics, ir.texts),
-    "json": lambda ir: report.to_json(ir.diagnostics, ir.texts),
-    "sarif": lambda ir: report.to_sarif(ir.diagnostics),
+# How diagnostics are written; the name is that of the YAML.
+_WRITERS: Mapping[str, Callable[[Ir, str], str]] = {
+    "text": lambda ir, _name: report.render(ir.diagnostics, ir.texts),
+    "json": lambda ir, _name: report.to_json(ir.diagnostics, ir.texts),
+    "sarif": lambda ir, name: report.to_sarif(ir.diagnostics, name),
 }
 
 _EPILOG = """\
@@ -85,7 +86,8 @@ def _parser() -> argparse.ArgumentParser:
     add("--output-dir", metavar="DIR", help="write a plan for each --target there, named after it")
     add("--models", action="append", default=[], metavar="DIR", help="folder with official models, one folder per name")
     add("--root", metavar="DIR", help="where relative model folders start; default: the folder of the YAML")
-    add("--stop-after", metavar="PASS", help="print the state after this pass (read, override, inherit, …) as JSON")
+    passes = "read, override, inherit, bind_target, locate, select, schedule, freeze"
+    add("--stop-after", metavar="PASS", help=f"print the state after this pass as JSON: {passes}")
     add("--check", nargs="+", metavar="PLAN", help="do these plans still follow from their YAML? exit code 1 if not")
     add("--trust-models", action="store_true", help="with --check: take the facts of the models from the plan")
     add("--prove", action="store_true", help="compile again under other settings and compare the plans to the byte")
@@ -197,7 +199,7 @@ def _compile(options: argparse.Namespace, target: str | None, output: Path | Non
         ir = compile(made, options.stop_after or "freeze")
     except ValueError as fault:
         return _fail(str(fault))
-    show = _WRITERS[options.diagnostics](ir)
+    show = _WRITERS[options.diagnostics](ir, made.source_name)
     sys.stderr.write(show.encode("utf-8", "backslashreplace").decode())
     if has_errors(ir.diagnostics):
         return WRONG_INPUT

@@ -20,6 +20,7 @@ from hpi_planner.passes.override import LayOverrides
 from hpi_planner.passes.read import Read
 from hpi_planner.passes.schedule import Schedule
 from hpi_planner.passes.select import Select
+from hpi_planner.suggest import did_you_mean
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,7 @@ def compile(request: Request, stop_after: str = "freeze") -> Ir:
     steps = passes(request)
     names = [step.name for step in steps]
     if stop_after not in names:
-        raise ValueError(f"there is no pass `{stop_after}`; the passes are {', '.join(names)}")
+        raise ValueError(f"there is no pass `{stop_after}`; {did_you_mean(stop_after, names)}")
     ir = Ir(source={**request.source, "overrides": [layer.token for layer in request.overrides]})
     for step in steps[: names.index(stop_after) + 1]:
         ir = step.apply(ir)

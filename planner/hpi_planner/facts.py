@@ -181,6 +181,10 @@ def _config(path: Path, reference: str) -> tuple[str | None, Mapping[str, Any] |
         data = load_data(sections or text)
         if not isinstance(data, dict):
             raise FactsError(Code.MODEL_CONFIG_INVALID, f"`{reference}/{CONFIG_FILE}` is not a mapping")
+        for section in ("Global", "Hpi"):
+            if not isinstance(data.get(section), (dict, type(None))):
+                message = f"`{section}` of `{reference}/{CONFIG_FILE}` is not a mapping"
+                raise FactsError(Code.MODEL_CONFIG_INVALID, message)
         name = (data.get("Global") or {}).get("model_name")
         return name, data.get("Hpi")
     except (yaml.YAMLError, UnicodeDecodeError, AttributeError) as fault:

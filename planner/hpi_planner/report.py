@@ -41,10 +41,14 @@ def to_json(diagnostics: Iterable[Diagnostic], texts: Mapping[str, str]) -> str:
 _SARIF_LEVELS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.NOTE: "note"}
 
 
-def to_sarif(diagnostics: Iterable[Diagnostic]) -> str:
+def to_sarif(diagnostics: Iterable[Diagnostic], artefact: str) -> str:
     """Write diagnostics as SARIF 2.1.0 (docs.oasis-open.org/sarif), for code scanning.
 
-    Places on the command line are in no file, and are named in the message.
+    Places on the command line are in no file: they are named in the message, and the result stands at the artefact.
+
+    Args:
+        diagnostics: what was found.
+        artefact: the file that was read.
     """
     found = list(diagnostics)
     codes = sorted({item.code.value for item in found})
@@ -57,14 +61,16 @@ def to_sarif(diagnostics: Iterable[Diagnostic]) -> str:
             {
                 "tool": {"driver": driver},
                 "columnKind": "unicodeCodePoints",
-                "results": [_sarif_result(item, codes) for item in found],
+                "results": [_sarif_result(item, codes, artefact) for item in found],
             }
         ],
     }
     return json.dumps(log, indent=2, ensure_ascii=False) + "\n"
 
 
-def _sarif_result(item: Diagnostic, codes: list[str]) -> dict[str, Any]:
+def _sarif_result(item: Diagnostic, codes: list[str], artefact: str) -> dict[str, Any]:
+    from urllib.parse import quote
+
     in_files = [label for label in item.labels if not label.span.source.startswith("override:")]
     typed = [_place(label.span) for label in item.labels if label not in in_files]
     text = " ".join(
@@ -75,8 +81,10 @@ def _sarif_result(item: Diagnostic, codes: list[str]) -> dict[str, Any]:
         "ruleIndex": codes.index(item.code.value),
         "level": _SARIF_LEVELS[item.severity],
         "message": {"text": text},
-        "locations": [_sarif_location(label) for label in in_files[:1]],
+        "locations": [{"physicalLocation": {"artifactLocation": {"uri": quote(artefact)}}}],
     }
+    if in_files:
+        result["locations"] = [_sarif_location(in_files[0])]
     if in_files[1:]:
         related = [_sarif_location(label) for label in in_files[1:]]
         result["relatedLocations"] = [{"id": index, **place} for index, place in enumerate(related)]

@@ -49,6 +49,8 @@ def make(
     for folder in given:
         if not folder.is_dir():
             raise RequestError(f"`--models {folder}` is no folder")
+    if root is not None and not Path(root).is_dir():
+        raise RequestError(f"`--root {root}` is no folder")
     if not pipeline.endswith((".yaml", ".yml")):
         try:
             data = configs.text(pipeline).encode()

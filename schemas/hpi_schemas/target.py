@@ -120,8 +120,9 @@ def from_json(value: Any) -> Target:
     for key, item in known.items():
         if not isinstance(item, _TYPES[key]) or isinstance(item, bool):
             raise ValueError(f"`{key}` cannot be {item!r}")
-    if known["cores"] < 1:
-        raise ValueError("`cores` must be at least 1")
+    for key, least in (("cores", 1), ("npus", 0)):
+        if known.get(key, least) < least:
+            raise ValueError(f"`{key}` must be at least {least}")
     for key in ("backends", "tools"):
         for name, version in known.get(key, {}).items():
             if not isinstance(version, (str, type(None))):

@@ -119,6 +119,9 @@ def test_an_absolute_folder_below_models_is_rewritten(folder: Path) -> None:
         (["--get-config", "ocr"], "there is no pipeline `ocr`"),
         (["pipeline.yaml", "--output", "nowhere/plan.json"], "cannot be written: No such file or directory"),
         (["."], "neither a .yaml file nor a built-in pipeline"),
+        (["pipeline.yaml", "--root", "nowhere"], "`--root nowhere` is no folder"),
+        (["pipeline.yaml", "--models", "nowhere"], "`--models nowhere` is no folder"),
+        (["pipeline.yaml", "--stop-after", "bind-target"], "did you mean `bind_target`"),
     ],
 )
 def test_a_mistake_on_the_command_line_is_said_in_one_line(folder: Path, arguments: list[str], message: str) -> None:
@@ -219,7 +222,8 @@ def test_diagnostics_can_be_sarif_for_code_scanning(folder: Path) -> None:
     assert done.returncode == 2
     log = json.loads(done.stderr)
     (result,) = log["runs"][0]["results"]
-    assert (result["ruleId"], result["level"], result["locations"]) == ("setting-invalid", "error", [])
+    assert (result["ruleId"], result["level"]) == ("setting-invalid", "error")
+    assert result["locations"] == [{"physicalLocation": {"artifactLocation": {"uri": "pipeline.yaml"}}}]
     assert "<command line>:1:40" in result["message"]["text"]
     (folder / "pipeline.yaml").write_text(PIPELINE + "    typo: 1\nuse_hpip: false\n")
     results = json.loads(run(folder, "pipeline.yaml", "--diagnostics", "sarif").stderr)["runs"][0]["results"]

@@ -284,6 +284,9 @@ class _Walk:
         return definitions.load(name)
 
     def _report_unnamed(self, path: Path, value: Mapping[str, Any], where: str) -> None:
+        if "pipeline_name" in value:
+            self.node.error(Code.PIPELINE_UNKNOWN, f"the `pipeline_name` of {where} is null", (*path, "pipeline_name"))
+            return
         near = closest("pipeline_name", (key for key in value if isinstance(key, str)))
         if near is None:
             help = f"known: {', '.join(definitions.names())}"

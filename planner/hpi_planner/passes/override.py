@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from hpi_planner import legal
-from hpi_planner.diagnostics import Code, Diagnostic, Label, Span, error, warning
+from hpi_planner.diagnostics import Code, Diagnostic, Label, Span, error, note, warning
 from hpi_planner.ir import Ir, Origin, Traced
 from hpi_planner.overrides import Override
 from hpi_planner.passes.read import resolved, with_interpolation
@@ -96,13 +96,10 @@ def _lay(ir: Ir, layer: Override, value: Tree) -> Ir:
     exists = _exists(tree, path)
     ir = replace(ir, tree=tree.replace(path, value.value, value.shadow))
     if exists and before == value.value and type(before) is type(value.value):
-        return ir.report(
-            warning(
-                Code.OVERRIDE_NO_EFFECT,
-                f"`{dotted(path)}` already has this value",
-                Label(value.shadow.span),
-            )
-        )
+        # Scripts pass the same flags to every pipeline; a path is meant for this one.
+        told = warning if layer.flag is None else note
+        message = f"`{dotted(path)}` already has this value"
+        return ir.report(told(Code.OVERRIDE_NO_EFFECT, message, Label(value.shadow.span)))
     return ir
 
 

@@ -62,8 +62,8 @@ def _refused_engine(module: Module) -> Diagnostic | None:
         help = "leave `engine` out there, or choose `hpi`, `paddle_static` or `onnxruntime`"
         return error(Code.ENGINE_UNSUPPORTED, message, *labels, help=help)
     message = f"{module.address}: `{module.model_name}` does not run on the engine `{name}`, only on {', '.join(able)}"
-    what = f"`{module.address}.use_hpip: false`" if name == engines.HPI else f"`{module.address}.engine: {able[0]}`"
-    return error(Code.ENGINE_UNSUPPORTED, message, *labels, help=f"set {what}")
+    mend = "use_hpip=false" if name == engines.HPI and module.engine_given is None else f"engine={able[0]}"
+    return error(Code.ENGINE_UNSUPPORTED, message, *labels, help=f"`-o {module.address}.{mend}`")
 
 
 def _note_external(module: Module) -> Diagnostic:

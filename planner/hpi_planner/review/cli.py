@@ -238,7 +238,7 @@ def _lint(options: argparse.Namespace) -> int:
     policies = [policy.load(name) for name in options.policy]
     broken, texts = policy.violations(plan, policies, None if found is None else found.request())
     if options.sarif:
-        _print(report.to_sarif(ordered(broken)))
+        _print(report.to_sarif(ordered(broken), str(plan.place)))
     else:
         _print(report.render(ordered(broken), texts) or f"{options.plan} keeps to {len(policies)} policies\n")
     return NEGATIVE if broken else DONE
