@@ -33,9 +33,11 @@ def test_a_pipeline_is_compiled_and_run_in_one_go(models: Path, line: np.ndarray
 
 
 def test_arguments_act_at_the_top_level_as_in_paddlex(models: Path) -> None:
-    with create_pipeline(OCR / "pipeline.yaml", use_hpip=False, hpi_config={}) as pipeline:
+    # use_hpip is off at the top; the sub-pipeline's hpi_config does not turn it on, and has no effect.
+    with pytest.warns(UserWarning, match="hpi-config-hidden"):
+        pipeline = create_pipeline(OCR / "pipeline.yaml", use_hpip=False, hpi_config={})
+    with pipeline:
         engines = {address: record["engine"]["backend"] for address, record in pipeline.plan.modules.items()}
-    # use_hpip is off at the top; the sub-pipeline's hpi_config does not turn it on.
     assert set(engines.values()) == {"onnxruntime"}
 
 

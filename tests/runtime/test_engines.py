@@ -140,7 +140,7 @@ def test_a_device_that_is_not_there_is_no_silent_cpu(name: str, engine_models: P
 
 def test_openvino_runs_fp32_where_the_processor_would_take_bf16(engine_models: Path) -> None:
     with OPENVINO.load(engine_models) as engine:
-        assert engine.actual()["precision"] == "f32"
+        assert engine.actual()["precision"] == "fp32"
 
 
 @pytest.mark.parametrize("name", ["", "base", "nothing", "../os", "os.path"])
