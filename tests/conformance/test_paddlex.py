@@ -50,6 +50,12 @@ def test_the_pipelines_that_paddlex_ships_keep_their_meaning(ask: Any, judge: An
     _compare(ask, judge, "shipped pipelines", cases)
 
 
+def test_the_pipelines_that_paddlex_ships_become_plans_where_their_models_are_there(shipped: Path) -> None:
+    for name, text in _pipelines(shipped).items():
+        ir = compile(request(text))
+        assert ir.plan is not None, (name, [item.message for item in ir.diagnostics])
+
+
 def test_our_built_in_configurations_mean_to_paddlex_what_its_own_do(ask: Any, shipped: Path) -> None:
     names = list(_pipelines(shipped))
     ours = ask({"kind": "pipeline", "yaml": configs.text(name), "overrides": {}} for name in names)

@@ -25,7 +25,7 @@ from hpi_schemas.files import write_atomic
 from hpi_runtime.errors import PrepareError
 
 _RECORD = "artefact.json"
-_KEY_LENGTH = 24
+KEY_LENGTH = 24
 _LOCK_SECONDS = 3600
 # Distributions whose versions the result of a tool depends on.
 _TOOLS: Mapping[str, tuple[str, ...]] = {"paddle2onnx": ("paddle2onnx", "paddlepaddle")}
@@ -55,7 +55,7 @@ class Artefact:
         versions = {name: probe.installed((name,)) for name in _TOOLS.get(self.step["tool"], ())}
         digests = dict(self.digests) or {name: digest_file(self.source / name) for name in self.files}
         facts = {"step": dict(self.step), "versions": versions, "files": digests}
-        return digest(dumps(facts).encode()).removeprefix("sha256:")[:_KEY_LENGTH]
+        return digest(dumps(facts).encode()).removeprefix("sha256:")[:KEY_LENGTH]
 
 
 def obtain(artefact: Artefact) -> Path:
@@ -65,9 +65,9 @@ def obtain(artefact: Artefact) -> Path:
         PrepareError: it cannot be made.
     """
     key = artefact.key
-    folders = _caches(artefact.folder)
+    folders = caches(artefact.folder)
     for folder in folders:
-        if _is_whole(folder / key):
+        if is_whole(folder / key):
             return folder / key
     home = next((folder for folder in folders if _writable(folder)), None)
     if home is None:
@@ -76,14 +76,15 @@ def obtain(artefact: Artefact) -> Path:
 
     try:
         with FileLock(home / f"{key}.lock", timeout=_LOCK_SECONDS):
-            if not _is_whole(home / key):
+            if not is_whole(home / key):
                 _make(artefact, home, key)
     except Timeout:
         raise PrepareError(f"another process has been preparing {key} for an hour; remove {home / key}.lock") from None
     return home / key
 
 
-def _caches(model_folder: Path) -> list[Path]:
+def caches(model_folder: Path) -> list[Path]:
+    """Return where artefacts of a model are looked up, the first that can be written is where they are made."""
     override = os.environ.get("HPI_CACHE_DIR")
     if override:
         return [Path(override)]
@@ -101,13 +102,22 @@ def _writable(folder: Path) -> bool:
         return False
 
 
-def _is_whole(place: Path) -> bool:
+def is_whole(place: Path) -> bool:
     """Tell whether an artefact is there and undamaged."""
     try:
-        files = loads((place / _RECORD).read_bytes())["files"]
+        files = record_of(place)["files"]
         return bool(files) and all(digest_file(place / name) == wanted for name, wanted in files.items())
-    except (OSError, JsonError, KeyError, TypeError, AttributeError):
+    except (OSError, KeyError, TypeError, AttributeError):
         return False
+
+
+def record_of(place: Path) -> Mapping[str, Any]:
+    """Return what an artefact's record says of it, empty if it has none that can be read."""
+    try:
+        found = loads((place / _RECORD).read_bytes())
+    except (OSError, JsonError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def _make(artefact: Artefact, home: Path, key: str) -> None:

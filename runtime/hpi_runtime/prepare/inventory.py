@@ -1,0 +1,92 @@
+"""What lies in the caches of prepared artefacts, and which of it plans still need."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hpi_schemas.model_store import program_files
+
+from hpi_runtime.plan import Plan
+from hpi_runtime.prepare.cache import KEY_LENGTH, Artefact, caches, is_whole, record_of
+
+WHOLE, DAMAGED, LEFTOVER = "whole", "damaged", "leftover"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One thing in a cache.
+
+    Attributes:
+        place: the folder of an artefact, or a file or folder that a build left behind.
+        state: ``whole``, ``damaged``, or ``leftover`` for quarantined artefacts, logs, locks and broken-off builds.
+        step: the prepare step that made it, empty if that is not known.
+        size: in bytes, everything in it.
+    """
+
+    place: Path
+    state: str
+    step: str
+    size: int
+
+
+def folders(plans: Iterable[Plan], models: Iterable[Path]) -> list[Path]:
+    """Return the caches of the models of plans, and of every model below ``models``, each once."""
+    found: dict[Path, None] = {}
+    for plan in plans:
+        for module in plan.modules.values():
+            found.update(dict.fromkeys(caches(plan.store.resolve(module["model"]["dir"]))))
+    for root in models:
+        for model in sorted(item for item in root.iterdir() if item.is_dir()):
+            found.update(dict.fromkeys(caches(model)))
+    return [folder for folder in found if folder.is_dir()]
+
+
+def entries(folder: Path) -> Iterator[Entry]:
+    """Yield everything in one cache, by name."""
+    for place in sorted(folder.iterdir()):
+        state = LEFTOVER
+        if place.is_dir() and len(place.name) == KEY_LENGTH:
+            state = WHOLE if is_whole(place) else DAMAGED
+        yield Entry(place, state, record_of(place).get("step", {}).get("step", ""), _size(place))
+
+
+def needed(plan: Plan) -> set[str]:
+    """Return the keys of the artefacts that a plan's engines, and their fallbacks, are loaded from."""
+    keys: set[str] = set()
+    for module in plan.modules.values():
+        for engine in (module["engine"], *module["engine"].get("fallback", ())):
+            keys.update(_keys(module["model"], engine["prepare"], plan.store.resolve(module["model"]["dir"])))
+    return keys
+
+
+def remove(entry: Entry) -> None:
+    """Remove one entry; what another process took away already is no fault."""
+    if entry.place.is_dir():
+        shutil.rmtree(entry.place, ignore_errors=True)
+    else:
+        entry.place.unlink(missing_ok=True)
+
+
+def _keys(model: Mapping[str, Any], steps: Iterable[Mapping[str, Any]], folder: Path) -> Iterator[str]:
+    files = program_files(model["format"], model["files"])
+    places = [folder]
+    for step in steps:
+        digests = {name: model["files"][name] for name in files} if places == [folder] else {}
+        source = next((place for place in places if all((place / name).is_file() for name in files)), None)
+        if source is None and not digests:
+            # What this step starts from was never made, so nothing of it is in a cache either.
+            return
+        artefact = Artefact(step, source or folder, files, digests, folder)
+        key = artefact.key
+        yield key
+        places, files = [cache / key for cache in caches(folder)], (step["produces"],)
+
+
+def _size(place: Path) -> int:
+    if place.is_file():
+        return place.stat().st_size
+    return sum(item.stat().st_size for item in place.rglob("*") if item.is_file())
