@@ -267,6 +267,23 @@ def test_a_deeper_use_hpip_beats_the_one_above(folder: Path, run: Any, plan: Any
     assert "loses: true at pipeline.yaml:3:11" in answer
 
 
+def test_an_engine_of_paddlex_is_explained_by_its_own_keys(folder: Path, run: Any, plan: Any) -> None:
+    text = (
+        (folder / "pipeline.yaml")
+        .read_text()
+        .replace("use_hpip: true\n", "engine_config: {hpi: {backend: openvino}}\n")
+    )
+    (folder / "pipeline.yaml").write_text(
+        text.replace("    thresh: 0.3\n", "    thresh: 0.3\n    engine: onnxruntime\n")
+    )
+    plan("plan.json", "--engine", "hpi")
+    answer = run("hpi-review", "why", "plan.json", "SubModules.TextRecognition").stdout
+    assert "wins: openvino at pipeline.yaml:3:32" in answer
+    answer = run("hpi-review", "why", "plan.json", "SubModules.TextDetection").stdout
+    assert "wins: onnxruntime at pipeline.yaml:15:13" in answer
+    assert "loses: hpi at <command line> `--engine=hpi`" in answer
+
+
 def test_without_the_source_the_winner_and_its_origin_are_shown(folder: Path, run: Any, plan: Any) -> None:
     plan("plan.json")
     (folder / "pipeline.yaml").unlink()

@@ -182,7 +182,7 @@ def _candidates(request: Request, address: str, recorded: str, key: str) -> Iter
     bare = compile(request, "read")
     if ir.tree is None or bare.tree is None:
         return
-    own = _own_key(key, recorded, address)
+    own = _recorded_key(recorded, request) or _own_key(key)
     if own is None:
         return
     for node in _levels(tuple(address.split(".")), own[0] in _HANDED_DOWN):
@@ -194,8 +194,18 @@ def _candidates(request: Request, address: str, recorded: str, key: str) -> Iter
             yield Candidate(_place(span), bare.tree.get(path), _excerpt(bare, span), recorded == f"file:{dotted(path)}")
 
 
-def _own_key(key: str, recorded: str, address: str) -> tuple[str, ...] | None:
-    """Return the key of the YAML behind a key of the plan."""
+def _recorded_key(recorded: str, request: Request) -> tuple[str, ...] | None:
+    """Return the key of the YAML that a recorded origin names, without the level that it stands at."""
+    kind, _, rest = recorded.partition(":")
+    path: tuple[str, ...] = tuple(rest.split(".")) if kind == "file" else ()
+    if kind == "override" and rest.isdecimal() and int(rest) < len(request.overrides):
+        path = tuple(map(str, request.overrides[int(rest)].path))
+    place = next((index for index, name in enumerate(path) if name in _HANDED_DOWN), None)
+    return None if place is None else path[place:]
+
+
+def _own_key(key: str) -> tuple[str, ...] | None:
+    """Return the key of the YAML that a key of the plan usually comes from."""
     parts = tuple(key.split("."))
     if parts[0] == "settings":
         return parts[1:]
