@@ -150,10 +150,19 @@ def _check(options: argparse.Namespace) -> int:
         return _fail("--check takes the overrides and the target that the plan records; leave them out")
     code = DONE
     for name in options.check:
-        found = check.check(name, options.pipeline, options.models, options.root, options.trust_models)
+        try:
+            found = check.check(name, options.pipeline, options.models, options.root, options.trust_models)
+        except request.RequestError as fault:
+            _say(f"hpi-plan: {name} cannot be checked: {fault}")
+            code = WRONG_INPUT
+            continue
         trusted = ", with the models as it records them" if options.trust_models else ""
         if not found.compiled:
-            _say(f"{name} is stale: its YAML does not compile any more", report.render(found.diagnostics, found.texts))
+            hint = "" if options.trust_models else " (without the models at hand, try --trust-models)"
+            _say(
+                f"{name} cannot be checked: its YAML does not compile{hint}",
+                report.render(found.diagnostics, found.texts),
+            )
             code = WRONG_INPUT
         elif found.changes or not found.canonical:
             form = "" if found.canonical else "; it is not canonical JSON"

@@ -101,6 +101,17 @@ def test_check_takes_no_overrides_of_its_own(folder: Path, run: Any, plan: Any) 
     assert "leave them out" in done.stderr
 
 
+def test_one_plan_that_cannot_be_read_does_not_keep_others_from_being_checked(
+    folder: Path, run: Any, plan: Any
+) -> None:
+    plan("a.json")
+    plan("b.json")
+    done = run("hpi-plan", "--check", "a.json", "nothing.json", "b.json")
+    assert done.returncode == 2
+    assert "nothing.json cannot be checked" in done.stderr
+    assert "b.json follows from its inputs" in done.stderr
+
+
 def test_what_is_no_plan_is_said_in_one_line(folder: Path, run: Any) -> None:
     (folder / "bad.json").write_text("{")
     for name in ("bad.json", "target.json", "nothing.json"):

@@ -44,7 +44,10 @@ def test_a_real_run_equals_its_plan(recorded: Path) -> None:
         (("actual", "cpu_num_threads"), 64, "cpu_num_threads is 64, the plan says 2"),
         (("actual", "precision"), "bf16", "precision is bf16, the plan says fp32"),
         (("actual", "device"), "gpu:0", "device is gpu:0, the plan says cpu"),
-        (("version",), "1.0", "version is 1.0, the plan says"),
+        (("version",), "1.0", 'version is "1.0", the plan says'),
+        (("actual",), {}, "device is null, the plan says cpu"),
+        (("actual", "providers"), ["GPU"], 'providers is ["GPU"], the plan says ["CPU"]'),
+        (("files",), {}, "inference.onnx is null, the plan says sha256:"),
         (("backend",), "onnxruntime", "backend is onnxruntime, the plan says openvino"),
         (("files", "inference.onnx"), "sha256:" + "0" * 64, "inference.onnx is sha256:000000000000…, the plan says"),
     ],
@@ -129,10 +132,16 @@ def test_a_gpu_engine_must_limit_its_memory(folder: Path, run: Any, plan: Any) -
 
 @pytest.mark.parametrize(
     ("policy", "message"),
-    [("fp23", "did you mean `fp32`"), ("nothing.json", "cannot be read"), ("bad.json", "is no JSON Schema")],
+    [
+        ("fp23", "did you mean `fp32`"),
+        ("nothing.json", "cannot be read"),
+        ("bad.json", "is no JSON Schema"),
+        ("ref.json", "refers to"),
+    ],
 )
 def test_what_is_no_policy_is_said(folder: Path, run: Any, plan: Any, policy: str, message: str) -> None:
     (folder / "bad.json").write_text('{"type": "thing"}')
+    (folder / "ref.json").write_text('{"$ref": "https://example.com/x.json"}')
     done = run("hpi-review", "lint", plan("plan.json"), "--policy", policy)
     assert done.returncode == 2
     assert message in done.stderr
@@ -160,7 +169,19 @@ def test_one_command_plans_for_many_targets_and_another_compares_them(folder: Pa
         ["SubModules.TextDetection", "threads", "4", "1"]
     ]
     document = run("hpi-review", "matrix", "plans/target.json", "plans/small.json", "--markdown").stdout
-    assert "| `SubModules.TextDetection` | threads |  | 4 | 1 |" in document
+    assert "| `SubModules.TextDetection` | threads |  | `4` | `1` |" in document
+
+
+def test_settings_and_versions_that_differ_are_in_the_matrix(folder: Path, run: Any, plan: Any) -> None:
+    target = json.loads((folder / "target.json").read_text())
+    target["backends"]["openvino"] = "2026.5.0"
+    (folder / "newer.json").write_text(json.dumps(target))
+    plan("a.json")
+    plan("b.json", "-o", "SubModules.TextDetection.thresh=0.2", target="newer.json")
+    different = run("hpi-review", "matrix", "a.json", "b.json").stdout.partition("different:")[2]
+    assert "target.openvino" in different
+    assert "SubModules.TextDetection settings.thresh  0.3" in different
+    assert "nothing else differs" in run("hpi-review", "matrix", "a.json", "a.json").stdout
 
 
 def test_targets_of_the_same_name_are_refused(folder: Path, run: Any) -> None:

@@ -119,4 +119,10 @@ def test_git_shows_plans_as_tables_where_it_is_told_to(repository: Path) -> None
         cwd=repository, check=True, capture_output=True,
     )  # fmt: skip
     shown = _git(repository, "diff", "plan.json")
-    assert "+| `SubModules.TextDetection` | PP-OCRv5_mobile_det | cpu | onnxruntime |" in shown
+    assert "+| `SubModules.TextDetection` | `PP-OCRv5_mobile_det` | `cpu` | `onnxruntime` |" in shown
+    (repository / "pipeline.yaml").write_text(text.replace("thresh: 0.2", "thresh: 0.7"))
+    subprocess.run(
+        [BIN / "hpi-plan", "pipeline.yaml", "--target", "target.json", "--output", "plan.json"],
+        cwd=repository, check=True, capture_output=True,
+    )  # fmt: skip
+    assert "+- `settings.thresh`: `0.7`" in _git(repository, "diff", "plan.json")

@@ -73,13 +73,18 @@ def test_what_a_plan_risks_is_noted(folder: Path, run: Any, plan: Any) -> None:
 
 def test_names_of_a_yaml_cannot_break_out_of_a_page(plan: Any, folder: Path, run: Any) -> None:
     text = (folder / plan("plan.json")).read_text()
-    hostile = text.replace("PP-OCRv5_mobile_det", "</script><img src=x onerror=alert(1)>|`#quot;")
+    hostile = text.replace("PP-OCRv5_mobile_det", "</script><img src=x>|`#quot;\\n```\\n# @someone [x](y)\\u001b[31m")
     (folder / "hostile.json").write_text(hostile)
     assert run("hpi-review", "show", "hostile.json", "--html", "page.html").returncode == 0
     assert "<img" not in (folder / "page.html").read_text()
-    shown = run("hpi-review", "show", "hostile.json", "--markdown").stdout
-    assert "<img" not in shown.partition("```mermaid")[0]
+    for arguments in (["show", "hostile.json", "--markdown"], ["diff", "plan.json", "hostile.json", "--markdown"]):
+        shown = run("hpi-review", *arguments).stdout
+        outside = re.sub(r"`[^`\n]*`", "", re.sub(r"```mermaid\n.*?\n```\n", "", shown, flags=re.DOTALL))
+        assert not {"<img", "@someone", "```", "\x1b"} & {
+            item for item in ("<img", "@someone", "```", "\x1b") if item in outside
+        }
     assert "<img" not in run("hpi-review", "show", "hostile.json", "--mermaid").stdout
+    assert "\x1b" not in run("hpi-review", "show", "hostile.json").stdout
 
 
 @pytest.mark.skipif(shutil.which("chromium") is None, reason="there is no Chromium here; .ci/run installs it")
@@ -302,6 +307,33 @@ def test_blame_answers_for_a_line_of_the_plan(folder: Path, run: Any, plan: Any)
     assert answer.startswith("SubModules.TextDetection.settings.thresh = 0.3")
     assert run("hpi-review", "blame", "plan.json:1").returncode == 2
     assert run("hpi-review", "blame", "plan.json").returncode == 2
+
+
+def test_digests_and_whole_groups_can_be_asked_about(run: Any, plan: Any) -> None:
+    plan("plan.json")
+    for key in ("model.files.inference.yml", "settings", "hpi_config", "model.dir", "model_name"):
+        done = run("hpi-review", "why", "plan.json", f"SubModules.TextLineOrientation.{key}")
+        assert done.returncode == 0, done.stderr
+    answer = run("hpi-review", "why", "plan.json", "SubModules.TextDetection.model.name").stdout
+    assert "wins: PP-OCRv5_mobile_det at pipeline.yaml:12:17" in answer
+
+
+def test_a_page_never_replaces_what_is_no_page(folder: Path, run: Any, plan: Any) -> None:
+    before = (folder / plan("plan.json")).read_bytes()
+    assert run("hpi-review", "show", "plan.json", "--html", "plan.json").returncode == 2
+    assert (folder / "plan.json").read_bytes() == before
+    for _ in range(2):
+        assert run("hpi-review", "show", "plan.json", "--html", "page.html").returncode == 0
+
+
+def test_the_only_input_that_differs_is_the_cause(folder: Path, run: Any, plan: Any) -> None:
+    target = json.loads((folder / "target.json").read_text())
+    target["backends"]["openvino"] = None
+    (folder / "other.json").write_text(json.dumps(target))
+    plan("old.json")
+    plan("new.json", target="other.json")
+    found = json.loads(run("hpi-review", "diff", "old.json", "new.json", "--json").stdout)
+    assert {tuple(item["causes"]) for item in found} == {("target",)}
 
 
 @pytest.mark.parametrize(

@@ -81,7 +81,17 @@ def explained(
             TARGET: replace(first, target=second.target),
             MODEL: replace(first, reader=RecordedReader({**old.modules, **new.modules})),
         }
-        plans = {cause: _plan(request) for cause, request in exchanged.items()}
+        same = {
+            SOURCE: before.data == after.data and first.source == second.source,
+            OVERRIDE: first.overrides == second.overrides,
+            TARGET: old.data["target"] == new.data["target"],
+            MODEL: {address: item["model"] for address, item in old.modules.items()}
+            == {address: item["model"] for address, item in new.modules.items()},
+        }
+        differing = [cause for cause in exchanged if not same[cause]]
+        if len(differing) == 1:
+            return [replace(change, causes=(differing[0],), cause_known=True) for change in found]
+        plans = {cause: _plan(exchanged[cause]) for cause in differing}
     return [_attributed(change, plans, old, new) for change in found]
 
 
@@ -100,7 +110,8 @@ def _attributed(
     if causes:
         return replace(change, causes=causes, cause_known=True)
     # No input alone does it, or they are not at hand.
-    return replace(change, causes=(_guess(change, old, new),))
+    guess = _guess(change, old, new)
+    return replace(change, causes=tuple(plans) if plans and guess not in plans else (guess,))
 
 
 def at(plan: Any, path: Sequence[str]) -> Any:

@@ -130,8 +130,11 @@ def _show(options: argparse.Namespace) -> int:
 
         from hpi_planner.review import html
 
+        page = Path(options.html)
         try:
-            write_atomic(Path(options.html), html.page(shown, str(plan.place)).encode())
+            if page.is_file() and page.stat().st_size and not page.read_bytes().startswith(b"<!doctype html>"):
+                raise ReviewError(f"{page} is there and is no page; remove it first, or name another file")
+            write_atomic(page, html.page(shown, str(plan.place)).encode())
         except OSError as fault:
             raise ReviewError(f"{options.html} cannot be written: {fault.strerror}") from None
     elif options.json:
@@ -224,7 +227,10 @@ def _verify(options: argparse.Namespace) -> int:
         where = item.address or "the run"
         _print(f"{where}: {item.what} is {text.value(item.ran)}, the plan says {text.value(item.planned)}\n")
     if not found:
-        _print(f"{len(record['modules'])} engines ran as {options.plan} says\n")
+        _print(f"{text.counted(len(record['modules']), 'engine', 'engines')} ran as {options.plan} says\n")
+    failed = record["results"]["failed"]
+    if failed:
+        _print(f"{failed} of {record['results']['finished']} inputs failed in that run\n")
     return NEGATIVE if found else DONE
 
 
@@ -240,7 +246,10 @@ def _lint(options: argparse.Namespace) -> int:
     if options.sarif:
         _print(report.to_sarif(ordered(broken), str(plan.place)))
     else:
-        _print(report.render(ordered(broken), texts) or f"{options.plan} keeps to {len(policies)} policies\n")
+        _print(
+            report.render(ordered(broken), texts)
+            or f"{options.plan} keeps to {text.counted(len(policies), 'policy', 'policies')}\n"
+        )
     return NEGATIVE if broken else DONE
 
 

@@ -22,7 +22,8 @@ def show(plan: PlanView) -> str:
     lines += ["", "## Models", "", *_modules(plan)]
     if plan.stages:
         lines += ["", "## What runs", "", "```mermaid", mermaid.flowchart(plan).rstrip(), "```"]
-    return "\n".join(lines) + "\n"
+    lines += ["", "## Details", "", *_details(plan)]
+    return "\n".join(lines).rstrip() + "\n"
 
 
 def diff(old: str, new: str, found: Sequence[Change], plan: PlanView, limit: int = LIMIT) -> str:
@@ -33,7 +34,7 @@ def diff(old: str, new: str, found: Sequence[Change], plan: PlanView, limit: int
         found: the changes, the riskiest first.
         plan: the new plan, for its graph.
     """
-    lines = [f"### Plan: {text.headline(found)}", "", f"`{_escape(old)}` → `{_escape(new)}`", ""]
+    lines = [f"### Plan: {text.headline(found)}", "", f"{_code(old)} → {_code(new)}", ""]
     risky = [change for change in found if change.impact > Impact.COSMETIC]
     harmless = [change for change in found if change.impact == Impact.COSMETIC]
     if risky:
@@ -81,14 +82,35 @@ def _modules(plan: PlanView) -> Iterator[str]:
     yield "| module | model | device | backend | precision | threads | batch | why |"
     yield "|---|---|---|---|---|---|---|---|"
     for row in plan.modules:
-        cells = (row.model, row.device, row.backend, row.precision, row.threads, str(row.batch), row.reason)
-        yield f"| {_code(row.address)} | {' | '.join(map(_escape, cells))} |"
+        cells = (row.model, row.device, row.backend, row.precision, row.threads, str(row.batch))
+        shown = " | ".join(_code(cell) if cell else "" for cell in cells)
+        yield f"| {_code(row.address)} | {shown} | {_escape(row.reason)} |"
+
+
+def _details(plan: PlanView) -> Iterator[str]:
+    """Yield everything else that changes answers, a line each, so that a diff of two documents misses none of it."""
+    for row in plan.modules:
+        yield f"### {_code(row.address)}"
+        yield ""
+        yield from (
+            f"- {_code(f'engine.config.{key}')}: {_code(text.value(item))}" for key, (item, _) in row.config.items()
+        )
+        yield from (
+            f"- {_code(f'settings.{key}')}: {_code(text.value(item))}" for key, (item, _) in row.settings.items()
+        )
+        yield from (f"- {_code(name)}: {_code(digest)}" for name, digest in row.files.items())
+        yield from (f"- before the first run: {_code(step)}" for step in row.prepare)
+        yield from (f"- falls back on {_code(name)}" for name in row.fallback)
+        yield ""
 
 
 def _code(item: str) -> str:
     # A bar would end the cell, and a backtick the code.
-    return f"`{item.replace('`', chr(39)).replace('|', chr(92) + '|')}`".replace("\n", " ")
+    clean = text.clean(item).replace("`", "'").replace("|", "\\|")
+    return f"`{clean}`"
 
 
 def _escape(item: str) -> str:
-    return item.replace("|", "\\|").replace("<", "&lt;").replace("\n", " ")
+    """Make a text mean itself in Markdown: no markup, no tags, no mentions."""
+    marked = "".join(f"\\{char}" if char in "\\`*_[]#|~" else char for char in text.clean(item))
+    return marked.replace("&", "&amp;").replace("<", "&lt;").replace("@", "@\N{ZERO WIDTH SPACE}")

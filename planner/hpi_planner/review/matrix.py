@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from hpi_planner.review import text
@@ -42,6 +42,7 @@ class Matrix(NamedTuple):
 def matrix(plans: Sequence[ReviewedPlan]) -> Matrix:
     """Compare plans by address."""
     rows = [_row("", "target", [_target(plan) for plan in plans])]
+    rows += _differing("", "target", [{"cores": plan.data["target"]["cores"], **_versions(plan)} for plan in plans])
     addresses = dict.fromkeys(address for plan in plans for address in plan.modules)
     for address in addresses:
         facts = [_facts(plan, address) for plan in plans]
@@ -49,6 +50,7 @@ def matrix(plans: Sequence[ReviewedPlan]) -> Matrix:
             values = [text.value(item.get(key, ABSENT)) for item in facts]
             if any(item.get(key) not in (None, [], "") for item in facts):
                 rows.append(_row(address, key, values))
+        rows += _differing(address, "settings", [plan.modules.get(address, {}).get("settings", {}) for plan in plans])
     return Matrix(tuple(str(plan.place) for plan in plans), tuple(rows))
 
 
@@ -58,8 +60,10 @@ def terminal(table: Matrix) -> str:
     shared = [row for row in table.rows if row.is_shared]
     width = max((len(f"{row.address} {row.key}") for row in table.rows), default=0)
     lines.extend(f"  {f'{row.address} {row.key}'.strip():{width}}  {row.values[0]}" for row in shared)
-    lines.append("different:")
     different = [row for row in table.rows if not row.is_shared]
+    if not different:
+        return "\n".join([*lines, "nothing else differs"]) + "\n"
+    lines.append("different:")
     cells = [("", *table.names), *((f"{row.address} {row.key}".strip(), *row.values) for row in different)]
     widths = [max(len(row[column]) for row in cells) for column in range(len(table.names) + 1)]
     lines.extend("  " + "  ".join(map(str.ljust, row, widths)).rstrip() for row in cells)
@@ -79,6 +83,18 @@ def markdown(table: Matrix) -> str:
 
 def _row(address: str, key: str, values: Sequence[str]) -> Row:
     return Row(address, key, tuple(values[:1]) if len(set(values)) == 1 else tuple(values))
+
+
+def _differing(address: str, group: str, values: Sequence[Mapping[str, Any]]) -> list[Row]:
+    """Return a row for each key of a group whose values differ; the many that are the same go without saying."""
+    keys = sorted({key for item in values for key in item})
+    rows = [_row(address, f"{group}.{key}", [text.value(item.get(key, ABSENT)) for item in values]) for key in keys]
+    return [row for row in rows if not row.is_shared]
+
+
+def _versions(plan: ReviewedPlan) -> Mapping[str, Any]:
+    target = plan.data["target"]
+    return {**target.get("backends", {}), **target.get("tools", {})}
 
 
 def _target(plan: ReviewedPlan) -> str:
@@ -106,4 +122,5 @@ def _facts(plan: ReviewedPlan, address: str) -> dict[str, Any]:
 
 
 def _escape(item: str) -> str:
-    return item.replace("|", "\\|").replace("<", "&lt;")
+    clean = text.clean(item).replace("`", "'").replace("|", "\\|")
+    return f"`{clean}`" if clean else ""

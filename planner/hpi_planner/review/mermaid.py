@@ -24,4 +24,4 @@ def flowchart(plan: PlanView) -> str:
 
 def _escape(text: str) -> str:
     # Mermaid reads `#NAME;` inside quotes as a character, and HTML tags as themselves.
-    return text.replace("#", "#35;").replace('"', "#quot;").replace("<", "#lt;").replace(">", "#gt;")
+    return text.replace("`", "'").replace("#", "#35;").replace('"', "#quot;").replace("<", "#lt;").replace(">", "#gt;")

@@ -65,6 +65,7 @@ def violations(
     """
     from jsonschema import Draft202012Validator
     from referencing import Registry
+    from referencing.exceptions import Unresolvable
 
     source = None if request is None else compile(request, "override")
     places = _Places(plan, source)
@@ -73,7 +74,11 @@ def violations(
         # A registry of its own: a policy refers to itself or to nothing, never to the network.
         registry: Any = Registry()
         validator = Draft202012Validator(schema, registry=registry)
-        for fault in validator.iter_errors(plan.data):
+        try:
+            faults = list(validator.iter_errors(plan.data))
+        except Unresolvable as lost:
+            raise ReviewError(f"the policy {name} refers to something that is not in it: {lost}") from None
+        for fault in faults:
             path = tuple(fault.absolute_path)
             explained = fault.schema.get("description") if isinstance(fault.schema, dict) else None
             where = ".".join(map(str, path)) or "the plan"

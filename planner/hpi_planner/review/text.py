@@ -12,11 +12,22 @@ from hpi_planner.review.changes import ABSENT, Change, Impact
 _WIDTH = 60
 
 
+def clean(item: str) -> str:
+    """Replace control characters: a name in a plan must not steer a terminal or end a block of Markdown."""
+    return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in item)
+
+
+def counted(number: int, one: str, many: str) -> str:
+    """Write a number with its noun."""
+    return f"{number} {one if number == 1 else many}"
+
+
 def value(item: Any) -> str:
     """Write a value short: what is absent and what is null are two things."""
     if item is ABSENT:
         return "absent"
-    text = item if isinstance(item, str) else json.dumps(item, ensure_ascii=False, sort_keys=True)
+    is_plain = isinstance(item, str) and item != "absent" and not _is_json(item)
+    text = clean(item if is_plain else json.dumps(item, ensure_ascii=False, sort_keys=True))
     if text.startswith("sha256:"):
         return text[:19] + "…"
     return text if len(text) <= _WIDTH else text[: _WIDTH - 1] + "…"
@@ -47,11 +58,20 @@ def changes(found: Sequence[Change], cosmetic: bool = False) -> Iterator[str]:
     for change in shown:
         by_address.setdefault(change.address, []).append(change)
     for address, group in by_address.items():
-        yield address or "(the whole plan)"
+        yield clean(address) or "(the whole plan)"
         width = max(len(change.key) for change in group)
         for change in group:
             arrow = f"{value(change.old)} → {value(change.new)}"
             why = f"  [{causes(change)}]" if change.causes else ""
-            yield f"  {change.impact.label:11}  {change.key:{width}}  {arrow}{why}"
+            yield f"  {change.impact.label:11}  {clean(change.key):{width}}  {arrow}{why}"
     if len(shown) < len(found):
         yield f"{len(found) - len(shown)} cosmetic ones are not shown; `hpi-review diff --all` does"
+
+
+def _is_json(item: str) -> bool:
+    """Tell whether a text looks like another value, and so needs its quotes."""
+    try:
+        json.loads(item)
+    except ValueError:
+        return False
+    return True

@@ -6,8 +6,12 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from hpi_schemas.canonical import JsonError, digest, loads
+from hpi_schemas.model_store import program_files
 
 from hpi_planner.review.plans import ReviewedPlan, ReviewError, place
+
+# What a record must hold where the plan says it; its absence is a difference too.
+_EVIDENCE = ("device", "providers", "cpu_num_threads", "cpu_threads", "run_mode")
 
 
 class Difference(NamedTuple):
@@ -80,11 +84,22 @@ def _module(
     version = target["backends"].get(ran["backend"])
     if ran["version"] != version:
         yield Difference(address, "version", version, ran["version"])
-    expected = {**engine["config"], "device": planned["device"]}
-    for key, value in ran["actual"].items():
-        if key in expected and expected[key] != value:
-            yield Difference(address, key, expected[key], value)
-    for name, value in ran["files"].items():
-        # Files that a prepare step makes are not in the plan; what they are made from is.
-        if name in planned["model"]["files"] and planned["model"]["files"][name] != value:
-            yield Difference(address, name, planned["model"]["files"][name], value)
+    expected = {**engine["config"], "device": planned["device"], **_providers(ran["backend"], planned["device"])}
+    actual = ran["actual"]
+    for key in (*(key for key in _EVIDENCE if key in expected), *(key for key in actual if key not in _EVIDENCE)):
+        if key in expected and expected[key] != actual.get(key):
+            yield Difference(address, key, expected[key], actual.get(key))
+    # Files that a prepare step makes have no digest in the plan; what they are made from has.
+    made = [step["produces"] for step in engine["prepare"]][-1:]
+    programs = made or program_files(planned["model"]["format"], planned["model"]["files"])
+    for name in programs:
+        wanted = planned["model"]["files"].get(name)
+        if name not in ran["files"] or (not made and ran["files"][name] != wanted):
+            yield Difference(address, name, wanted, ran["files"].get(name))
+
+
+def _providers(backend: str, device: str) -> dict[str, list[str]]:
+    """Return what a backend must tell of its providers, as far as it tells any."""
+    if device != "cpu":
+        return {}
+    return {"onnxruntime": {"providers": ["CPUExecutionProvider"]}, "openvino": {"providers": ["CPU"]}}.get(backend, {})

@@ -9,6 +9,7 @@ from typing import Any
 
 from hpi_planner.backends import load_all
 from hpi_planner.choice import WHY
+from hpi_planner.review.text import clean
 
 _THREADS = ("cpu_num_threads", "cpu_threads")
 _STEPS = {
@@ -89,7 +90,8 @@ class PlanView:
 
 
 def view(plan: Mapping[str, Any]) -> PlanView:
-    """Make the view of a plan of format 1.x."""
+    """Make the view of a plan of format 1.x; control characters in its names are replaced."""
+    plan = _cleaned(plan)
     stages = tuple(_stages(plan["graph"])) if plan["graph"] else ()
     order = {stage.address: index for index, stage in enumerate(stages) if stage.address}
     rows = [_module(address, record, plan) for address, record in plan["modules"].items()]
@@ -104,6 +106,14 @@ def view(plan: Mapping[str, Any]) -> PlanView:
         external=plan.get("external", {}),
         warnings=tuple(_warnings(rows, plan)),
     )
+
+
+def _cleaned(item: Any) -> Any:
+    if isinstance(item, Mapping):
+        return {clean(key): _cleaned(value) for key, value in item.items()}
+    if isinstance(item, list):
+        return [_cleaned(value) for value in item]
+    return clean(item) if isinstance(item, str) else item
 
 
 def _module(address: str, record: Mapping[str, Any], plan: Mapping[str, Any]) -> ModuleView:

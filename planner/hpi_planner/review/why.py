@@ -19,7 +19,7 @@ from hpi_planner.review.plans import ReviewedPlan, ReviewError
 from hpi_planner.review.text import value
 from hpi_planner.suggest import did_you_mean
 from hpi_planner.tree import Tree, dotted
-from hpi_planner.yaml_tree import YamlTextError, compose
+from hpi_planner.yaml_tree import YamlTextError, compose, load_data
 
 # What each pass writes into a module of a plan; the first that fits.
 _PASSES = (
@@ -30,6 +30,8 @@ _PASSES = (
     ("model", "locate"),
     ("", "inherit"),
 )
+# Keys whose origin has another name.
+_RECORDED_AS = {"model.name": "model_name", "model.dir": "model_dir"}
 # Keys that a level hands down to those below it.
 _HANDED_DOWN = ("use_hpip", "hpi_config", "engine", "engine_config")
 
@@ -86,11 +88,12 @@ def why(plan: ReviewedPlan, question: str, request: Request | None) -> Answer:
     """
     address, key = _split(plan, question)
     record = plan.modules[address]
-    found = at(record, key.split("."))
-    if found is ABSENT:
-        keys = [".".join(path) for path in _paths(record)]
+    path = _path_of(record, key)
+    if path is None:
+        keys = [".".join(path) for path in _paths(record) if path[0] not in ("origin", "not_chosen")]
         raise ReviewError(f"`{address}` has no `{key}`; {did_you_mean(key, keys)}")
-    recorded = record.get("origin", {}).get(key, "")
+    found = at(record, path)
+    recorded = record.get("origin", {}).get(_RECORDED_AS.get(key, key), "")
     is_backend = key == "engine.backend"
     return Answer(
         address=address,
@@ -138,12 +141,24 @@ def _split(plan: ReviewedPlan, question: str) -> tuple[str, str]:
         if question.startswith(f"{address}."):
             key = question[len(address) + 1 :]
             record = plan.modules[address]
-            short = (f"engine.{key}", f"engine.config.{key}", f"settings.{key}")
-            full = (item for item in (key, *short) if at(record, item.split(".")) is not ABSENT)
-            return address, next(full, key)
+            known = (key, f"engine.{key}", f"engine.config.{key}", f"settings.{key}", key.replace("model_", "model."))
+            return address, next((item for item in known if _path_of(record, item) is not None), key)
     addresses = list(plan.modules)
     near = did_you_mean(question, addresses)
     raise ReviewError(f"the plan has no module `{question}`; {near}")
+
+
+def _path_of(record: Any, key: str) -> tuple[str, ...] | None:
+    """Return the path of a dotted key, whose parts may hold dots themselves, None if there is none."""
+    if not isinstance(record, Mapping):
+        return None
+    if key in record:
+        return (key,)
+    for name, below in record.items():
+        rest = _path_of(below, key[len(name) + 1 :]) if key.startswith(f"{name}.") else None
+        if rest is not None:
+            return (name, *rest)
+    return None
 
 
 def _paths(record: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
@@ -208,13 +223,13 @@ def _own_key(key: str) -> tuple[str, ...] | None:
     """Return the key of the YAML that a key of the plan usually comes from."""
     parts = tuple(key.split("."))
     if parts[0] == "settings":
-        return parts[1:]
+        return parts[1:] or None
     if parts[:2] == ("engine", "backend"):
         return ("hpi_config", "backend")
     if parts[:2] == ("engine", "config"):
         return ("hpi_config", "backend_config", *parts[2:])
-    if parts == ("model", "name"):
-        return ("model_name",)
+    if key in _RECORDED_AS:
+        return (_RECORDED_AS[key],)
     return parts if parts[0] in (*_HANDED_DOWN, "batch_size", "model_dir") else None
 
 
@@ -231,6 +246,9 @@ def _from_override(ir: Ir, index: int, layer: Override, path: tuple[str, ...], r
     if path[: len(whole)] != whole or layer.flag == "device":
         return
     token = layer.token
+    text = layer.text.partition("=")[2] if layer.flag is None else layer.text
+    if at({"value": load_data(text)}, ("value", *path[len(whole) :])) is ABSENT:
+        return
     span = Span(f"override:{index}", 1, 1, 1, len(token) + 1)
     said = token.partition("=")[2] if "=" in token else layer.text
     yield Candidate(f"<command line> `{token}`", said, _excerpt(ir, span), recorded == f"override:{index}")
