@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 from hpi_schemas.canonical import dumps, loads
-from hpi_schemas.target import from_json
 
 from hpi_planner.compile import Request, compile
 from hpi_planner.diagnostics import Diagnostic
 from hpi_planner.facts import RecordedReader
-from hpi_planner.overrides import from_token
 from hpi_planner.passes.freeze import RULES
 from hpi_planner.request import make
 from hpi_planner.review import causes, plans
@@ -67,24 +64,34 @@ def check(
     ir = compile(request)
     if ir.plan is None:
         return Checked(plan, ir.diagnostics, dict(ir.texts), compiled=False)
-    again = plans.parse(plan.place, ir.plan.encode())
-    found = changes(plan.data, again.data)
-    trusting = compile(replace(request, reader=RecordedReader(plan.modules))).plan
-    trusted = None if trusting is None else loads(trusting)
-    explained = [replace(change, causes=(_cause(change, plan, trusted),), cause_known=True) for change in found]
+    found = changes(plan.data, loads(ir.plan))
+    trusted = ir.plan if trust_models or not found else compile(_trusting(request, plan)).plan
+    explained = [replace(change, causes=(cause,), cause_known=True) for change, cause in _causes(found, plan, trusted)]
     canonical = dumps(plan.data) == plan.text
     return Checked(plan, ir.diagnostics, dict(ir.texts), tuple(explained), canonical=canonical)
 
 
-def _cause(change: Change, plan: ReviewedPlan, trusted: Mapping[str, Any] | None) -> str:
-    """Return why a committed plan differs: its overrides and its target are the same, by construction."""
-    if trusted is None or repr(causes.at(trusted, change.path)) == repr(causes.at(plan.data, change.path)):
-        return causes.MODEL
-    return causes.SOURCE if plan.data["rules"] == RULES else causes.RULES
+def _causes(found: Sequence[Change], plan: ReviewedPlan, trusted: str | None) -> Iterator[tuple[Change, str]]:
+    """Yield why each change came: the overrides and the target are the same, by construction.
+
+    Args:
+        found: the changes.
+        plan: the committed plan.
+        trusted: what the source gives with the models as the plan records them, None if nothing.
+    """
+    data = None if trusted is None else loads(trusted)
+    for change in found:
+        if data is None or repr(causes.at(data, change.path)) == repr(causes.at(plan.data, change.path)):
+            yield change, causes.MODEL
+        else:
+            yield change, causes.SOURCE if plan.data["rules"] == RULES else causes.RULES
+
+
+def _trusting(request: Request, plan: ReviewedPlan) -> Request:
+    return replace(request, reader=RecordedReader(plan.modules))
 
 
 def _request(plan: ReviewedPlan, pipeline: str, models: Sequence[str], root: str | None, trust_models: bool) -> Request:
-    layers = tuple(from_token(token) for token in plan.data["source"]["overrides"])
-    made = make(pipeline, layers, None, models, root, Path(plan.place.path).parent)
-    reader = RecordedReader(plan.modules) if trust_models else made.reader
-    return replace(made, target=lambda: from_json(plan.data["target"]), reader=reader)
+    made = make(pipeline, plan.overrides, None, models, root, Path(plan.place.path).parent)
+    made = replace(made, target=plan.target)
+    return _trusting(made, plan) if trust_models else made

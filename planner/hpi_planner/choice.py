@@ -110,7 +110,7 @@ class Choice:
             return self._broken()
         backend = load_all()[requested]
         reason = self._unavailable(backend)
-        if reason in (DEVICE_MISMATCH, MODEL_FORMAT_MISSING, NOT_INSTALLED, CONVERTER_MISSING, CONVERSION_OFF):
+        if reason is not None:
             self._fail_backend(requested, reason)
             return self._broken()
         others = dict.fromkeys(load_all(), NOT_REQUESTED)

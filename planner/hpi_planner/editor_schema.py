@@ -111,7 +111,7 @@ def _typed(kind: str) -> Schema:
 
 
 def _inherited() -> Schema:
-    return {key: {"$ref": f"#/$defs/{key}"} for key in ("use_hpip", "hpi_config", "engine", "engine_config")}
+    return {key: {"$ref": f"#/$defs/{key}"} for key in legal.INHERITED}
 
 
 def _pipeline(definition: Definition) -> Schema:

@@ -21,7 +21,9 @@ HPI_KEYS: Mapping[str, str] = {
     "model_name": "string",
     "on_failure": "list|null",
 }
-_INHERITED = frozenset({"use_hpip", "hpi_config", "engine", "engine_config"})
+# What a level hands down to those below it.
+INHERITED = ("use_hpip", "hpi_config", "engine", "engine_config")
+_INHERITED = frozenset(INHERITED)
 _MODULE_KEYS = _INHERITED | {"module_name", "model_name", "model_dir", "batch_size", "genai_config"}
 # `Serving` is for PaddleX's server.
 _PIPELINE_KEYS = _INHERITED | {"pipeline_name", "SubModules", "SubPipelines", "device", "Serving"}

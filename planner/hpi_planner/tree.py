@@ -39,6 +39,10 @@ class Tree:
                 return None
         return value
 
+    def has(self, path: Path) -> bool:
+        """Tell whether there is a value at ``path``, be it None; a path has one key at least."""
+        return _holds(self.get(path[:-1]), path[-1])
+
     def span(self, path: Path) -> Span:
         """Return the place of the value at ``path``, or of the nearest value above it."""
         shadow = self.shadow

@@ -20,8 +20,6 @@ from hpi_planner.overrides import from_token
 from hpi_planner.suggest import closest, did_you_mean
 from hpi_planner.tree import Path, Tree, dotted
 
-_HANDED_DOWN = {"use_hpip", "hpi_config", "engine", "engine_config"}
-
 
 @dataclass(frozen=True)
 class Inherit:
@@ -83,7 +81,7 @@ class _Walk:
         pipelines: dict[str, Pipeline] = {}
         for member in definition.members:
             late = self._late(path, value, member)
-            if late is None or not self._present(path, value, member, late):
+            if late is None or not self._present(path, value, member):
                 continue
             place = (*path, member.section, member.key)
             if member.pipeline is not None:
@@ -312,7 +310,7 @@ class _Walk:
         self.node.warn_quoted((*path, flag), value[flag])
         return bool(value[flag])
 
-    def _present(self, path: Path, value: Mapping[str, Any], member: Member, late: int) -> bool:
+    def _present(self, path: Path, value: Mapping[str, Any], member: Member) -> bool:
         section = value.get(member.section)
         if section is not None and not isinstance(section, dict):
             self.node.error(Code.MODULE_INVALID, f"`{member.section}` must be a mapping", (*path, member.section))
@@ -356,7 +354,7 @@ def _shadowed(ir: Ir, walk: _Walk) -> list[Diagnostic]:
             # It takes keys away, and leaves nothing to reach a module.
             continue
         later = [item for item in list(layers.values())[index + 1 :] if item.path == layer.path[: len(item.path)]]
-        if off is not None or not _HANDED_DOWN.isdisjoint(layer.path):
+        if off is not None or not set(legal.INHERITED).isdisjoint(layer.path):
             why = "a deeper key wins everywhere"
             if off is not None:
                 why = f"the pipeline does not use `{dotted(off)}`"

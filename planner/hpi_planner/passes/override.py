@@ -93,7 +93,7 @@ def _lay(ir: Ir, layer: Override, value: Tree) -> Ir:
     before = tree.get(path)
     if path[:1] == ("Global",) and path[1:] == ("device",):
         ir = replace(ir, device=Traced(value.value, Origin(value.shadow.span.source, value.shadow.span)))
-    exists = _exists(tree, path)
+    exists = tree.has(path)
     ir = replace(ir, tree=tree.replace(path, value.value, value.shadow))
     if exists and before == value.value and type(before) is type(value.value):
         # Scripts pass the same flags to every pipeline; a path is meant for this one.
@@ -110,13 +110,6 @@ def _no_switch(path: Path, value: Tree) -> Diagnostic | None:
     return error(Code.OVERRIDE_INVALID, message, Label(value.shadow.span))
 
 
-def _exists(tree: Tree, path: Path) -> bool:
-    parent = tree.get(path[:-1])
-    if isinstance(parent, list):
-        return isinstance(path[-1], int) and path[-1] < len(parent)
-    return isinstance(parent, dict) and path[-1] in parent
-
-
 def _unmatched(tree: Tree, path: Path, span: Span) -> Diagnostic | None:
     """Return why an override has nothing to act on: nodes must exist, legal keys may be new."""
     for depth, key in enumerate(path):
@@ -128,7 +121,7 @@ def _unmatched(tree: Tree, path: Path, span: Span) -> Diagnostic | None:
             return _no_match(path, f"`{dotted(place)}` is not a mapping", span, None)
         if isinstance(here, dict) and key in here:
             continue
-        if here is None and depth and _exists(tree, place):
+        if here is None and depth and tree.has(place):
             help = f"set the whole of it: `-o {dotted(place)}={{{key}: …}}`"
             return _no_match(path, f"`{dotted(place)}` is null", span, help)
         allowed = legal.keys_at(tree, place)

@@ -7,12 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from hpi_schemas.target import from_json
-
 from hpi_planner import configs
 from hpi_planner.compile import Request, compile
 from hpi_planner.facts import RecordedReader
-from hpi_planner.overrides import from_token
 from hpi_planner.review.changes import ABSENT, Change
 from hpi_planner.review.plans import Place, ReviewedPlan, ReviewError
 
@@ -24,18 +21,18 @@ class Inputs:
     """What a plan is a function of; models are trusted as a plan records them."""
 
     data: bytes
-    plan: Mapping[str, Any]
+    plan: ReviewedPlan
 
     def request(self) -> Request:
         """Return the request that makes the plan again."""
-        source = {key: value for key, value in self.plan["source"].items() if key != "overrides"}
+        source = {key: value for key, value in self.plan.data["source"].items() if key != "overrides"}
         return Request(
             source=source,
             source_name=source.get("file") or f"<builtin {source.get('builtin')}>",
             data=self.data,
-            target=lambda: from_json(self.plan["target"]),
-            reader=RecordedReader(self.plan["modules"]),
-            overrides=tuple(from_token(token) for token in self.plan["source"]["overrides"]),
+            target=self.plan.target,
+            reader=RecordedReader(self.plan.modules),
+            overrides=self.plan.overrides,
         )
 
 
@@ -51,7 +48,7 @@ def inputs(plan: ReviewedPlan, source: Place | None = None) -> Inputs | None:
         data = configs.text(plan.data["source"]["builtin"]).encode() if where is None else where.read()
     except (ReviewError, KeyError):
         return None
-    return Inputs(data, plan.data)
+    return Inputs(data, plan)
 
 
 def is_stale(plan: ReviewedPlan, found: Inputs) -> bool:

@@ -34,7 +34,7 @@ def diff(old: str, new: str, found: Sequence[Change], plan: PlanView, limit: int
         found: the changes, the riskiest first.
         plan: the new plan, for its graph.
     """
-    lines = [f"### Plan: {text.headline(found)}", "", f"{_code(old)} → {_code(new)}", ""]
+    lines = [f"### Plan: {text.headline(found)}", "", f"{code(old)} → {code(new)}", ""]
     risky = [change for change in found if change.impact > Impact.COSMETIC]
     harmless = [change for change in found if change.impact == Impact.COSMETIC]
     if risky:
@@ -69,10 +69,10 @@ def _changes(found: Sequence[Change]) -> Iterator[str]:
     for change in found:
         cells = (
             f"**{change.impact.label}**" if change.impact == Impact.NUMERICS else change.impact.label,
-            _code(change.address) if change.address else "the plan",
-            _code(change.key),
-            _code(text.value(change.old)),
-            _code(text.value(change.new)),
+            code(change.address) if change.address else "the plan",
+            code(change.key),
+            code(text.value(change.old)),
+            code(text.value(change.new)),
             _escape(text.causes(change)),
         )
         yield f"| {' | '.join(cells)} |"
@@ -83,28 +83,27 @@ def _modules(plan: PlanView) -> Iterator[str]:
     yield "|---|---|---|---|---|---|---|---|"
     for row in plan.modules:
         cells = (row.model, row.device, row.backend, row.precision, row.threads, str(row.batch))
-        shown = " | ".join(_code(cell) if cell else "" for cell in cells)
-        yield f"| {_code(row.address)} | {shown} | {_escape(row.reason)} |"
+        shown = " | ".join(code(cell) if cell else "" for cell in cells)
+        yield f"| {code(row.address)} | {shown} | {_escape(row.reason)} |"
 
 
 def _details(plan: PlanView) -> Iterator[str]:
     """Yield everything else that changes answers, a line each, so that a diff of two documents misses none of it."""
     for row in plan.modules:
-        yield f"### {_code(row.address)}"
+        yield f"### {code(row.address)}"
         yield ""
         yield from (
-            f"- {_code(f'engine.config.{key}')}: {_code(text.value(item))}" for key, (item, _) in row.config.items()
+            f"- {code(f'engine.config.{key}')}: {code(text.value(item))}" for key, (item, _) in row.config.items()
         )
-        yield from (
-            f"- {_code(f'settings.{key}')}: {_code(text.value(item))}" for key, (item, _) in row.settings.items()
-        )
-        yield from (f"- {_code(name)}: {_code(digest)}" for name, digest in row.files.items())
-        yield from (f"- before the first run: {_code(step)}" for step in row.prepare)
-        yield from (f"- falls back on {_code(name)}" for name in row.fallback)
+        yield from (f"- {code(f'settings.{key}')}: {code(text.value(item))}" for key, (item, _) in row.settings.items())
+        yield from (f"- {code(name)}: {code(digest)}" for name, digest in row.files.items())
+        yield from (f"- before the first run: {code(step)}" for step in row.prepare)
+        yield from (f"- falls back on {code(name)}" for name in row.fallback)
         yield ""
 
 
-def _code(item: str) -> str:
+def code(item: str) -> str:
+    """Write a text as code, in a table too."""
     # A bar would end the cell, and a backtick the code.
     clean = text.clean(item).replace("`", "'").replace("|", "\\|")
     return f"`{clean}`"

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from hpi_planner.review import markdown as document
 from hpi_planner.review import text
 from hpi_planner.review.changes import ABSENT
 from hpi_planner.review.plans import ReviewedPlan
+from hpi_planner.review.view import threads
 
 # What a reviewer compares; origins and reasons differ wherever these do.
 _KEYS = ("model", "device", "backend", "precision", "threads", "batch", "prepare", "fallback", "files")
@@ -72,11 +74,11 @@ def terminal(table: Matrix) -> str:
 
 def markdown(table: Matrix) -> str:
     """Write a matrix as a table; a shared value stands in the first column of all."""
-    lines = [f"| module | key | all | {' | '.join(_escape(name) for name in table.names)} |"]
+    lines = [f"| module | key | all | {' | '.join(_code(name) for name in table.names)} |"]
     lines.append("|---" * (3 + len(table.names)) + "|")
     for row in table.rows:
         values = (*row.values, *[""] * len(table.names)) if row.is_shared else ("", *row.values)
-        cells = [f"`{row.address}`" if row.address else "", row.key, *map(_escape, values)]
+        cells = [_code(row.address), row.key, *map(_code, values)]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 
@@ -113,7 +115,7 @@ def _facts(plan: ReviewedPlan, address: str) -> dict[str, Any]:
         "device": record["device"],
         "backend": engine["backend"],
         "precision": config.get("precision"),
-        "threads": config.get("cpu_num_threads", config.get("cpu_threads")),
+        "threads": threads(config),
         "batch": record["batch_size"],
         "prepare": [step["step"] for step in engine["prepare"]],
         "fallback": [item["backend"] for item in engine.get("fallback", ())],
@@ -121,6 +123,5 @@ def _facts(plan: ReviewedPlan, address: str) -> dict[str, Any]:
     }
 
 
-def _escape(item: str) -> str:
-    clean = text.clean(item).replace("`", "'").replace("|", "\\|")
-    return f"`{clean}`" if clean else ""
+def _code(item: str) -> str:
+    return document.code(item) if item else ""

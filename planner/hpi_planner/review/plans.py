@@ -9,7 +9,9 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from hpi_schemas.canonical import JsonError, loads
+from hpi_schemas.target import Target, from_json
 
+from hpi_planner.overrides import Override, from_token
 from hpi_planner.request import RequestError
 
 _MAX_BYTES = 256 << 20
@@ -82,6 +84,23 @@ class ReviewedPlan:
         return modules
 
     @property
+    def overrides(self) -> tuple[Override, ...]:
+        """The overrides that it was made with.
+
+        Raises:
+            ValueError: one that this version does not read.
+        """
+        return tuple(from_token(token) for token in self.data["source"]["overrides"])
+
+    def target(self) -> Target:
+        """Return the target that it was made for.
+
+        Raises:
+            ValueError: one that this version does not read.
+        """
+        return from_json(self.data["target"])
+
+    @property
     def source(self) -> Place | None:
         """The YAML that it was made from, None for a built-in pipeline."""
         file = self.data.get("source", {}).get("file")
@@ -102,7 +121,8 @@ def load(name: str) -> ReviewedPlan:
     Raises:
         ReviewError: it is not there, or not a plan of that format.
     """
-    return parse(place(name), place(name).read())
+    where = place(name)
+    return parse(where, where.read())
 
 
 def parse(where: Place, text: bytes) -> ReviewedPlan:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ from hpi_planner.diagnostics import Code, Diagnostic, Label, Span, error
 from hpi_planner.ir import Ir
 from hpi_planner.review.plans import ReviewedPlan, ReviewError
 from hpi_planner.suggest import did_you_mean
+from hpi_planner.tree import Tree
+from hpi_planner.yaml_tree import compose
 
 SHIPPED = Path(__file__).parent / "policies"
 
@@ -96,6 +99,10 @@ class _Places:
         self._source = source
         self.texts = {str(plan.place): plan.text, **(source.texts if source is not None else {})}
 
+    @cached_property
+    def _lines(self) -> Tree:
+        return compose(str(self._plan.place), self._plan.text)[0]
+
     def of(self, path: tuple[Any, ...]) -> tuple[Label, ...]:
         return tuple(Label(span) for span in (self._in_source(path) or self._in_plan(path),) if span is not None)
 
@@ -115,8 +122,5 @@ class _Places:
         return tree.key_span(tuple(address.split(".")))
 
     def _in_plan(self, path: tuple[Any, ...]) -> Span | None:
-        from hpi_planner.yaml_tree import compose
-
-        tree, _ = compose(str(self._plan.place), self._plan.text)
-        span = tree.key_span(path) if path else None
+        span = self._lines.key_span(path) if path else None
         return None if span is None or span.source != str(self._plan.place) else span

@@ -39,7 +39,7 @@ def headline(found: Sequence[Change]) -> str:
         return "no changes"
     counts = Counter(change.impact for change in found)
     listed = ", ".join(f"{counts[impact]} {impact.label}" for impact in sorted(Impact, reverse=True) if counts[impact])
-    return f"{len(found)} change{'' if len(found) == 1 else 's'}: {listed}"
+    return f"{counted(len(found), 'change', 'changes')}: {listed}"
 
 
 def causes(change: Change) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 from hpi_planner.backends import load_all
 from hpi_planner.choice import WHY
-from hpi_planner.review.text import clean
+from hpi_planner.review.text import clean, counted
 
 _THREADS = ("cpu_num_threads", "cpu_threads")
 _STEPS = {
@@ -108,6 +108,11 @@ def view(plan: Mapping[str, Any]) -> PlanView:
     )
 
 
+def threads(config: Mapping[str, Any]) -> Any:
+    """Return the threads of an engine's configuration, None where they do not count."""
+    return next((config[key] for key in _THREADS if key in config), None)
+
+
 def _cleaned(item: Any) -> Any:
     if isinstance(item, Mapping):
         return {clean(key): _cleaned(value) for key, value in item.items()}
@@ -119,14 +124,13 @@ def _cleaned(item: Any) -> Any:
 def _module(address: str, record: Mapping[str, Any], plan: Mapping[str, Any]) -> ModuleView:
     engine, origins = record["engine"], record.get("origin", {})
     config = engine["config"]
-    threads = next((str(config[key]) for key in _THREADS if key in config), "")
     return ModuleView(
         address=address,
         model=record["model"]["name"],
         device=record["device"],
         backend=engine["backend"],
         precision=str(config.get("precision", "")),
-        threads=threads,
+        threads="" if threads(config) is None else str(threads(config)),
         batch=record["batch_size"],
         reason=_reason(origins.get("engine.backend", ""), plan),
         others={name: WHY.get(code, code) for name, code in record.get("not_chosen", {}).items()},
@@ -180,7 +184,7 @@ def _stages(graph: Mapping[str, Any]) -> Iterator[StageView]:
 
 
 def _summary(title: str, rows: list[ModuleView], plan: Mapping[str, Any]) -> str:
-    count = f"{len(rows)} model{'' if len(rows) == 1 else 's'}"
+    count = counted(len(rows), "model", "models")
     backends = Counter(row.backend for row in rows)
     listed = ", ".join(f"{number} on {_title(name)}" for name, number in sorted(backends.items()))
     copies = plan.get("replicas")

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from hpi_planner import report
+from hpi_planner import legal, report
 from hpi_planner.choice import WHY
 from hpi_planner.compile import Request, compile
 from hpi_planner.diagnostics import Span
@@ -32,8 +32,6 @@ _PASSES = (
 )
 # Keys whose origin has another name.
 _RECORDED_AS = {"model.name": "model_name", "model.dir": "model_dir"}
-# Keys that a level hands down to those below it.
-_HANDED_DOWN = ("use_hpip", "hpi_config", "engine", "engine_config")
 
 
 @dataclass(frozen=True)
@@ -200,11 +198,11 @@ def _candidates(request: Request, address: str, recorded: str, key: str) -> Iter
     own = _recorded_key(recorded, request) or _own_key(key)
     if own is None:
         return
-    for node in _levels(tuple(address.split(".")), own[0] in _HANDED_DOWN):
+    for node in _levels(tuple(address.split(".")), own[0] in legal.INHERITED):
         path = (*node, *own)
         for index, layer in reversed(list(enumerate(request.overrides))):
             yield from _from_override(ir, index, layer, path, recorded)
-        if _says(bare.tree, path):
+        if bare.tree.has(path):
             span = bare.tree.span(path)
             yield Candidate(_place(span), bare.tree.get(path), _excerpt(bare, span), recorded == f"file:{dotted(path)}")
 
@@ -215,7 +213,7 @@ def _recorded_key(recorded: str, request: Request) -> tuple[str, ...] | None:
     path: tuple[str, ...] = tuple(rest.split(".")) if kind == "file" else ()
     if kind == "override" and rest.isdecimal() and int(rest) < len(request.overrides):
         path = tuple(map(str, request.overrides[int(rest)].path))
-    place = next((index for index, name in enumerate(path) if name in _HANDED_DOWN), None)
+    place = next((index for index, name in enumerate(path) if name in legal.INHERITED), None)
     return None if place is None else path[place:]
 
 
@@ -230,7 +228,7 @@ def _own_key(key: str) -> tuple[str, ...] | None:
         return ("hpi_config", "backend_config", *parts[2:])
     if key in _RECORDED_AS:
         return (_RECORDED_AS[key],)
-    return parts if parts[0] in (*_HANDED_DOWN, "batch_size", "model_dir") else None
+    return parts if parts[0] in (*legal.INHERITED, "batch_size", "model_dir") else None
 
 
 def _levels(path: tuple[str, ...], handed_down: bool) -> Iterator[tuple[str, ...]]:
@@ -252,11 +250,6 @@ def _from_override(ir: Ir, index: int, layer: Override, path: tuple[str, ...], r
     span = Span(f"override:{index}", 1, 1, 1, len(token) + 1)
     said = token.partition("=")[2] if "=" in token else layer.text
     yield Candidate(f"<command line> `{token}`", said, _excerpt(ir, span), recorded == f"override:{index}")
-
-
-def _says(tree: Tree, path: tuple[str, ...]) -> bool:
-    above = tree.get(path[:-1])
-    return isinstance(above, dict) and path[-1] in above
 
 
 def _place(span: Span) -> str:
