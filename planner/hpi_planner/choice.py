@@ -121,11 +121,8 @@ class Choice:
 
     def _automatic(self, requested: str | None) -> Module:
         reasons = {name: self._unavailable(backend) for name, backend in load_all().items()}
-        if requested is not None:
-            self._check_options(load_all()[requested])
         if requested is not None and reasons[requested] is not None:
-            self._fail_backend(requested, reasons[requested])
-            return self._broken()
+            return self._refuse_backend(requested, reasons[requested])
         if all(reasons.values()):
             self._fail_all(reasons)
             return self._broken()
@@ -133,20 +130,21 @@ class Choice:
             entries, rule = self._ranking()
         except ranking.NoRankingError as fault:
             self._fail_unranked(str(fault), requested, reasons)
+            self._check_options(requested)
             return self._broken()
         usable = [entry for entry in entries if reasons[ranking.backend_of(entry)] is None]
         for name, reason in reasons.items():
             if reason is None and name not in map(ranking.backend_of, usable):
                 reasons[name] = NOT_RANKED
         if requested is not None and reasons[requested] is not None:
-            self._fail_backend(requested, reasons[requested])
-            return self._broken()
+            return self._refuse_backend(requested, reasons[requested])
         candidates = [entry for entry in usable if requested in (None, ranking.backend_of(entry))]
         if not candidates:
             self._fail_all(reasons)
             return self._broken()
         backend = load_all()[ranking.backend_of(candidates[0])]
         if backend.name == "paddle" and self._refuses_run_mode(candidates):
+            self._check_options(requested)
             return self._broken()
         lower = NOT_REQUESTED if requested else RANKED_LOWER
         others = {name: reason or lower for name, reason in reasons.items()}
@@ -201,8 +199,6 @@ class Choice:
     def _ranking(self) -> tuple[list[str], str]:
         """Return the ranked entries that may be considered, and the id of the rule."""
         name = str(self._value("model_name", self.module.model_name))
-        if self._kind == "gpu":
-            self._read["cuda"] = self.target.cuda
         environment, same_machine = ranking.environment(self._kind, self.target)
         table, same_paddle = ranking.table(self._installed("paddle"))
         entries = None if environment is None else knowledge.ranking(environment, table, name)
@@ -230,8 +226,16 @@ class Choice:
             self._installed("tensorrt")
         return self.target.paddle_can(feature)
 
-    def _check_options(self, backend: Backend) -> None:
-        """Report what is wrong with the options of a backend that was asked for, whether or not it can be had."""
+    def _refuse_backend(self, requested: str, reason: str | None) -> Module:
+        self._fail_backend(requested, reason)
+        self._check_options(requested)
+        return self._broken()
+
+    def _check_options(self, requested: str | None) -> None:
+        """Report what is wrong with the options of a backend that was asked for and cannot be had."""
+        if requested is None:
+            return
+        backend = load_all()[requested]
         if self._kind in backend.devices:
             given = options.given(self.module.keys)
             resolved = options.resolve(self.module, backend, self._kind, self.target, None, given)

@@ -90,6 +90,7 @@ class _Resolver:
         if self.backend.name == "paddle":
             self._settle_run_mode()
             self._agree_on_precision()
+            self._check_half_precision()
         self._check_shapes()
         self._check_threads()
         return self.result
@@ -200,6 +201,12 @@ class _Resolver:
                 return
         message = f"`precision: {wanted}` does not go with the run mode `{result.config['run_mode']}`"
         self._fail(message, self.given["precision"].origin.labels(), "leave one of the two out")
+
+    def _check_half_precision(self) -> None:
+        """Refuse fp16 on a CPU, where Paddle would run fp32 without a word."""
+        origin = self.result.origins["run_mode"]
+        if self.result.config["run_mode"] == "paddle_fp16" and self.device == "cpu":
+            self._fail("the run mode `paddle_fp16` is for a gpu, and the device is a cpu", origin.labels())
 
     def _check_shapes(self) -> None:
         for key, option in self.backend.options.items():
