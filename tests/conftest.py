@@ -18,6 +18,9 @@ os.environ.pop("HPI_MODELS", None)
 os.environ.pop("HPI_CACHE_DIR", None)
 sys.path[:0] = [str(Path(__file__).parent), str(OCR)]
 
+from support import imitations, tiny_models  # noqa: E402
+from support.engines import CLASSIFIER  # noqa: E402
+from support.imitations import Imitations  # noqa: E402
 
 # The same examples on every run: what CI finds can be found again.
 settings.register_profile("repeatable", derandomize=True, deadline=None)
@@ -49,14 +52,28 @@ def models() -> Path:
 
 @pytest.fixture(scope="session")
 def engine_models(models: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the example's ONNX models and, where Paddle is installed, the line classifier's Paddle twins."""
+    """The line classifier and tiny models in every format of which the backend, or its imitation, is here.
+
+    Below it, ``models``, ``pir``, ``legacy``, ``trt`` and ``om`` hold the classifier, ``tiny-…`` the others by dtype.
+    """
     root = tmp_path_factory.mktemp("engines")
     (root / "models").symlink_to(models)
+    for dtype in tiny_models.ONNX_TYPES:
+        tiny_models.onnx_model(root / "tiny-models" / dtype, dtype)
+    imitations.lay_out(root)
     if importlib.util.find_spec("paddle") is not None:
-        name = "ch_ppocr_mobile_v2.0_cls"
-        twins(models, root / "pir", [name])
-        twins(models, root / "legacy", [name], "--legacy")
+        twins(models, root / "pir", [CLASSIFIER])
+        twins(models, root / "legacy", [CLASSIFIER], "--legacy")
+        tests = str(Path(__file__).parent)
+        command = [sys.executable, "-m", "support.tiny_models", str(root / "tiny-pir")]
+        subprocess.run(command, cwd=tests, check=True, capture_output=True)
     return root
+
+
+@pytest.fixture
+def imitated(monkeypatch: pytest.MonkeyPatch) -> Imitations:
+    """Imitations of TensorRT, CUDA and Ascend's pyACL in the place of the real ones."""
+    return imitations.install(monkeypatch)
 
 
 @pytest.fixture(scope="session")

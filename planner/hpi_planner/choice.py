@@ -9,20 +9,18 @@ from typing import Any
 from hpi_schemas.target import Target
 
 from hpi_planner import device as devices
-from hpi_planner import engines, knowledge, options, ranking
+from hpi_planner import engines, knowledge, options, ranking, steps
 from hpi_planner.backends import Backend, load_all
 from hpi_planner.diagnostics import Code, Diagnostic, Label, Severity, error, has_errors, note
 from hpi_planner.ir import Engine, Ir, ModelFacts, Module, Origin, Traced
 from hpi_planner.suggest import did_you_mean
-
-# The opset that paddle2onnx writes: the newest that every runtime of ours has read for years.
-OPSET = 14
 
 # Reasons for a backend not chosen; plan.schema.json enumerates them.
 DEVICE_MISMATCH = "DEVICE_MISMATCH"
 MODEL_FORMAT_MISSING = "MODEL_FORMAT_MISSING"
 CONVERSION_OFF = "CONVERSION_OFF"
 CONVERTER_MISSING = "CONVERTER_MISSING"
+CONVERSION_UNSUPPORTED = "CONVERSION_UNSUPPORTED"
 NOT_INSTALLED = "NOT_INSTALLED"
 NOT_RANKED = "NOT_RANKED"
 RANKED_LOWER = "RANKED_LOWER"
@@ -33,6 +31,7 @@ WHY = {
     DEVICE_MISMATCH: "it does not run on this device",
     MODEL_FORMAT_MISSING: "the model is not there in a format that it loads",
     CONVERSION_OFF: "the model would have to be converted, and `auto_paddle2onnx` is off",
+    CONVERSION_UNSUPPORTED: "the model would have to be converted, and paddle2onnx is known not to",
     CONVERTER_MISSING: "the model would have to be converted, and the target has no paddle2onnx",
     NOT_INSTALLED: "the target does not have it",
     NOT_RANKED: "PaddleX's prior knowledge does not rank it for this model",
@@ -194,7 +193,12 @@ class Choice:
             self._read.setdefault("tools", {})["paddle2onnx"] = version
             if version is None:
                 return CONVERTER_MISSING
+            if self._unconvertible(version) is not None:
+                return CONVERSION_UNSUPPORTED
         return NOT_INSTALLED if self._installed(backend.name) is None else None
+
+    def _unconvertible(self, paddle2onnx: str) -> str | None:
+        return knowledge.unconvertible(self.module.model_name, paddle2onnx, self._facts.double_lists)
 
     def _ranking(self) -> tuple[list[str], str]:
         """Return the ranked entries that may be considered, and the id of the rule."""
@@ -273,7 +277,7 @@ class Choice:
     ) -> Module:
         resolved = options.resolve(self.module, backend, self._kind, self.target, run_mode, given)
         self.found.extend(resolved.found)
-        if has_errors(resolved.found):
+        if has_errors(resolved.found) or self._lacks_fp16_tool(backend, resolved.config):
             return self._broken()
         fallback = self._fallback(backend)
         origins = {f"engine.config.{key}": item for key, item in resolved.origins.items()}
@@ -289,16 +293,24 @@ class Choice:
     def _engine(self, backend: Backend, config: Mapping[str, Any]) -> Engine:
         direct = [form for form in backend.formats if form in self._facts.formats]
         form = direct[0] if direct else "paddle"
-        steps: list[Mapping[str, Any]] = []
-        if not direct:
-            steps.append(
-                {"options": {"opset": OPSET}, "produces": "inference.onnx", "step": "to_onnx", "tool": "paddle2onnx"}
-            )
-        if backend.builds:
-            steps.append(
-                {"options": dict(config), "produces": "inference.engine", "step": backend.builds, "tool": backend.name}
-            )
-        return Engine(backend.name, config, tuple(steps), form)
+        prepare = steps.steps(backend, config, not direct, self._facts.files[form], self.target)
+        return Engine(backend.name, config, prepare, form)
+
+    def _lacks_fp16_tool(self, backend: Backend, config: Mapping[str, Any]) -> bool:
+        """Report a precision that needs a tool which the target does not have."""
+        if not steps.needs_fp16_model(backend, config, self.target):
+            return False
+        version = self.target.tools.get(steps.FP16_TOOL)
+        self._read.setdefault("tools", {})[steps.FP16_TOOL] = version
+        if version is not None:
+            return False
+        self._fail(
+            Code.BACKEND_UNAVAILABLE,
+            f"{backend.title} runs fp16 only with a model converted to it, and the target has no {steps.FP16_TOOL}",
+            "hpi_config.backend_config.precision",
+            help=f"`pip install {steps.FP16_TOOL}` there; or `precision: fp32`",
+        )
+        return True
 
     def _fallback(self, chosen: Backend) -> tuple[Engine, ...]:
         names = self._value("on_failure", None)
@@ -343,6 +355,8 @@ class Choice:
 
     def _fail_backend(self, name: str, reason: str | None) -> None:
         why = WHY[reason or NOT_RANKED]
+        if reason == CONVERSION_UNSUPPORTED:
+            why = f"{why}: {self._unconvertible(self.target.tools['paddle2onnx'] or '')}"
         self._fail(
             Code.BACKEND_UNAVAILABLE,
             f"{load_all()[name].title} cannot run `{self.module.model_name}`: {why}",

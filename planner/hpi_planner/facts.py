@@ -112,14 +112,16 @@ class RecordedReader:
             raise FactsError(Code.MODEL_NOT_FOUND, f"the plan records no model for `{address}`")
         model = self.modules[address]["model"]
         form = model["format"]
+        used = {form, *(item.get("format", form) for item in self.modules[address]["engine"].get("fallback", ()))}
         inputs: Inputs = {name: (spec[0], list(spec[1])) for name, spec in model["inputs"].items()}
         return ModelFacts(
             dir=model["dir"],
             formats=tuple(model["formats"]),
-            files={item: model["files"] if item == form else {} for item in model["formats"]},
+            files={item: model["files"] if item in used else {} for item in model["formats"]},
             inputs={item: inputs if item == form else {} for item in model["formats"]},
             model_name=model_name,
             hpi=model.get("hpi"),
+            double_lists=tuple(model.get("double_lists", ())),
         )
 
 
@@ -142,31 +144,36 @@ def _folder_facts(reference: str, folder: Path) -> ModelFacts:
         )
     files: dict[str, dict[str, str]] = {}
     inputs: dict[str, Inputs] = {}
+    double_lists: list[str] = []
     config_digest = digest_file(config)
     try:
         for form, names in found.items():
-            inputs[form], more = _header(folder, form, names)
+            inputs[form], more, doubles = _header(folder, form, names)
+            double_lists += doubles
             files[form] = {item: digest_file(folder / item) for item in (*names, *more)}
             files[form][CONFIG_FILE] = config_digest
     except (ModelFileError, OSError) as fault:
         raise FactsError(
             Code.MODEL_FILE_INVALID, str(fault).replace(str(folder), reference), "copy or export the model again"
         ) from None
-    return ModelFacts(reference, tuple(sorted(found)), files, inputs, name, hpi)
+    return ModelFacts(reference, tuple(sorted(found)), files, inputs, name, hpi, tuple(double_lists))
 
 
-def _header(folder: Path, form: str, names: tuple[str, ...]) -> tuple[Inputs, list[str]]:
+def _header(folder: Path, form: str, names: tuple[str, ...]) -> tuple[Inputs, list[str], list[str]]:
+    """Return a model's inputs, the other files that it names, and its lists of doubles."""
     program = folder / names[0]
     if form == "onnx":
         inputs, external = model_inputs.onnx_header(program)
         for item in external:
             if not (folder / item).resolve().is_relative_to(folder.resolve()):
                 raise ModelFileError(f"{program} keeps weights outside its folder, in `{item}`")
-        return inputs, external
+        return inputs, external, []
     if form == "paddle":
-        read = model_inputs.pir_header if program.suffix == ".json" else model_inputs.pdmodel_header
-        return read(program), []
-    return {}, []
+        if program.suffix != ".json":
+            return model_inputs.pdmodel_header(program), [], []
+        inputs, doubles = model_inputs.pir_header(program)
+        return inputs, [], doubles
+    return {}, [], []
 
 
 def _config(path: Path, reference: str) -> tuple[str | None, Mapping[str, Any] | None]:

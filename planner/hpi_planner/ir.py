@@ -57,6 +57,7 @@ class ModelFacts:
         inputs: for each format, the model's inputs (om files do not tell theirs).
         model_name: the name in ``inference.yml``, None if it names none.
         hpi: the ``Hpi`` section of ``inference.yml``, None without one.
+        double_lists: attributes of a Paddle program that are lists of doubles, ``OPERATOR.ATTRIBUTE``.
     """
 
     dir: str
@@ -65,11 +66,19 @@ class ModelFacts:
     inputs: Mapping[str, Inputs]
     model_name: str | None = None
     hpi: Mapping[str, Any] | None = None
+    double_lists: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Engine:
-    """A backend with everything it needs to know; nothing in it is automatic."""
+    """A backend with everything it needs to know; nothing in it is automatic.
+
+    Attributes:
+        backend: its name.
+        config: every option.
+        prepare: the steps from the model to what it loads.
+        format: of the model that the steps start from.
+    """
 
     backend: str
     config: Mapping[str, Json]

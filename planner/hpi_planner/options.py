@@ -140,6 +140,11 @@ class _Resolver:
             put(key, min(_DEFAULT_THREADS, self.target.cores), Origin("rule:threads"))
         elif option.rule == "run_mode":
             self._default_run_mode(option, run_mode)
+        elif option.rule == "trt_settings":
+            # PaddleX has some for the new IR, and only TensorRT reads them.
+            reads = str(self.result.config["run_mode"]).startswith("trt") and self.result.config["enable_new_ir"]
+            settings = knowledge.trt_settings(self.module.model_name) if reads else {}
+            put(key, settings, Origin("rule:trt_settings"))
         elif option.rule == "new_ir":
             put(key, not knowledge.blocked("new_ir", self.module.model_name), Origin("rule:new_ir"))
         elif not option.rule and option.default is not None:
@@ -263,6 +268,8 @@ def _fault(key: str, option: Option, value: Any) -> str | None:
         return f"`{key}` must be one of {', '.join(map(str, option.one_of))}, not `{value}`"
     if option.minimum is not None and isinstance(value, (int, float)) and value < option.minimum:
         return f"`{key}` must be at least {option.minimum}, not {value}"
+    if option.maximum is not None and isinstance(value, (int, float)) and value > option.maximum:
+        return f"`{key}` must be at most {option.maximum}, not {value}"
     if option.items == "string" and not all(isinstance(item, str) for item in value):
         return f"`{key}` must be a list of names, not `{value}`"
     if option.items == "name" and not _FILE_NAME.fullmatch(value):

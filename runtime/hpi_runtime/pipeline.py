@@ -12,7 +12,7 @@ from hpi_schemas.model_store import CONFIG_FILE
 
 from hpi_runtime import engines, modules, ops, prepare
 from hpi_runtime.engines.base import Engine
-from hpi_runtime.errors import EngineError, PlanError, PrepareError
+from hpi_runtime.errors import EngineError, PlanError, PrepareError, RunnerError
 from hpi_runtime.executor import Item, Worker, execute
 from hpi_runtime.inputs import Input, read
 from hpi_runtime.modules.base import Module, Prepared
@@ -118,7 +118,7 @@ class Pipeline:
             return _load_engine(planned, record, folder)
         except (PrepareError, EngineError) as fault:
             if self._strict or not planned.get("fallback"):
-                raise
+                raise type(fault)(f"{address}: {fault}{self._mend(address, fault)}") from fault
             failures = [str(fault)]
         for engine in planned["fallback"]:
             try:
@@ -130,6 +130,13 @@ class Pipeline:
             self.warnings.append(f"{address} runs on its fallback {engine['backend']}, because {failures[0]}")
             return loaded
         raise EngineError(f"{address}: neither its engine nor any fallback can be loaded:\n" + "\n".join(failures))
+
+    def _mend(self, address: str, fault: RunnerError) -> str:
+        """Return which line of the YAML settles a failed preparation."""
+        if not isinstance(fault, PrepareError) or "paddle" not in self.plan.modules[address]["model"]["formats"]:
+            return ""
+        source = self.plan.data["source"].get("file", "the pipeline's YAML")
+        return f"\n  in {source}, `{address}.hpi_config.backend: paddle` needs no preparation; then plan again"
 
     def _result(self, item: Item[Input]) -> Result:
         source = item.source
@@ -180,7 +187,7 @@ def _load_engine(engine: Mapping[str, Any], record: Mapping[str, Any], folder: P
     kind = engines.find(engine["backend"])
     if kind is None:
         raise EngineError(f"the backend {engine['backend']} is not known to this hpi-run")
-    place, files = prepare.engine_files(record["model"], engine["prepare"], folder)
+    place, files = prepare.engine_files(record["model"], engine, folder, record["device"])
     return kind(place, files, engine["config"], record["device"])
 
 
@@ -242,7 +249,7 @@ def _before(name: str, stage: Mapping[str, Any], module: Module) -> Worker:
 
 
 def _infer(name: str, engine: Engine) -> Worker:
-    tensor, output = engine.inputs[0].name, engine.outputs[0].name
+    tensor, output = engine.inputs[0].name, engine.outputs[0]
 
     def work(item: Item[Any]) -> None:
         prepared: Prepared = item.values[name]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import mmap
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -82,8 +82,12 @@ def pdmodel_header(path: Path) -> Inputs:
     return _mapped(path, "a Paddle program", _pdmodel_header)
 
 
-def pir_header(path: Path) -> Inputs:
-    """Read the inputs of a Paddle program in the PIR format (``.json``).
+def pir_header(path: Path) -> tuple[Inputs, list[str]]:
+    """Read the inputs of a Paddle program in the PIR format (``.json``), and its lists of doubles.
+
+    Returns:
+        The inputs by name, and, sorted, ``OPERATOR.ATTRIBUTE`` of each attribute that is a list of doubles: programs
+        of Paddle 3.3 have some where older ones have floats, and not every tool reads them.
 
     Raises:
         ModelFileError: the file is not a whole PIR program.
@@ -93,11 +97,21 @@ def pir_header(path: Path) -> Inputs:
             raise ModelFileError(f"{path} is too large for a Paddle program without weights")
         program = json.loads(path.read_bytes())
         operations = program["program"]["regions"][0]["blocks"][0]["ops"]
-        return dict(_pir_input(item) for item in operations if str(item["#"]).endswith(".data"))
+        inputs = dict(_pir_input(item) for item in operations if str(item["#"]).endswith(".data"))
+        return inputs, sorted({name for item in operations for name in _double_lists(item)})
     except (ValueError, LookupError, TypeError, RecursionError) as error:
         if isinstance(error, ModelFileError):
             raise
         raise ModelFileError(f"{path} is not a whole Paddle program ({error})") from None
+
+
+def paddle_inputs(path: Path) -> Inputs:
+    """Read the inputs of a Paddle program of either format.
+
+    Raises:
+        ModelFileError: the file is not a whole Paddle program.
+    """
+    return pir_header(path)[0] if path.suffix == ".json" else pdmodel_header(path)
 
 
 def _mapped(path: Path, kind: str, read: Callable[[memoryview], _Header]) -> _Header:
@@ -185,6 +199,16 @@ def _pdmodel_type(variable: memoryview) -> tuple[str, list[Dimension]]:
                 dtype = _PDMODEL_TYPES.get(wire.integer(tensor, 1), "unknown")
                 return dtype, [d if d > 0 else None for d in wire.integers(tensor, 2)]
     return "unknown", []
+
+
+def _double_lists(operation: dict[str, Any]) -> Iterator[str]:
+    for attribute in operation["A"]:
+        if not isinstance(attribute, dict):
+            # A parameter has flags and a name there.
+            return
+        value = attribute["AT"]
+        if value["#"].endswith(".a_array") and value["D"] and value["D"][0]["#"].endswith(".a_f64"):
+            yield f"{str(operation['#']).split('.')[-1]}.{attribute['N']}"
 
 
 def _pir_input(operation: dict[str, Any]) -> tuple[str, tuple[str, list[Dimension]]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import ctypes.util
 import importlib.metadata
+import importlib.util
 import math
 import os
 import platform
@@ -50,7 +51,7 @@ def this_machine(backends: Mapping[str, Iterable[str]], tools: Mapping[str, Iter
         arch=architecture(),
         cores=usable_cores(),
         python=f"{sys.version_info.major}.{sys.version_info.minor}",
-        cpu_features=_cpu_features(),
+        cpu_features=cpu_features(),
         gpus=nvidia.gpus,
         driver=nvidia.driver,
         cuda=nvidia.cuda,
@@ -74,13 +75,34 @@ def architecture() -> str:
 
 
 def installed(distributions: Iterable[str]) -> str | None:
-    """Return the version of the first of these distributions that is installed, or None."""
+    """Return the version of the first of these distributions that is installed, or None.
+
+    ``cann`` stands for Ascend's toolkit, which is no Python package.
+    """
     for name in distributions:
         try:
-            return importlib.metadata.version(name)
+            version = _cann() if name == "cann" else importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
             continue
+        if version is not None:
+            return version
     return None
+
+
+def _cann() -> str | None:
+    """Return the version that Ascend's toolkit or runtime was installed with, if its pyACL can be imported."""
+    if importlib.util.find_spec("acl") is None:
+        return None
+    named = os.environ.get("ASCEND_TOOLKIT_HOME") or os.environ.get("ASCEND_HOME_PATH")
+    homes = [Path(named)] if named else []
+    homes += [Path("/usr/local/Ascend") / name / "latest" for name in ("ascend-toolkit", "nnrt")]
+    for home in homes:
+        for path in sorted(home.glob("*-linux/ascend_*_install.info")):
+            for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+                key, _, value = line.partition("=")
+                if key.strip() == "version":
+                    return value.strip()
+    return "unknown"
 
 
 def usable_cores() -> int:
@@ -105,7 +127,8 @@ def _cgroup_quota(root: Path) -> float | None:
         return None
 
 
-def _cpu_features() -> tuple[str, ...]:
+def cpu_features() -> tuple[str, ...]:
+    """Return the features of this processor that change which kernels an engine picks, sorted."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="ascii", errors="replace").splitlines()
     except OSError:

@@ -34,7 +34,8 @@ def folder(tmp_path: Path) -> Path:
 def arguments(folder: Path, **step: Any) -> dict[str, Any]:
     names = [path.name for path in folder.iterdir() if path.is_file()]
     files = {name: digest_file(folder / name) for name in names}
-    return {"model": {"format": "paddle", "files": files}, "steps": [{**STEP, **step}]}
+    engine = {"prepare": [{**STEP, **step}]}
+    return {"model": {"format": "paddle", "files": files}, "engine": engine, "device": "cpu"}
 
 
 def keys(cache: Path) -> set[str]:
@@ -105,7 +106,7 @@ def test_what_a_killed_build_leaves_behind_harms_nobody(folder: Path) -> None:
 
 def test_a_failed_conversion_says_where_its_log_is_and_what_mends_it(folder: Path) -> None:
     (folder / "inference.json").write_text("{}")
-    with pytest.raises(PrepareError, match=r"to_onnx of .* failed .*its log is .*\.log.*backend: paddle"):
+    with pytest.raises(PrepareError, match=r"to_onnx of .* failed: exit code \d+: \w.*; its log is .*\.log$"):
         engine_files(**arguments(folder), folder=folder)
     assert not [path for path in (folder / ".cache").iterdir() if path.is_dir()]
 

@@ -29,7 +29,7 @@ class Option:
         default: the value that an absent key means.
         rule: the name of the rule that finds the default instead; empty without one.
         one_of: the values it may have; empty means any.
-        minimum: the least number.
+        minimum, maximum: the least and the greatest number.
         devices: where it counts; empty means everywhere.
         model_default: where the model's ``Hpi.backend_configs`` may hold a default, dotted.
     """
@@ -40,6 +40,7 @@ class Option:
     rule: str = ""
     one_of: tuple[Any, ...] = ()
     minimum: float | None = None
+    maximum: float | None = None
     devices: tuple[str, ...] = ()
     model_default: str = ""
 
@@ -55,6 +56,8 @@ class Backend:
         formats: the model formats it loads, preferred first.
         converts: it also takes a Paddle model converted to ONNX.
         builds: the prepare step that makes its engine file, empty without one.
+        fp16_model_since: the version from which on ``precision: fp16`` needs a model converted to
+            fp16; empty where the backend has a switch of its own.
         distributions: the packages that bring it, per device kind where that matters.
         extra: the extra of hpi-plan that installs it.
         options: the keys of ``backend_config``.
@@ -66,6 +69,7 @@ class Backend:
     formats: tuple[str, ...]
     converts: bool
     builds: str
+    fp16_model_since: str
     distributions: tuple[str, ...]
     extra: str
     options: Mapping[str, Option]
@@ -85,7 +89,10 @@ def packages() -> dict[str, tuple[str, ...]]:
 
 
 # The tools of prepare steps and the distributions that bring them.
-TOOLS: Mapping[str, tuple[str, ...]] = {"paddle2onnx": ("paddle2onnx",)}
+TOOLS: Mapping[str, tuple[str, ...]] = {
+    "onnxconverter-common": ("onnxconverter-common",),
+    "paddle2onnx": ("paddle2onnx",),
+}
 
 
 def _third_party() -> dict[str, Path]:
@@ -109,6 +116,7 @@ def _read(name: str, path: Path) -> Backend:
         formats=tuple(data["formats"]),
         converts=data.get("converts", False),
         builds=data.get("builds", ""),
+        fp16_model_since=data.get("fp16_model_since", ""),
         distributions=tuple(data["distributions"]),
         extra=data["extra"],
         options={key: _option(item) for key, item in data["options"].items()},

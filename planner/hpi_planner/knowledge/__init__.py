@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Sequence
+from fnmatch import fnmatchcase
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -60,6 +63,35 @@ def _within(place: int, ranges: str) -> bool:
 def blocked(feature: str, model: str) -> bool:
     """Tell whether PaddleX keeps a model away from ``tensorrt``, ``mkldnn`` or ``new_ir``."""
     return model in _data("blocklists")[feature]
+
+
+def unconvertible(model: str, paddle2onnx: str, double_lists: Sequence[str]) -> str | None:
+    """Return why a version of paddle2onnx is known not to convert a model, None if nothing is known against it.
+
+    Args:
+        model: the PaddleX model name.
+        paddle2onnx: the version.
+        double_lists: attributes of the program that are lists of doubles, ``OPERATOR.ATTRIBUTE``.
+    """
+    data = _data("conversion")
+    if model in data["models"]:
+        return str(data["models"][model])
+    version = _release(paddle2onnx)
+    for entry in data["double_lists"]:
+        if version <= _release(entry["up_to"]) and any(fnmatchcase(item, entry["attribute"]) for item in double_lists):
+            return str(entry["why"])
+    return None
+
+
+def _release(version: str) -> tuple[int, ...]:
+    """Return the first two numbers of a version."""
+    return tuple(int(part) for part in re.findall(r"\d+", version)[:2])
+
+
+def trt_settings(model: str) -> dict[str, Any]:
+    """Return what PaddleX sets in Paddle's ``TensorRTConfig`` for a model."""
+    found: dict[str, Any] = _data("trt_settings")["models"].get(model, {})
+    return found
 
 
 @cache

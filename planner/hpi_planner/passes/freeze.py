@@ -48,9 +48,12 @@ class Freeze:
 def _module(module: Module) -> dict[str, Any]:
     assert module.engine is not None and module.facts is not None
     facts, form = module.facts, module.engine.format
+    files = {
+        name: item for used in (module.engine, *module.fallback) for name, item in facts.files[used.format].items()
+    }
     model: dict[str, Any] = {
         "dir": facts.dir,
-        "files": dict(facts.files[form]),
+        "files": files,
         "format": form,
         "formats": list(facts.formats),
         "inputs": {name: [dtype, dims] for name, (dtype, dims) in facts.inputs[form].items()},
@@ -58,11 +61,13 @@ def _module(module: Module) -> dict[str, Any]:
     }
     if facts.hpi is not None:
         model["hpi"] = facts.hpi
+    if facts.double_lists:
+        model["double_lists"] = list(facts.double_lists)
     engine = _engine(module.engine)
     record: dict[str, Any] = {
         "batch_size": module.batch_size or 1,
         "device": module.device,
-        "engine": {**engine, "fallback": [_engine(item) for item in module.fallback]},
+        "engine": {**engine, "fallback": [_fallback(item, form) for item in module.fallback]},
         "hpi_config": None if module.hpi_config is None else _clean(module.hpi_config),
         "model": model,
         "module_name": module.module_name,
@@ -85,6 +90,11 @@ def _engine(engine: Engine) -> dict[str, Any]:
         "config": dict(engine.config),
         "prepare": [dict(step) for step in engine.prepare],
     }
+
+
+def _fallback(engine: Engine, form: str) -> dict[str, Any]:
+    """Return an engine that may start from another format than the chosen one."""
+    return _engine(engine) if engine.format == form else {**_engine(engine), "format": engine.format}
 
 
 def _pipeline(ir: Ir) -> dict[str, Any]:

@@ -14,8 +14,9 @@ from hpi_planner.review.text import clean, counted
 _THREADS = ("cpu_num_threads", "cpu_threads")
 _STEPS = {
     "to_onnx": "convert the model to ONNX",
+    "to_fp16": "convert the model to fp16",
     "build_engine": "build the engine",
-    "collect_shapes": "collect shapes",
+    "build_subgraphs": "build engines for parts of the model",
     "quantize": "quantise the model",
 }
 

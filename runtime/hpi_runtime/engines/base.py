@@ -20,7 +20,7 @@ _MAX_REASON = 400
 
 
 class Tensor(NamedTuple):
-    """An input or output of a model; a free dimension is None."""
+    """An input of a model; a free dimension is None."""
 
     name: str
     dtype: np.dtype[Any]
@@ -30,14 +30,15 @@ class Tensor(NamedTuple):
 class Engine(ABC):
     """A loaded model.
 
-    Public methods check; subclasses implement ``_load``, ``_run`` and ``_close``.
+    Public methods check; subclasses implement ``_load``, ``_run``, ``_close`` and ``actual``.
 
     Attributes:
         distributions: the packages that bring the backend.
         extra: the extra of hpi-plan that installs it.
         thread_bound: the backend's session must be used from one thread; it then gets an
             owner thread of its own.
-        inputs, outputs: of the model, filled in by ``_load``.
+        inputs: of the model, filled in by ``_load``.
+        outputs: their names, filled in by ``_load``; not every backend tells more before a run.
     """
 
     distributions: ClassVar[tuple[str, ...]]
@@ -45,7 +46,7 @@ class Engine(ABC):
     thread_bound: ClassVar[bool] = False
 
     inputs: tuple[Tensor, ...] = ()
-    outputs: tuple[Tensor, ...] = ()
+    outputs: tuple[str, ...] = ()
 
     def __init__(self, folder: Path, files: tuple[str, ...], config: Mapping[str, Any], device: str) -> None:
         """Load a model.
@@ -67,6 +68,7 @@ class Engine(ABC):
         self._owner = ThreadPoolExecutor(1, type(self).__name__) if self.thread_bound else None
         try:
             self._call(self._load)
+            self._verify()
         except EngineError:
             self.close()
             raise
@@ -93,16 +95,12 @@ class Engine(ABC):
             An array for each output, which stays valid after the next call.
 
         Raises:
-            EngineError: an array is missing, unknown or of another dtype or shape, or the engine is closed.
+            EngineError: an array is missing, unknown, empty or of another dtype or shape, or the engine is closed.
         """
         if self._closed:
             raise EngineError(f"the {self.name} engine of {self.folder} is closed")
         checked = self._checked(arrays)
         return self._call(lambda: self._run(checked))
-
-    def actual(self) -> dict[str, Any]:
-        """Return what really runs: device, precision and the like, as the backend tells it."""
-        return {"device": self.device}
 
     def close(self) -> None:
         """Free the model; calling it again does nothing."""
@@ -122,8 +120,15 @@ class Engine(ABC):
         self.close()
 
     @abstractmethod
+    def actual(self) -> dict[str, Any]:
+        """Return what really runs, as the backend tells it.
+
+        ``device`` always, and options of the plan by their names, which must then equal the plan's.
+        """
+
+    @abstractmethod
     def _load(self) -> None:
-        """Load the model, fill in ``inputs`` and ``outputs``, and verify what really runs."""
+        """Load the model, and fill in ``inputs`` and ``outputs``."""
 
     @abstractmethod
     def _run(self, arrays: Arrays) -> Arrays:
@@ -151,7 +156,17 @@ class Engine(ABC):
         if not fits:
             shape = ", ".join("?" if size is None else str(size) for size in tensor.shape)
             raise EngineError(f"the input {tensor.name} has the shape ({shape}), not {array.shape}")
-        return np.ascontiguousarray(array)
+        if array.size == 0:
+            raise EngineError(f"the input {tensor.name} is empty: its shape is {array.shape}")
+        # Not ascontiguousarray, which makes a vector of a scalar.
+        return np.asarray(array, order="C")
+
+    def _verify(self) -> None:
+        """Compare what really runs with the plan."""
+        planned = {**self.config, "device": self.device}
+        for option, real in self.actual().items():
+            if option in planned and real != planned[option]:
+                raise self._refuse(option, planned[option], real)
 
     def _choice(self, option: str, known: Mapping[str, str]) -> str:
         """Return what the backend calls the plan's choice."""
@@ -160,5 +175,11 @@ class Engine(ABC):
             raise EngineError(f"{self.name} does not know the {option} {chosen}; known: {', '.join(known)}")
         return known[chosen]
 
-    def _refuse(self, option: str, planned: object, real: object) -> EngineError:
-        return EngineError(f"{self.name}: the plan says {option} {planned}, the backend runs {real}")
+    def _refuse(self, option: str, planned: object, real: object, cause: str = "") -> EngineError:
+        because = f": {cause}" if cause else ""
+        return EngineError(f"{self.name}: the plan says {option} {planned}, the backend runs {real}{because}")
+
+    @property
+    def _device_number(self) -> int:
+        """The number in ``gpu:1``; 0 without one."""
+        return int(self.device.partition(":")[2] or 0)

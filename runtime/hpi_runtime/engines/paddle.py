@@ -1,18 +1,32 @@
-"""Paddle Inference on the CPU, with oneDNN or without."""
+"""Paddle Inference: on the CPU with oneDNN or without, on a GPU alone or with TensorRT subgraphs, on an Ascend NPU."""
 
 from __future__ import annotations
 
 import os
 import warnings
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
-from hpi_schemas import model_inputs
+from hpi_schemas import model_inputs, probe
 
 from hpi_runtime.engines.base import Arrays, Engine, Tensor
 from hpi_runtime.errors import EngineError
 
 _OPTIMIZATION_LEVEL = 3
+# Reserved at first; the pool grows. PaddleX's value.
+_GPU_POOL_MIB = 100
+_HALF = "paddle_fp16"
+# What PaddleX passes to `enable_tensorrt_engine` for a legacy program.
+_TENSORRT_DEFAULTS = {
+    "max_batch_size": 32,
+    "min_subgraph_size": 3,
+    "use_calib_mode": False,
+    "use_static": True,
+    "workspace_size": 1 << 30,
+}
+_TENSORRT_PRECISIONS = {"trt_fp32": "Float32", "trt_fp16": "Half", "trt_int8": "Int8"}
 
 
 class PaddleEngine(Engine):
@@ -23,33 +37,30 @@ class PaddleEngine(Engine):
     thread_bound = True
 
     def _load(self) -> None:
-        inference = _import()
-        if self.device != "cpu":
-            raise EngineError(f"the paddle engine does not run on {self.device} yet")
+        if self.device.startswith("gpu"):
+            # NVIDIA's libraries read it when they start; Paddle has no switch of its own.
+            os.environ["NVIDIA_TF32_OVERRIDE"] = "0"
+        inference = import_inference()
         configuration = self._configuration(inference)
-        self._threads = configuration.cpu_math_library_num_threads()
+        self._real = self._found(configuration)
         self._predictor: Any = inference.create_predictor(configuration)
         self.inputs = self._inputs()
-        self.outputs = tuple(Tensor(name, np.dtype(np.float32), ()) for name in self._predictor.get_output_names())
+        self.outputs = tuple(self._predictor.get_output_names())
 
     def _configuration(self, inference: Any) -> Any:
         """Set every switch; none is left to Paddle's defaults, which differ between releases."""
-        paths = [str(self.folder / file) for file in self.files]
-        config = inference.Config(*paths)
-        config.disable_gpu()
-        run_mode = self.config["run_mode"]
-        if run_mode.startswith("mkldnn"):
-            config.enable_mkldnn()
-            config.set_mkldnn_cache_capacity(self.config["mkldnn_cache_capacity"])
-            if run_mode == "mkldnn_bf16":
-                config.enable_mkldnn_bfloat16()
+        weights = next(name for name in self.files if name.endswith(".pdiparams"))
+        config = inference.Config(str(self.folder / self.files[0]), str(self.folder / weights))
+        kind = self.device.partition(":")[0]
+        run_mode = str(self.config["run_mode"])
+        if kind == "cpu":
+            self._on_cpu(config, run_mode)
+        elif kind == "gpu":
+            self._on_gpu(config, inference, run_mode)
         elif run_mode == "paddle":
-            config.disable_mkldnn()
+            config.enable_custom_device("npu", self._device_number)
         else:
-            raise EngineError(f"paddle: the run mode {run_mode} does not run on a CPU")
-        if config.mkldnn_enabled() != run_mode.startswith("mkldnn"):
-            raise self._refuse("run mode", run_mode, f"oneDNN {'on' if config.mkldnn_enabled() else 'off'}")
-        config.set_cpu_math_library_num_threads(self.config["cpu_threads"])
+            raise EngineError(f"paddle: the run mode {run_mode} does not run on {self.device}")
         # A legacy program runs through the new IR too, by translation.
         config.enable_new_ir(self.config["enable_new_ir"])
         config.enable_new_executor()
@@ -62,10 +73,53 @@ class PaddleEngine(Engine):
         config.disable_glog_info()
         return config
 
+    def _on_cpu(self, config: Any, run_mode: str) -> None:
+        config.disable_gpu()
+        config.set_cpu_math_library_num_threads(self.config["cpu_threads"])
+        if run_mode.startswith("mkldnn"):
+            config.enable_mkldnn()
+            config.set_mkldnn_cache_capacity(self.config["mkldnn_cache_capacity"])
+            if run_mode == "mkldnn_bf16":
+                config.enable_mkldnn_bfloat16()
+        elif run_mode == "paddle":
+            config.disable_mkldnn()
+        else:
+            raise EngineError(f"paddle: the run mode {run_mode} does not run on a CPU")
+
+    def _on_gpu(self, config: Any, inference: Any, run_mode: str) -> None:
+        config.disable_mkldnn()
+        # Inputs and outputs stay fp32 whatever runs inside.
+        config.exp_disable_mixed_precision_ops({"feed", "fetch"})
+        precision = inference.PrecisionType.Half if run_mode == _HALF else inference.PrecisionType.Float32
+        config.enable_use_gpu(_GPU_POOL_MIB, self._device_number, precision)
+        if run_mode.startswith("trt") and not self.config["enable_new_ir"]:
+            tensorrt_configuration(config, inference, self.config, self.folder)
+
+    def _found(self, config: Any) -> dict[str, Any]:
+        """Return what the configuration says after everything was set; Paddle drops what its build cannot do."""
+        planned = str(self.config["run_mode"])
+        found: dict[str, Any] = {"device": "cpu", "run_mode": "paddle"}
+        if self.device.startswith("gpu") and not config.use_gpu():
+            raise self._refuse("device", self.device, "cpu", "this build of Paddle has no CUDA; see hpi-doctor")
+        if config.use_gpu():
+            found["device"] = f"gpu:{config.gpu_device_id()}"
+            # The new IR has the engines inside its program.
+            with_tensorrt = config.tensorrt_engine_enabled() or bool(self.config["enable_new_ir"])
+            if planned == _HALF or (planned.startswith("trt") and with_tensorrt):
+                found["run_mode"] = planned
+        elif self.device == "cpu":
+            found["cpu_threads"] = config.cpu_math_library_num_threads()
+            if config.mkldnn_enabled():
+                # Without AVX-512 Paddle leaves bf16 out and tells nobody (AnalysisConfig::EnableMkldnnBfloat16).
+                has_bf16 = planned == "mkldnn_bf16" and "avx512f" in probe.cpu_features()
+                found["run_mode"] = "mkldnn_bf16" if has_bf16 else "mkldnn"
+        else:
+            found["device"] = self.device
+        return found
+
     def _inputs(self) -> tuple[Tensor, ...]:
         # The predictor tells no shapes before its first run; the program file does.
-        program = self.folder / self.files[0]
-        header = (model_inputs.pir_header if program.suffix == ".json" else model_inputs.pdmodel_header)(program)
+        header = model_inputs.paddle_inputs(self.folder / self.files[0])
         return tuple(
             Tensor(name, np.dtype(header[name][0]), tuple(d if isinstance(d, int) else None for d in header[name][1]))
             for name in self._predictor.get_input_names()
@@ -77,18 +131,58 @@ class PaddleEngine(Engine):
             handle.reshape(array.shape)
             handle.copy_from_cpu(array)
         self._predictor.run()
-        return {tensor.name: self._predictor.get_output_handle(tensor.name).copy_to_cpu() for tensor in self.outputs}
+        return {name: self._predictor.get_output_handle(name).copy_to_cpu() for name in self.outputs}
 
     def _close(self) -> None:
         self._predictor = None
 
     def actual(self) -> dict[str, Any]:
-        """Return the run mode that was verified at load, and the threads."""
-        return {"cpu_threads": self._threads, "device": self.device, "run_mode": self.config["run_mode"]}
+        """Return the device, the run mode and the threads that Paddle's configuration had in the end."""
+        return self._real
 
 
-def _import() -> Any:
-    """Import Paddle without its remarks on compilers and interpreters."""
+def tensorrt_configuration(config: Any, inference: Any, options: Mapping[str, Any], folder: Path) -> None:
+    """Switch TensorRT subgraphs on for a legacy program.
+
+    Args:
+        config: a ``paddle.inference.Config`` on a GPU.
+        inference: ``paddle.inference``.
+        options: the plan's ``engine.config``.
+        folder: holds the ranges of shapes and the serialised engines, or takes them.
+
+    Raises:
+        EngineError: ``trt_cfg_setting`` names what is no setting of TensorRT.
+    """
+    config.set_optim_cache_dir(str(folder))
+    given = dict(options["trt_cfg_setting"])
+    engine = {**_TENSORRT_DEFAULTS, **given.pop("enable_tensorrt_engine", {})}
+    precision = getattr(inference.PrecisionType, _TENSORRT_PRECISIONS[options["run_mode"]])
+    config.enable_tensorrt_engine(**{**engine, "precision_mode": precision})
+    for name, arguments in given.items():
+        if "tensorrt" not in name or not hasattr(config, name):
+            raise EngineError(f"trt_cfg_setting: Paddle's configuration has no setting {name} of TensorRT")
+        if isinstance(arguments, list):
+            getattr(config, name)(*arguments)
+        else:
+            getattr(config, name)(**arguments)
+    if not options["trt_use_dynamic_shapes"]:
+        return
+    if options["trt_collect_shape_range_info"]:
+        may_rebuild = options["trt_allow_rebuild_at_runtime"]
+        config.enable_tuned_tensorrt_dynamic_shape(str(folder / shape_ranges(options)), may_rebuild)
+        return
+    shapes = options.get("trt_dynamic_shapes", {})
+    least, best, greatest = ({name: item[place] for name, item in shapes.items()} for place in range(3))
+    config.set_trt_dynamic_shape_info(least, greatest, best)
+
+
+def shape_ranges(options: Mapping[str, Any]) -> str:
+    """Return the name of the file that keeps the ranges of the shapes inside a model; by default PaddleX's."""
+    return str(options.get("trt_shape_range_info_path", "shape_range_info.pbtxt"))
+
+
+def import_inference() -> Any:
+    """Import ``paddle.inference`` without its remarks on compilers and interpreters."""
     os.environ.setdefault("GLOG_minloglevel", "2")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from hpi_schemas.model_store import program_files
 
 from hpi_runtime.errors import PrepareError
-from hpi_runtime.prepare.cache import Artefact, obtain
+from hpi_runtime.prepare.cache import Artefact, files_of, obtain, record_of
 
 
 def engine_files(
-    model: Mapping[str, Any], steps: Sequence[Mapping[str, Any]], folder: Path
+    model: Mapping[str, Any], engine: Mapping[str, Any], folder: Path, device: str
 ) -> tuple[Path, tuple[str, ...]]:
     """Run an engine's prepare steps, or find their results in the cache.
 
     Args:
         model: the plan's record of the model.
-        steps: the plan's record of the steps, in order.
+        engine: the plan's record of the engine: its steps in order, and the format that they start from if that is
+            not the model's first.
         folder: its model folder, already checked against the plan.
+        device: that the engine will run on, as in the plan.
 
     Returns:
         The folder that holds what the engine loads, and the names of its files, program first.
@@ -28,12 +30,13 @@ def engine_files(
     Raises:
         PrepareError: a step failed; says which and where its log is.
     """
-    files = program_files(model["format"], model["files"])
+    form = engine.get("format", model["format"])
+    files = program_files(form, model["files"])
     if not files:
-        raise PrepareError(f"the plan lists no complete {model['format']} model in {folder}")
-    place = folder
-    for step in steps:
-        digests = {name: model["files"][name] for name in files} if place == folder else {}
-        place = obtain(Artefact(step, place, files, digests, folder))
-        files = (step["produces"],)
+        raise PrepareError(f"the plan lists no complete {form} model in {folder}")
+    place, digests = folder, {name: model["files"][name] for name in files}
+    for step in engine["prepare"]:
+        place = obtain(Artefact(step, place, files, digests, folder, device))
+        files = files_of(place, step["produces"])
+        digests = record_of(place)["files"]
     return place, files

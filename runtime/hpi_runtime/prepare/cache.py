@@ -6,14 +6,11 @@ is read-only. The key covers everything it depends on, so nothing in the cache i
 
 from __future__ import annotations
 
-import importlib.util
 import os
+import platform
 import shutil
-import subprocess
-import sys
 import tempfile
 from collections.abc import Mapping
-from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,12 +20,11 @@ from hpi_schemas.canonical import JsonError, digest, digest_file, dumps, loads
 from hpi_schemas.files import write_atomic
 
 from hpi_runtime.errors import PrepareError
+from hpi_runtime.prepare import process, steps
 
 _RECORD = "artefact.json"
 KEY_LENGTH = 24
 _LOCK_SECONDS = 3600
-# Distributions whose versions the result of a tool depends on.
-_TOOLS: Mapping[str, tuple[str, ...]] = {"paddle2onnx": ("paddle2onnx", "paddlepaddle")}
 
 
 @dataclass(frozen=True)
@@ -41,6 +37,7 @@ class Artefact:
         files: their names, program first.
         digests: of those files.
         folder: the model's folder, where the cache lies.
+        device: that it is made for, as in the plan.
     """
 
     step: Mapping[str, Any]
@@ -48,14 +45,52 @@ class Artefact:
     files: tuple[str, ...]
     digests: Mapping[str, str]
     folder: Path
+    device: str
 
     @property
     def key(self) -> str:
-        """Return the name of the artefact: a digest of everything it depends on."""
-        versions = {name: probe.installed((name,)) for name in _TOOLS.get(self.step["tool"], ())}
-        digests = dict(self.digests) or {name: digest_file(self.source / name) for name in self.files}
-        facts = {"step": dict(self.step), "versions": versions, "files": digests}
+        """Return the name of the artefact: a digest of everything it depends on.
+
+        Raises:
+            PrepareError: nobody here knows the step.
+        """
+        kind = self._kind
+        versions = {tool.distributions[0]: probe.installed(tool.distributions) for tool in kind.TOOLS}
+        facts = {"step": dict(self.step), "versions": versions, "files": dict(self.digests)}
+        if kind.HARDWARE:
+            facts["hardware"] = _hardware(self.device)
         return digest(dumps(facts).encode()).removeprefix("sha256:")[:KEY_LENGTH]
+
+    @property
+    def title(self) -> str:
+        """Return what is being made, for people."""
+        return f"{self.step['step']} of {self.folder} with {self.step['tool']}"
+
+    def job(self, folder: Path) -> steps.Job:
+        """Return what the step has to do to make it in a folder."""
+        files = tuple((self.source / file).absolute() for file in self.files)
+        out = (folder / self.step["produces"]).absolute()
+        return steps.Job(self.step["step"], dict(self.step["options"]), self.device, files, out)
+
+    @property
+    def _kind(self) -> steps.Step:
+        kind = steps.find(self.step["step"])
+        if kind is None:
+            raise PrepareError(f"this hpi-run does not know the prepare step {self.step['step']}")
+        return kind
+
+
+def _hardware(device: str) -> dict[str, Any]:
+    """Return what an engine built for a GPU depends on besides software."""
+    number = int(device.partition(":")[2] or 0)
+    gpus = probe.this_machine({}, {}).gpus
+    gpu = gpus[number] if number < len(gpus) else None
+    return {
+        "arch": probe.architecture(),
+        "compute_capability": gpu and gpu.compute_capability,
+        "gpu": gpu and gpu.name,
+        "os": platform.system().lower(),
+    }
 
 
 def obtain(artefact: Artefact) -> Path:
@@ -76,10 +111,13 @@ def obtain(artefact: Artefact) -> Path:
 
     try:
         with FileLock(home / f"{key}.lock", timeout=_LOCK_SECONDS):
+            # Another process may have made it while this one waited.
             if not is_whole(home / key):
                 _make(artefact, home, key)
     except Timeout:
         raise PrepareError(f"another process has been preparing {key} for an hour; remove {home / key}.lock") from None
+    except OSError as fault:
+        raise PrepareError(f"{artefact.title} could not write to {home}: {fault.strerror or fault}") from None
     return home / key
 
 
@@ -111,6 +149,11 @@ def is_whole(place: Path) -> bool:
         return False
 
 
+def files_of(place: Path, program: str) -> tuple[str, ...]:
+    """Return the files of a whole artefact, its program first."""
+    return (program, *sorted(name for name in record_of(place)["files"] if name != program))
+
+
 def record_of(place: Path) -> Mapping[str, Any]:
     """Return what an artefact's record says of it, empty if it has none that can be read."""
     try:
@@ -125,49 +168,20 @@ def _make(artefact: Artefact, home: Path, key: str) -> None:
     if place.exists():
         # Damaged: kept for whoever wants to know, out of the way of everybody else.
         place.rename(tempfile.mkdtemp(prefix=f"{key}.damaged-", dir=home))
+    for left in home.glob(f"{key}.building-*"):
+        # We hold the lock, so whoever began this was killed.
+        shutil.rmtree(left, ignore_errors=True)
     building = home / f"{key}.building-{os.getpid()}"
-    shutil.rmtree(building, ignore_errors=True)
     building.mkdir()
-    log = home / f"{key}.log"
     try:
-        _run_child(artefact, building, log)
-        produced = building / artefact.step["produces"]
-        if not produced.is_file():
-            raise PrepareError(f"{artefact.step['step']} made no {produced.name}; its log is {log}")
-        record = {"files": {produced.name: digest_file(produced)}, "step": dict(artefact.step)}
+        found = process.run(artefact.job(building), artefact.title, home / f"{key}.log")
+        files = {path.relative_to(building).as_posix(): digest_file(path) for path in _files(building)}
+        record = {"files": files, "found": dict(found), "step": dict(artefact.step)}
         write_atomic(building / _RECORD, dumps(record).encode())
         building.rename(place)
-    except OSError as fault:
-        raise PrepareError(f"{artefact.step['step']} could not write to {home}: {fault.strerror}") from None
     finally:
         shutil.rmtree(building, ignore_errors=True)
 
 
-def _run_child(artefact: Artefact, building: Path, log: Path) -> None:
-    """Run the step's tool in a process of its own: converters crash, exit and print as they like."""
-    name = artefact.step["step"]
-    module = f"{__package__}.{name}"
-    if importlib.util.find_spec(module) is None:
-        raise PrepareError(f"this hpi-run does not know the prepare step {name}")
-    options = dumps(artefact.step["options"])
-    command = [sys.executable, "-m", module, str(building / artefact.step["produces"]), options]
-    command += [str((artefact.source / file).absolute()) for file in artefact.files]
-    with log.open("wb") as stream, _progress(f"{name}: {artefact.folder.name} with {artefact.step['tool']}"):
-        done = subprocess.run(command, stdout=stream, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, check=False)  # noqa: S603 (our own module)
-    if done.returncode != 0:
-        last = [line for line in log.read_text(errors="replace").splitlines() if line.strip()][-1:]
-        raise PrepareError(
-            f"{name} of {artefact.folder} failed with exit code {done.returncode}"
-            f"{': ' + last[0] if last else ''}; its log is {log}. "
-            "A backend that reads Paddle models needs no conversion: hpi_config: {backend: paddle}"
-        )
-
-
-def _progress(text: str) -> Any:
-    """Show that a build goes on: a spinner on a terminal, one line elsewhere."""
-    if not sys.stderr.isatty():
-        sys.stderr.write(f"hpi-run: {text}\n")
-        return nullcontext()
-    from rich.console import Console
-
-    return Console(stderr=True).status(text)
+def _files(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.rglob("*") if path.is_file())

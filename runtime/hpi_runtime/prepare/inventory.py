@@ -11,7 +11,7 @@ from typing import Any
 from hpi_schemas.model_store import program_files
 
 from hpi_runtime.plan import Plan
-from hpi_runtime.prepare.cache import KEY_LENGTH, Artefact, caches, is_whole, record_of
+from hpi_runtime.prepare.cache import KEY_LENGTH, Artefact, caches, files_of, is_whole, record_of
 
 WHOLE, DAMAGED, LEFTOVER = "whole", "damaged", "leftover"
 
@@ -59,7 +59,8 @@ def needed(plan: Plan) -> set[str]:
     keys: set[str] = set()
     for module in plan.modules.values():
         for engine in (module["engine"], *module["engine"].get("fallback", ())):
-            keys.update(_keys(module["model"], engine["prepare"], plan.store.resolve(module["model"]["dir"])))
+            folder = plan.store.resolve(module["model"]["dir"])
+            keys.update(_keys(module["model"], engine, folder, module["device"]))
     return keys
 
 
@@ -71,19 +72,18 @@ def remove(entry: Entry) -> None:
         entry.place.unlink(missing_ok=True)
 
 
-def _keys(model: Mapping[str, Any], steps: Iterable[Mapping[str, Any]], folder: Path) -> Iterator[str]:
-    files = program_files(model["format"], model["files"])
-    places = [folder]
-    for step in steps:
-        digests = {name: model["files"][name] for name in files} if places == [folder] else {}
-        source = next((place for place in places if all((place / name).is_file() for name in files)), None)
-        if source is None and not digests:
-            # What this step starts from was never made, so nothing of it is in a cache either.
-            return
-        artefact = Artefact(step, source or folder, files, digests, folder)
-        key = artefact.key
+def _keys(model: Mapping[str, Any], engine: Mapping[str, Any], folder: Path, device: str) -> Iterator[str]:
+    """Yield the keys of a chain of steps, as far as what they start from is there."""
+    source, files = folder, program_files(engine.get("format", model["format"]), model["files"])
+    digests: Mapping[str, str] = {name: model["files"][name] for name in files}
+    for step in engine["prepare"]:
+        key = Artefact(step, source, files, digests, folder, device).key
         yield key
-        places, files = [cache / key for cache in caches(folder)], (step["produces"],)
+        made = next((cache / key for cache in caches(folder) if is_whole(cache / key)), None)
+        if made is None:
+            # What the next step starts from was never made, so nothing of that is in a cache either.
+            return
+        source, files, digests = made, files_of(made, step["produces"]), record_of(made)["files"]
 
 
 def _size(place: Path) -> int:

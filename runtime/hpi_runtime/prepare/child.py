@@ -1,0 +1,42 @@
+"""The process that runs one prepare step: ``python -m hpi_runtime.prepare.child JOB``, where JOB is JSON.
+
+Converters and builders crash, exit and print as they like; here they harm nobody.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import signal
+import sys
+from pathlib import Path
+
+from hpi_schemas.canonical import dumps
+from hpi_schemas.files import write_atomic
+
+from hpi_runtime.prepare import steps
+
+RESULT = "result.json"
+_PR_SET_PDEATHSIG = 1
+
+
+def main(text: str) -> int:
+    """Run the step; what it returns is written beside its result."""
+    _die_with_parent()
+    data = json.loads(text)
+    job = steps.Job(data["step"], data["options"], data["device"], tuple(map(Path, data["files"])), Path(data["out"]))
+    step = steps.find(job.step)
+    assert step is not None
+    found = step.run(job)
+    write_atomic(job.out.parent / RESULT, dumps(found).encode())
+    return 0
+
+
+def _die_with_parent() -> None:
+    """Ask Linux to end this process when its parent is killed: nobody waits for the result any more (prctl(2))."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))

@@ -1,0 +1,102 @@
+"""Running a prepare step as a process of its own, with its progress shown and its words kept."""
+
+from __future__ import annotations
+
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from hpi_schemas.canonical import JsonError, dumps, loads
+
+from hpi_runtime.errors import PrepareError
+from hpi_runtime.prepare.child import RESULT
+from hpi_runtime.prepare.steps import Job
+
+_CHILD = "hpi_runtime.prepare.child"
+_REMIND_SECONDS = 30.0
+_POLL_SECONDS = 0.05
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+
+
+def run(job: Job, title: str, log: Path) -> Mapping[str, Any]:
+    """Run a step and return what it tells of its result.
+
+    Args:
+        job: what to do; the folder of ``job.out`` is there.
+        title: what is being made, for people.
+        log: takes everything that the step prints.
+
+    Raises:
+        PrepareError: it failed, or made nothing.
+    """
+    given = {"device": job.device, "files": list(map(str, job.files)), "options": job.options}
+    command = [sys.executable, "-m", _CHILD, dumps({**given, "out": str(job.out), "step": job.step})]
+    with log.open("wb") as stream, _progress(title) as remind:
+        child = subprocess.Popen(command, stdout=stream, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)  # noqa: S603 (our own module)
+        try:
+            while child.poll() is None:
+                remind()
+                time.sleep(_POLL_SECONDS)
+        finally:
+            # Only after an interrupt is it still there.
+            child.kill()
+            child.wait()
+    if child.returncode != 0:
+        raise PrepareError(f"{title} failed: {_end(child.returncode)}{_last_line(log)}; its log is {log}")
+    if not job.out.is_file():
+        raise PrepareError(f"{title} made no {job.out.name}; its log is {log}")
+    return _result(job.out.parent / RESULT)
+
+
+def _result(path: Path) -> Mapping[str, Any]:
+    try:
+        found = loads(path.read_bytes())
+    except (OSError, JsonError):
+        found = {}
+    path.unlink(missing_ok=True)
+    return found if isinstance(found, dict) else {}
+
+
+def _end(code: int) -> str:
+    if code >= 0:
+        return f"exit code {code}"
+    try:
+        return f"killed by {signal.Signals(-code).name}"
+    except ValueError:
+        return f"killed by signal {-code}"
+
+
+def _last_line(log: Path) -> str:
+    """Return the last line that says something, without colours."""
+    lines = _COLOUR.sub("", log.read_text(errors="replace")).splitlines()
+    told = next((line.strip() for line in reversed(lines) if any(map(str.isalnum, line))), "")
+    return f": {told}" if told else ""
+
+
+@contextmanager
+def _progress(title: str) -> Iterator[Any]:
+    """Show that a build goes on: a spinner on a terminal, else a line at once and another every half minute."""
+    began = time.monotonic()
+    if sys.stderr.isatty():
+        from rich.console import Console
+
+        with Console(stderr=True).status(title) as status:
+            yield lambda: status.update(f"{title} ({time.monotonic() - began:.0f} s)")
+        return
+    told = began
+    sys.stderr.write(f"hpi-run: {title}\n")
+
+    def remind() -> None:
+        nonlocal told
+        now = time.monotonic()
+        if now - told >= _REMIND_SECONDS:
+            told = now
+            sys.stderr.write(f"hpi-run: still at it after {now - began:.0f} s: {title}\n")
+
+    yield remind
