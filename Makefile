@@ -6,6 +6,8 @@ READY := $(VENV)/.ready
 MODELS := examples/ocr/models/.ready
 # PaddleX itself, which tests ask what it would do, in an environment of its own.
 PADDLEX := .venv-paddlex/.ready
+# NVIDIA's Python bindings of TensorRT without its libraries: tests look for the names that we use.
+TENSORRT := .tensorrt/.ready
 
 .PHONY: demo test lint bench golden clean
 
@@ -16,7 +18,7 @@ demo: $(MODELS)
 	@echo "the annotated picture: examples/ocr/output/receipt.png"
 
 # Side by side what runs no engine, and then, by themselves, the engines, which use every core.
-test: $(MODELS) $(PADDLEX)
+test: $(MODELS) $(PADDLEX) $(TENSORRT)
 	$(BIN)/python -m pytest -q -n 2 tests/planner tests/review tests/schemas
 	$(BIN)/python -m pytest -q --ignore tests/planner --ignore tests/review --ignore tests/schemas
 
@@ -35,7 +37,7 @@ golden: $(MODELS)
 	$(BIN)/python -m pytest -q tests/planner/test_cases.py --update-cases
 
 clean:
-	rm -rf $(VENV) .venv-paddlex examples/*/models examples/*/output
+	rm -rf $(VENV) .venv-paddlex .tensorrt examples/*/models examples/*/output
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -52,4 +54,9 @@ $(MODELS): $(READY) examples/ocr/prepare_models.py
 $(PADDLEX): tests/conformance/requirements.txt
 	$(PYTHON) -m venv .venv-paddlex
 	.venv-paddlex/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --requirement $<
+	touch $@
+
+$(TENSORRT): $(READY)
+	$(BIN)/python -m pip install --quiet --no-deps --upgrade --target .tensorrt/10 "tensorrt_cu12_bindings==10.16.1.11"
+	$(BIN)/python -m pip install --quiet --no-deps --upgrade --target .tensorrt/11 "tensorrt_cu12_bindings==11.4.0.106"
 	touch $@
