@@ -17,7 +17,7 @@ pipeline_name: image_classification
 use_hpip: true
 hpi_config: {auto_config: false, backend: reference, backend_config: {verbose: 0}}
 SubModules:
-  ImageClassification: {model_name: ch_ppocr_mobile_v2.0_cls, model_dir: models/ch_ppocr_mobile_v2.0_cls}
+  ImageClassification: {model_name: page_orientation, model_dir: page_orientation}
 """
 
 
@@ -39,8 +39,8 @@ def run(environment: dict[str, str], folder: Path, *command: str) -> subprocess.
 
 
 @pytest.fixture
-def folder(tmp_path: Path, models: Path) -> Path:
-    (tmp_path / "models").symlink_to(models)
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "page_orientation").symlink_to(ROOT / "examples/ocr/page_orientation")
     (tmp_path / "pipeline.yaml").write_text(PIPELINE)
     return tmp_path
 

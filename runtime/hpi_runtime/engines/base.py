@@ -33,6 +33,7 @@ class Engine(ABC):
     Public methods check; subclasses implement ``_load``, ``_run``, ``_close`` and ``actual``.
 
     Attributes:
+        name: the backend's.
         distributions: the packages that bring the backend.
         extra: the extra of hpi-plan that installs it.
         thread_bound: the backend's session must be used from one thread; it then gets an
@@ -41,6 +42,7 @@ class Engine(ABC):
         outputs: their names, filled in by ``_load``; not every backend tells more before a run.
     """
 
+    name: ClassVar[str]
     distributions: ClassVar[tuple[str, ...]]
     extra: ClassVar[str]
     thread_bound: ClassVar[bool] = False
@@ -79,11 +81,6 @@ class Engine(ABC):
             self.close()
             reason = " ".join(str(fault).split())[:_MAX_REASON] or type(fault).__name__
             raise EngineError(f"{self.name} cannot load {folder / files[0]}: {reason}") from fault
-
-    @property
-    def name(self) -> str:
-        """The backend's name."""
-        return type(self).__module__.rpartition(".")[2]
 
     def run(self, arrays: Mapping[str, np.ndarray[Any, Any]]) -> Arrays:
         """Run the model once; safe to call from several threads.

@@ -40,6 +40,7 @@ _SIZES_INPUT = "ascend_mbatch_shape_data"
 class OmEngine(Engine):
     """One loaded model with its buffers, used by its owner thread alone."""
 
+    name = "om"
     distributions = ("cann",)
     extra = "npu"
     thread_bound = True

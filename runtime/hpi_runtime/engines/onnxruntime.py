@@ -49,6 +49,7 @@ _ENTRIES = {
 class OnnxRuntimeEngine(Engine):
     """One session; ``run`` is thread-safe, as ONNX Runtime's is."""
 
+    name = "onnxruntime"
     distributions = ("onnxruntime", "onnxruntime-gpu")
     extra = "cpu"
 

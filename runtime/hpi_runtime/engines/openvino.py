@@ -27,6 +27,7 @@ class OpenVinoEngine(Engine):
     views that the next call overwrites; hence a request per thread, and copies.
     """
 
+    name = "openvino"
     distributions = ("openvino",)
     extra = "cpu"
 

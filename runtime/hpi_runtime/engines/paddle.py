@@ -32,6 +32,7 @@ _TENSORRT_PRECISIONS = {"trt_fp32": "Float32", "trt_fp16": "Half", "trt_int8": "
 class PaddleEngine(Engine):
     """One predictor with an owner thread: predictors are not thread-safe."""
 
+    name = "paddle"
     distributions = ("paddlepaddle", "paddlepaddle-gpu")
     extra = "paddle"
     thread_bound = True

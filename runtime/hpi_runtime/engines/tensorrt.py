@@ -18,6 +18,7 @@ _ALIGNMENT = 256
 class TensorRtEngine(Engine):
     """One engine, and for each calling thread an execution context with a stream and memory of its own."""
 
+    name = "tensorrt"
     distributions = ("tensorrt", "tensorrt-cu13", "tensorrt-cu12")
     extra = "gpu"
 

@@ -11,6 +11,7 @@ from hpi_runtime.engines.base import Arrays, Engine, Tensor
 class ReferenceEngine(Engine):
     """One evaluator, which keeps nothing between runs."""
 
+    name = "reference"
     distributions = ("onnx",)
     extra = "convert"
 
