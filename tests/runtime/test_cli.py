@@ -422,3 +422,44 @@ def test_prepare_only_converts_and_stops(folder: Path) -> None:
     started = time.perf_counter()
     run(folder / "digits", "p.json", "--prepare-only")
     assert time.perf_counter() - started < 60
+
+
+@pytest.mark.convert
+def test_a_conversion_that_fails_names_the_line_of_the_yaml_that_settles_it(folder: Path) -> None:
+    shutil.copytree(ROOT / "examples/digits", folder / "digits", ignore=shutil.ignore_patterns(".cache", "output"))
+    config = "{backend: openvino}"
+    run(folder / "digits", "pipeline.yaml", "--hpi_config", config, "--output", "p.json", command="hpi-plan")
+    plan = json.loads((folder / "digits/p.json").read_text())
+    plan["modules"]["SubModules.ImageClassification"]["engine"]["prepare"][0]["options"]["opset"] = 1000
+    (folder / "digits/p.json").write_text(json.dumps(plan))
+    done = run(folder / "digits", "p.json", "--prepare-only")
+    assert done.returncode == 4
+    assert "SubModules.ImageClassification: to_onnx of " in done.stderr
+    assert "in pipeline.yaml, `SubModules.ImageClassification.hpi_config.backend: paddle` needs no" in done.stderr
+
+
+@pytest.mark.paddle
+def test_a_fallback_may_start_from_another_format_of_the_model(folder: Path, engine_models: Path) -> None:
+    name = "ch_ppocr_mobile_v2.0_cls"
+    shutil.copytree(engine_models / "models" / name, folder / "both")
+    shutil.copytree(engine_models / "pir" / name, folder / "both", dirs_exist_ok=True)
+    shutil.copy(engine_models / "models" / name / "inference.yml", folder / "both")
+    model = f"{{model_name: {name}, model_dir: both}}"
+    (folder / "both.yaml").write_text(
+        "pipeline_name: image_classification\nuse_hpip: true\n"
+        "hpi_config: {auto_config: false, backend: openvino, on_failure: [paddle]}\n"
+        f"SubModules: {{ImageClassification: {model}}}\n"
+    )
+    done = run(folder, "both.yaml", "--device", "cpu", "--output", "plan.json", command="hpi-plan")
+    assert done.returncode == 0, done.stderr
+    plan = json.loads((folder / "plan.json").read_text())
+    module = plan["modules"]["SubModules.ImageClassification"]
+    assert (module["model"]["format"], module["engine"]["fallback"][0]["format"]) == ("onnx", "paddle")
+    assert {"inference.onnx", "inference.json", "inference.pdiparams"} < set(module["model"]["files"])
+    assert run(folder, "--check", "plan.json", command="hpi-plan").returncode == 0
+    assert run(folder, "--check", "plan.json", "--trust-models", command="hpi-plan").returncode == 0
+    module["engine"]["config"]["cpu_num_threads"] = -1
+    (folder / "plan.json").write_text(json.dumps(plan))
+    done = run(folder, "plan.json", "--input", "pictures")
+    assert done.returncode == 0, done.stderr
+    assert all(record["fallback"] == {"SubModules.ImageClassification": "paddle"} for record in records(done))

@@ -15,6 +15,7 @@ import pytest
 from hpi_runtime import engines
 from hpi_runtime.errors import PrepareError
 from hpi_runtime.prepare import engine_files
+from hpi_runtime.prepare.steps import Job, to_onnx
 from hpi_schemas.canonical import digest_file
 from hpi_schemas.model_store import program_files
 from support.engines import CONFIGS
@@ -60,6 +61,58 @@ def test_both_paddle_formats_become_onnx_with_the_same_answers(
         with kind(where, what, CONFIGS[name], "cpu") as engine:
             outputs += engine.run({"x": x}).values()
     assert np.abs(outputs[0] - outputs[1]).max() < 1e-5
+
+
+def _job(folder: Path, out: Path) -> Job:
+    files = (folder / "inference.json", folder / "inference.pdiparams")
+    return Job("to_onnx", {"opset": 14}, "cpu", files, out / "inference.onnx")
+
+
+def test_what_was_converted_is_compared_with_paddle(folder: Path, tmp_path: Path) -> None:
+    found = to_onnx.run(_job(folder, tmp_path))
+    assert found["opset"] == 14
+    assert found["difference"] < 1e-5
+    assert list(found["shapes"]) == ["x"]
+
+
+def test_a_conversion_that_answers_otherwise_is_refused(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import onnx
+    import paddle2onnx
+
+    def other(*arguments: Any, **named: Any) -> None:
+        real(*arguments, **named)
+        model = onnx.load(arguments[2])
+        for weight in (node.attribute[0].t for node in model.graph.node if node.op_type == "Constant"):
+            values = onnx.numpy_helper.to_array(weight)
+            if values.dtype == np.float32 and values.ndim > 1:
+                weight.CopyFrom(onnx.numpy_helper.from_array(values * 1.5, weight.name))
+        onnx.save(model, arguments[2])
+
+    real = paddle2onnx.export
+    monkeypatch.setattr(paddle2onnx, "export", other)
+    with pytest.raises(RuntimeError, match="answers differ from Paddle's by"):
+        to_onnx.run(_job(folder, tmp_path))
+
+
+def test_not_a_number_is_no_agreement() -> None:
+    with pytest.raises(RuntimeError, match="differ from Paddle's by nan"):
+        to_onnx._worst([np.ones(2)], [np.array([1, np.nan])])
+    with pytest.raises(RuntimeError, match="outputs of the shapes"):
+        to_onnx._worst([np.ones(2)], [np.ones(3)])
+
+
+def test_a_model_that_could_not_be_compared_says_so(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As Paddle's own layers refuse a size.
+    monkeypatch.setattr("hpi_runtime.engines.paddle.PaddleEngine._run", _refuses)
+    assert "was not compared with Paddle" in to_onnx.run(_job(folder, tmp_path))["warning"]
+
+
+def _refuses(engine: object, arrays: object) -> None:
+    raise RuntimeError("a size that does not fit")
 
 
 def test_the_second_time_nothing_is_built(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:

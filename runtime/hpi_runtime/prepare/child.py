@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ctypes
 import json
+import os
 import signal
 import sys
 from pathlib import Path
@@ -22,8 +23,8 @@ _PR_SET_PDEATHSIG = 1
 
 def main(text: str) -> int:
     """Run the step; what it returns is written beside its result."""
-    _die_with_parent()
     data = json.loads(text)
+    _die_with(data["parent"])
     job = steps.Job(data["step"], data["options"], data["device"], tuple(map(Path, data["files"])), Path(data["out"]))
     step = steps.find(job.step)
     assert step is not None
@@ -32,10 +33,13 @@ def main(text: str) -> int:
     return 0
 
 
-def _die_with_parent() -> None:
+def _die_with(parent: int) -> None:
     """Ask Linux to end this process when its parent is killed: nobody waits for the result any more (prctl(2))."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        # It was killed before it could be asked for.
+        sys.exit(1)
 
 
 if __name__ == "__main__":

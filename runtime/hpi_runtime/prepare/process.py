@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -21,6 +23,7 @@ from hpi_runtime.prepare.steps import Job
 _CHILD = "hpi_runtime.prepare.child"
 _REMIND_SECONDS = 30.0
 _POLL_SECONDS = 0.05
+_FULL = 1 << 20
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -35,8 +38,8 @@ def run(job: Job, title: str, log: Path) -> Mapping[str, Any]:
     Raises:
         PrepareError: it failed, or made nothing.
     """
-    given = {"device": job.device, "files": list(map(str, job.files)), "options": job.options}
-    command = [sys.executable, "-m", _CHILD, dumps({**given, "out": str(job.out), "step": job.step})]
+    given = {"device": job.device, "files": list(map(str, job.files)), "options": job.options, "step": job.step}
+    command = [sys.executable, "-m", _CHILD, dumps({**given, "out": str(job.out), "parent": os.getpid()})]
     with log.open("wb") as stream, _progress(title) as remind:
         child = subprocess.Popen(command, stdout=stream, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)  # noqa: S603 (our own module)
         try:
@@ -48,10 +51,14 @@ def run(job: Job, title: str, log: Path) -> Mapping[str, Any]:
             child.kill()
             child.wait()
     if child.returncode != 0:
-        raise PrepareError(f"{title} failed: {_end(child.returncode)}{_last_line(log)}; its log is {log}")
+        reason = f"{_end(child.returncode)}{_last_line(log)}{_disk(log.parent)}"
+        raise PrepareError(f"{title} failed: {reason}; its log is {log}")
     if not job.out.is_file():
         raise PrepareError(f"{title} made no {job.out.name}; its log is {log}")
-    return _result(job.out.parent / RESULT)
+    found = _result(job.out.parent / RESULT)
+    if "warning" in found:
+        sys.stderr.write(f"hpi-run: warning: {title}: {found['warning']}\n")
+    return found
 
 
 def _result(path: Path) -> Mapping[str, Any]:
@@ -70,6 +77,11 @@ def _end(code: int) -> str:
         return f"killed by {signal.Signals(-code).name}"
     except ValueError:
         return f"killed by signal {-code}"
+
+
+def _disk(folder: Path) -> str:
+    """Return a remark where the disk is full: not even the log says so then."""
+    return "; no space is left on its disk" if shutil.disk_usage(folder).free < _FULL else ""
 
 
 def _last_line(log: Path) -> str:
