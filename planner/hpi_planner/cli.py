@@ -81,6 +81,8 @@ def _parser() -> argparse.ArgumentParser:
     engine_help = "replace the top level's engine_config, for example '{hpi: {backend: openvino}}'"
     add("--engine_config", "--engine-config", metavar="YAML", help=engine_help)
     add("-o", dest="sets", action="append", default=[], metavar="PATH=VALUE", help="set one key anywhere; repeatable")
+    regular_help = "regular inference in every module: the reference that hpi-run --compare takes"
+    add("--regular", action="store_true", help=regular_help)
     target_help = "plan for the machine that hpi-target described; default: this machine; repeatable with --output-dir"
     add("--target", action="append", default=[], metavar="FILE|NAME", help=target_help)
     add("--output-dir", metavar="DIR", help="write a plan for each --target there, named after it")
@@ -146,7 +148,7 @@ def _check(options: argparse.Namespace) -> int:
     from hpi_planner import check
     from hpi_planner.review import text
 
-    if overrides.collect({name: getattr(options, name) for name in overrides.FLAGS}, options.sets) or options.target:
+    if _overrides(options) or options.target:
         return _fail("--check takes the overrides and the target that the plan records; leave them out")
     code = DONE
     for name in options.check:
@@ -194,11 +196,15 @@ def _compile_all(options: argparse.Namespace) -> int:
     )
 
 
-def _compile(options: argparse.Namespace, target: str | None, output: Path | None) -> int:
+def _overrides(options: argparse.Namespace) -> tuple[overrides.Override, ...]:
     flags = {name: getattr(options, name) for name in overrides.FLAGS}
+    return overrides.collect(flags, options.sets, options.regular)
+
+
+def _compile(options: argparse.Namespace, target: str | None, output: Path | None) -> int:
     made = request.make(
         options.pipeline,
-        overrides.collect(flags, options.sets),
+        _overrides(options),
         target,
         options.models,
         options.root,

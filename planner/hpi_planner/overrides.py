@@ -11,6 +11,8 @@ from typing import Any
 _PART = re.compile(r"([^.\[\]]+)|\[(\d+)\]")
 # Flags act before `-o`, and in this order, however they were given.
 FLAGS = ("device", "use_hpip", "hpi_config", "engine", "engine_config")
+# Acts after everything else: regular inference in every module, whatever the YAML or an override says.
+REGULAR = "regular"
 
 
 @dataclass(frozen=True)
@@ -18,7 +20,7 @@ class Override:
     """One layer.
 
     Attributes:
-        flag: one of ``FLAGS``, or None for ``-o PATH=VALUE``.
+        flag: one of ``FLAGS``, ``REGULAR``, or None for ``-o PATH=VALUE``.
         text: the value as given, or ``PATH=VALUE``.
     """
 
@@ -32,6 +34,8 @@ class Override:
             return f"-o {self.text}"
         if self.flag == "use_hpip":
             return "--use_hpip" if self.text == "true" else "--no-use_hpip"
+        if self.flag == REGULAR:
+            return "--regular"
         return f"--{self.flag}={self.text}"
 
     @property
@@ -45,7 +49,7 @@ class Override:
     @property
     def value_column(self) -> int:
         """Where the value starts in the token, counted from 1."""
-        return len(self.token) - len(self.text) + 1 if self.flag != "use_hpip" else 1
+        return 1 if self.flag in ("use_hpip", REGULAR) else len(self.token) - len(self.text) + 1
 
 
 def from_token(token: str) -> Override:
@@ -56,6 +60,8 @@ def from_token(token: str) -> Override:
     """
     if token.startswith("-o "):
         return Override(None, token[3:])
+    if token == "--regular":
+        return Override(REGULAR, "true")
     if token in ("--use_hpip", "--no-use_hpip"):
         return Override("use_hpip", "true" if token == "--use_hpip" else "false")
     flag, separator, text = token.removeprefix("--").partition("=")
@@ -64,17 +70,19 @@ def from_token(token: str) -> Override:
     raise ValueError(f"{token!r} is not an override")
 
 
-def collect(flags: Mapping[str, Any], sets: Iterable[str] = ()) -> tuple[Override, ...]:
+def collect(flags: Mapping[str, Any], sets: Iterable[str] = (), regular: bool = False) -> tuple[Override, ...]:
     """Put overrides in the order in which they act.
 
     Args:
         flags: value by flag name; None means not given. Texts are kept as typed, other
             values are written as JSON.
         sets: ``PATH=VALUE`` texts in order.
+        regular: regular inference in every module.
     """
     layers = [
         Override(name, value if isinstance(value, str) else json.dumps(value, sort_keys=True))
         for name in FLAGS
         if (value := flags.get(name)) is not None
     ]
-    return (*layers, *(Override(None, text) for text in sets))
+    last = [Override(REGULAR, "true")] if regular else []
+    return (*layers, *(Override(None, text) for text in sets), *last)

@@ -14,9 +14,10 @@ from hpi_runtime.errors import PlanError, RunnerError
 
 if TYPE_CHECKING:
     from hpi_runtime.pipeline import Pipeline
+    from hpi_runtime.plan import Plan
     from hpi_runtime.writer import Writer
 
-DONE, SOME_FAILED, INTERRUPTED = 0, 1, 130
+DONE, NEGATIVE, INTERRUPTED = 0, 1, 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -59,8 +60,9 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="hpi-run",
         description="Execute a plan made by hpi-plan on pictures; results are JSON Lines on stdout.",
-        epilog="exit codes: 0 done; 1 some inputs failed; 2 plan, command line or inputs are wrong; "
-        "3 this machine does not satisfy the plan; 4 prepare or loading an engine failed; 130 interrupted",
+        epilog="exit codes: 0 done; 1 some inputs failed, or --compare found other answers; 2 plan, command line or "
+        "inputs are wrong; 3 this machine does not satisfy the plan; 4 prepare or loading an engine failed; "
+        "130 interrupted",
         allow_abbrev=False,
     )
     add = parser.add_argument
@@ -76,6 +78,8 @@ def _parser() -> argparse.ArgumentParser:
     add("--models", action="append", default=[], metavar="DIR", help="folder with official models, one folder per name")
     add("--prepare-only", action="store_true", help="convert and build what the plan needs, and stop")
     add("--record", metavar="FILE", help="write what really ran there; hpi-review verify compares it with the plan")
+    compare_help = "run this plan too, and compare numbers and results; exit code 1 outside the tolerances"
+    add("--compare", metavar="PLAN", help=compare_help)
     add("--strict", action="store_true", help="refuse other versions of the backends than the plan's")
     return parser
 
@@ -94,12 +98,29 @@ def _run(options: argparse.Namespace, lines: BinaryIO) -> int:
     from hpi_runtime.writer import Writer
 
     named = expand(options.input) if options.input else []
+    if options.compare is not None:
+        return _compare(options, plan, named, lines)
     with Pipeline(plan, options.module, options.strict) as pipeline:
         for line in pipeline.warnings:
             sys.stderr.write(f"hpi-run: warning: {line}\n")
         if options.prepare_only:
             return DONE
         return _predict(pipeline, named, Writer(lines, _path(options.output), _path(images)), _path(options.record))
+
+
+def _compare(options: argparse.Namespace, plan: Plan, named: list[str], lines: BinaryIO) -> int:
+    from hpi_schemas.canonical import dumps
+
+    from hpi_runtime import compare
+    from hpi_runtime import plan as plans
+
+    reference = plans.load(Path(options.compare), _path(options.root), _paths(options.models))
+    if not named:
+        raise PlanError("--compare needs something to read, named with --input")
+    found = compare.compare(plan, reference, named, options.module)
+    compare.show(found)
+    lines.write(dumps(found.to_json()).encode())
+    return DONE if found.is_within else NEGATIVE
 
 
 def _predict(pipeline: Pipeline, named: list[str], writer: Writer, record: Path | None) -> int:
@@ -115,7 +136,7 @@ def _predict(pipeline: Pipeline, named: list[str], writer: Writer, record: Path 
         _write_record(record, pipeline, writer.count, failures)
     if failures:
         sys.stderr.write(f"hpi-run: {failures} of {writer.count} failed\n")
-    return SOME_FAILED if failures else DONE
+    return NEGATIVE if failures else DONE
 
 
 def _write_record(path: Path, pipeline: Pipeline, finished: int, failed: int) -> None:

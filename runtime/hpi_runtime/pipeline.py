@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -11,7 +11,7 @@ from typing import Any
 from hpi_schemas.model_store import CONFIG_FILE
 
 from hpi_runtime import engines, modules, ops, prepare
-from hpi_runtime.engines.base import Engine
+from hpi_runtime.engines.base import Arrays, Engine
 from hpi_runtime.errors import EngineError, PlanError, PrepareError, RunnerError
 from hpi_runtime.executor import Item, Worker, execute
 from hpi_runtime.inputs import Input, read
@@ -20,6 +20,8 @@ from hpi_runtime.plan import Plan
 from hpi_runtime.preflight import check
 from hpi_runtime.results import Result, failed
 
+# Is called with a module's address, the arrays that went in, and those that came out.
+Observer = Callable[[str, Arrays, Arrays], None]
 _INPUT = "input"
 _SINGLE = "module"
 
@@ -34,13 +36,16 @@ class Pipeline:
         fallbacks: the backend in use by module address, where it is not the plan's first.
     """
 
-    def __init__(self, plan: Plan, module: str | None = None, strict: bool = False) -> None:
+    def __init__(
+        self, plan: Plan, module: str | None = None, strict: bool = False, observe: Observer | None = None
+    ) -> None:
         """Check this machine, prepare and load everything.
 
         Args:
             plan: what to run.
             module: the address of one module to run alone, instead of the whole pipeline.
             strict: refuse other versions of the backends than the plan's, and fallbacks.
+            observe: is told the address, the inputs and the outputs of every run of an engine, in the engine's thread.
 
         Raises:
             PlanError: the plan has no such module, or no stage graph.
@@ -59,7 +64,7 @@ class Pipeline:
         folders, self.warnings = check(plan, addresses, strict)
         try:
             loaded = {address: self._load(address, folders[address]) for address in addresses}
-            self._workers = _workers(self._graph, loaded)
+            self._workers = _workers(self._graph, loaded, observe)
         except BaseException:
             self.close()
             raise
@@ -200,7 +205,9 @@ def _items(inputs: Iterable[Input]) -> Iterator[Item[Input]]:
         yield item
 
 
-def _workers(graph: Mapping[str, Any], loaded: Mapping[str, tuple[Module, Engine]]) -> list[Worker]:
+def _workers(
+    graph: Mapping[str, Any], loaded: Mapping[str, tuple[Module, Engine]], observe: Observer | None
+) -> list[Worker]:
     """Return the workers: glue up to an engine, the engine, glue up to the next, and so on."""
     workers: list[Worker] = []
     steps: list[Worker] = []
@@ -211,7 +218,7 @@ def _workers(graph: Mapping[str, Any], loaded: Mapping[str, tuple[Module, Engine
             continue
         module, engine = loaded[stage["module"]]
         steps.append(_before(name, stage, module))
-        workers += [_in_turn(steps), _infer(name, engine)]
+        workers += [_in_turn(steps), _infer(name, stage["module"], engine, observe)]
         steps = [_after(name, stage, module)]
     workers.append(_in_turn(steps))
     return workers
@@ -248,12 +255,17 @@ def _before(name: str, stage: Mapping[str, Any], module: Module) -> Worker:
     return work
 
 
-def _infer(name: str, engine: Engine) -> Worker:
+def _infer(name: str, address: str, engine: Engine, observe: Observer | None) -> Worker:
     tensor, output = engine.inputs[0].name, engine.outputs[0]
 
     def work(item: Item[Any]) -> None:
         prepared: Prepared = item.values[name]
-        results = [engine.run({tensor: batch})[output] for batch in prepared.batches]
+        results = []
+        for batch in prepared.batches:
+            outputs = engine.run({tensor: batch})
+            if observe is not None:
+                observe(address, {tensor: batch}, outputs)
+            results.append(outputs[output])
         item.values[name] = Prepared(results, prepared.context)
 
     return work

@@ -45,7 +45,7 @@ def _outputs(sections: dict[str, str]) -> dict[str, str]:
     flags = {name: getattr(options, name) for name in overrides.FLAGS}
     pipeline = options.pipeline or "pipeline.yaml"
     target = options.target[0] if options.target else "linux-x64-cpu"
-    made = request.make(pipeline, overrides.collect(flags, options.sets), target, options.models)
+    made = request.make(pipeline, overrides.collect(flags, options.sets, options.regular), target, options.models)
     found: dict[str, str] = {}
     for name in sections:
         if name.startswith("after "):

@@ -252,3 +252,15 @@ def test_onnxruntime_tells_which_provider_runs_how_many_nodes(engine_models: Pat
 @pytest.mark.parametrize("name", ["", "base", "nothing", "../os", "os.path"])
 def test_there_is_no_engine_of_another_name(name: str) -> None:
     assert engines.find(name) is None
+
+
+def test_inputs_and_outputs_have_the_models_own_names() -> None:
+    folder = Path(__file__).parents[2] / "examples/ocr/page_orientation"
+    names = []
+    for name in ("onnxruntime", "openvino"):
+        kind = engines.find(name)
+        assert kind is not None
+        with kind(folder, ("inference.onnx",), CONFIGS[name], "cpu") as engine:
+            names.append(([tensor.name for tensor in engine.inputs], list(engine.outputs)))
+    # OpenVINO gives a tensor the names of what it folded away too.
+    assert names == [(["x"], ["fetch_name_0"])] * 2

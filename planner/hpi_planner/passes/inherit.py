@@ -16,7 +16,7 @@ from hpi_planner.diagnostics import Code, Diagnostic, Label, Span, error, note, 
 from hpi_planner.inheritance import Inherited
 from hpi_planner.ir import Ir, Module, Pipeline, Traced
 from hpi_planner.node_reader import NodeReader, first_line
-from hpi_planner.overrides import from_token
+from hpi_planner.overrides import REGULAR, Override, from_token
 from hpi_planner.suggest import closest, did_you_mean
 from hpi_planner.tree import Path, Tree, dotted
 
@@ -46,6 +46,9 @@ class Inherit:
         # What PaddleX creates later comes later.
         modules = sorted(walk.modules, key=lambda module: module.lazy)
         ir = replace(ir, pipeline=pipeline, modules=tuple(modules), external=walk.external)
+        if any(layer.flag == REGULAR for layer in _layers(ir).values()):
+            # It is meant to shadow everything.
+            return ir.report(*walk.found)
         return ir.report(*walk.found, *_shadowed(ir, walk), *_unused(walk.modules))
 
 
@@ -343,7 +346,7 @@ def _shadowed(ir: Ir, walk: _Walk) -> list[Diagnostic]:
     """Report each override that reaches no module: something else wins everywhere, or what it changes is off."""
     reached = {origin.span.source for module in walk.modules for origin in module.origins.values() if origin.span}
     told = {label.span.source for item in (*ir.diagnostics, *walk.found) for label in item.labels}
-    layers = {source: from_token(token) for source, token in ir.texts.items() if source.startswith("override:")}
+    layers = _layers(ir)
     found: list[Diagnostic] = []
     for index, (source, layer) in enumerate(layers.items()):
         if source in reached | told:
@@ -363,6 +366,10 @@ def _shadowed(ir: Ir, walk: _Walk) -> list[Diagnostic]:
             place = Label(Span(source, 1, 1, 1, len(layer.token) + 1))
             found.append(warning(Code.OVERRIDE_SHADOWED, f"this override reaches no module: {why}", place))
     return found
+
+
+def _layers(ir: Ir) -> dict[str, Override]:
+    return {source: from_token(token) for source, token in ir.texts.items() if source.startswith("override:")}
 
 
 def _unused(modules: list[Module]) -> list[Diagnostic]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
 from hpi_planner import legal
 from hpi_planner.diagnostics import Code, Diagnostic, Label, Span, error, note, warning
 from hpi_planner.ir import Ir, Origin, Traced
-from hpi_planner.overrides import Override
+from hpi_planner.overrides import REGULAR, Override
 from hpi_planner.passes.read import resolved, with_interpolation
 from hpi_planner.suggest import did_you_mean
 from hpi_planner.tree import Path, Shadow, Tree, dotted
@@ -31,6 +32,9 @@ class LayOverrides:
             source = f"override:{index}"
             ir = replace(ir, texts={**ir.texts, source: layer.token})
             if ir.tree is None:
+                continue
+            if layer.flag == REGULAR:
+                ir = replace(ir, tree=_regular(ir.tree, _token_span(source, layer)))
                 continue
             value = _value(source, layer)
             if isinstance(value, Diagnostic):
@@ -101,6 +105,28 @@ def _lay(ir: Ir, layer: Override, value: Tree) -> Ir:
         message = f"`{dotted(path)}` already has this value"
         return ir.report(told(Code.OVERRIDE_NO_EFFECT, message, Label(value.shadow.span)))
     return ir
+
+
+def _regular(tree: Tree, span: Span) -> Tree:
+    """Return the tree with high-performance inference off at every level, and PaddleX's engines left to it."""
+    if not isinstance(tree.value, dict):
+        return tree
+    for path in _nodes(tree, ("Predict",) if legal.is_module_config(tree.value) else ()):
+        tree = tree.replace((*path, "use_hpip"), False, Shadow(span))
+        for key in ("engine", "engine_config"):
+            if tree.has((*path, key)):
+                tree = tree.replace((*path, key), None, Shadow(span))
+    return tree
+
+
+def _nodes(tree: Tree, path: Path) -> Iterator[Path]:
+    """Yield the path of a pipeline, and those of its sub-pipelines and modules at any depth."""
+    yield path
+    for section in ("SubPipelines", "SubModules"):
+        members = tree.get((*path, section))
+        for key, member in members.items() if isinstance(members, dict) else ():
+            if isinstance(member, dict):
+                yield from _nodes(tree, (*path, section, key))
 
 
 def _no_switch(path: Path, value: Tree) -> Diagnostic | None:

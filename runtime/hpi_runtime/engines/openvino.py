@@ -46,7 +46,7 @@ class OpenVinoEngine(Engine):
         self._model: Any = core.compile_model(str(self.folder / self.files[0]), name, settings)
         self._requests = threading.local()
         self.inputs = tuple(map(_tensor, self._model.inputs))
-        self.outputs = tuple(port.get_any_name() for port in self._model.outputs)
+        self.outputs = tuple(map(_name, self._model.outputs))
 
     def _device_name(self, core: Any) -> str:
         if self.device != "cpu":
@@ -90,9 +90,15 @@ class OpenVinoEngine(Engine):
         return planned if devices in ([planned], [f"{planned}.0"]) else ", ".join(devices)
 
 
+def _name(port: Any) -> str:
+    """Return the model's own name of an input or output, of the several that OpenVINO may give it."""
+    own = str(port.get_node().get_friendly_name()).removesuffix("/sink_port_0")
+    return own if own in port.get_names() else str(port.get_any_name())
+
+
 def _tensor(port: Any) -> Tensor:
     shape = tuple(size.get_length() if size.is_static else None for size in port.get_partial_shape())
-    return Tensor(port.get_any_name(), np.dtype(port.get_element_type().to_dtype()), shape)
+    return Tensor(_name(port), np.dtype(port.get_element_type().to_dtype()), shape)
 
 
 ENGINE = OpenVinoEngine

@@ -1,0 +1,146 @@
+"""hpi-run --compare: equal answers pass, others do not."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hpi_runtime.agreement import Agreement
+from hpi_runtime.compare import TOLERANCES, Numbers
+
+BIN = Path(sys.executable).parent
+ROOT = Path(__file__).parents[2]
+ADDRESS = "SubModules.ImageClassification"
+PIPELINE = """\
+pipeline_name: image_classification
+use_hpip: true
+hpi_config: {auto_config: false, backend: openvino}
+SubModules:
+  ImageClassification: {model_name: page_orientation, model_dir: page_orientation}
+"""
+
+
+def run(folder: Path, *command: str) -> subprocess.CompletedProcess[str]:
+    line = [str(BIN / command[0]), *command[1:]]
+    return subprocess.run(line, cwd=folder, env=os.environ, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A plan for OpenVINO, and beside it one for regular inference."""
+    shutil.copytree(ROOT / "examples/ocr/page_orientation", tmp_path / "page_orientation")
+    (tmp_path / "pipeline.yaml").write_text(PIPELINE)
+    for name, more in (("plan", ()), ("ref", ("--regular",))):
+        done = run(tmp_path, "hpi-plan", "pipeline.yaml", "--device", "cpu", *more, "--output", f"{name}.json")
+        assert done.returncode == 0, done.stderr
+    return tmp_path
+
+
+PICTURE = str(ROOT / "examples/ocr/receipt.jpg")
+
+
+def test_two_backends_in_fp32_agree(folder: Path) -> None:
+    done = run(folder, "hpi-run", "plan.json", "--compare", "ref.json", "--input", PICTURE)
+    assert done.returncode == 0, done.stderr
+    found: dict[str, Any] = json.loads(done.stdout)
+    module = found["modules"][ADDRESS]
+    assert (module["backend"], module["reference"], module["precision"]) == ("openvino", "onnxruntime", "fp32")
+    (numbers,) = module["outputs"].values()
+    assert 0 < numbers["relative"] < 1e-4
+    assert found["agreement"] == {"classes": 1.0, "tolerance": 0.99}
+    assert (found["inputs"], found["within"]) == (1, True)
+    assert "1 inputs: within the tolerances" in done.stderr
+
+
+def test_another_model_is_outside_and_exit_code_1(folder: Path) -> None:
+    import onnx
+
+    path = folder / "page_orientation/inference.onnx"
+    shutil.copytree(folder / "page_orientation", folder / "other")
+    model = onnx.load(str(path))
+    # paddle2onnx writes weights as constants.
+    tensors = [node.attribute[0].t for node in model.graph.node if node.op_type == "Constant"]
+    weight = max(tensors, key=lambda item: int(np.prod(item.dims)))
+    values = onnx.numpy_helper.to_array(weight)
+    weight.CopyFrom(onnx.numpy_helper.from_array(values * np.float32(1.3), weight.name))
+    onnx.save(model, str(folder / "other/inference.onnx"))
+    text = PIPELINE.replace("model_dir: page_orientation", "model_dir: other")
+    (folder / "other.yaml").write_text(text)
+    run(folder, "hpi-plan", "other.yaml", "--device", "cpu", "--output", "other.json")
+    done = run(folder, "hpi-run", "other.json", "--compare", "ref.json", "--input", PICTURE)
+    assert done.returncode == 1, done.stderr
+    assert json.loads(done.stdout)["within"] is False
+    assert "outside: tolerance" in done.stderr
+
+
+def test_a_picture_that_neither_can_read_is_no_difference(folder: Path) -> None:
+    (folder / "bad.png").write_bytes(b"no picture")
+    done = run(folder, "hpi-run", "plan.json", "--compare", "ref.json", "--input", "bad.png", "--input", PICTURE)
+    assert done.returncode == 0
+    assert json.loads(done.stdout)["inputs"] == 2
+
+
+def test_without_inputs_there_is_nothing_to_compare(folder: Path) -> None:
+    done = run(folder, "hpi-run", "plan.json", "--compare", "ref.json")
+    assert done.returncode == 2
+    assert "--input" in done.stderr
+
+
+def test_numbers_tell_the_worst_of_all_runs() -> None:
+    numbers = Numbers()
+    numbers.add(np.array([1.0, 4.0]), np.array([1.0, 4.0]))
+    numbers.add(np.array([1.0, 4.0]), np.array([1.0, 5.0]))
+    assert (numbers.absolute, numbers.relative, numbers.runs) == (1.0, 0.25, 2)
+    assert numbers.cosine == pytest.approx(21 / (17 * 26) ** 0.5)
+    assert not numbers.within(TOLERANCES["int8"])
+
+
+@pytest.mark.parametrize("found", [np.array([1.0, np.nan]), np.ones(3)])
+def test_what_cannot_be_compared_is_outside(found: np.ndarray) -> None:
+    numbers = Numbers()
+    numbers.add(np.ones(2), found)
+    assert not numbers.within(TOLERANCES["int8"])
+
+
+def test_tolerances_widen_with_fewer_digits() -> None:
+    rows = list(TOLERANCES.values())
+    for one, other in itertools.pairwise(rows):
+        assert one.relative < other.relative
+        assert one.cosine > other.cosine
+        assert one.agreement > other.agreement
+
+
+def test_every_tolerance_is_documented() -> None:
+    text = (ROOT / "docs/accuracy.md").read_text()
+    for precision, row in TOLERANCES.items():
+        assert f"| {precision} | {row.relative:g} | {row.cosine:g} | {row.agreement:.0%} |" in text
+
+
+def box(x: int) -> list[list[int]]:
+    return [[x, 0], [x + 100, 0], [x + 100, 40], [x, 40]]
+
+
+def test_texts_classes_boxes_and_angles_are_counted() -> None:
+    expected = {"rec_texts": ["a", "b"], "class_ids": [3, 1], "dt_polys": [box(0), box(200)], "angle": 90}
+    found = {"rec_texts": ["b", "c"], "class_ids": [3, 2], "dt_polys": [box(201), box(50)], "angle": 0}
+    agreement = Agreement()
+    agreement.add(expected, expected)
+    assert agreement.worst == 1.0
+    agreement.add(found, expected)
+    assert agreement.shares() == {"angles": 0.5, "boxes": 0.75, "classes": 1.0, "texts": 0.75}
+
+
+def test_an_input_that_one_of_the_two_cannot_do_is_a_fault() -> None:
+    agreement = Agreement()
+    failed = {"input_path": "a.png", "error": {"code": "X", "message": "no memory"}}
+    agreement.add(failed, {"input_path": "a.png", "class_ids": [1]})
+    assert agreement.faults == ["a.png: the plan fails: no memory"]
+    assert agreement.shares() == {}
