@@ -153,7 +153,7 @@ class Engine(ABC):
         if not fits:
             shape = ", ".join("?" if size is None else str(size) for size in tensor.shape)
             raise EngineError(f"the input {tensor.name} has the shape ({shape}), not {array.shape}")
-        if array.size == 0:
+        if any(want is None and not have for want, have in zip(tensor.shape, array.shape, strict=True)):
             raise EngineError(f"the input {tensor.name} is empty: its shape is {array.shape}")
         # Not ascontiguousarray, which makes a vector of a scalar.
         return np.asarray(array, order="C")

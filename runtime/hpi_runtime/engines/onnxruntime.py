@@ -32,6 +32,9 @@ _TYPES = {
     "tensor(int16)": np.int16,
     "tensor(int8)": np.int8,
     "tensor(uint8)": np.uint8,
+    "tensor(uint16)": np.uint16,
+    "tensor(uint32)": np.uint32,
+    "tensor(uint64)": np.uint64,
     "tensor(bool)": np.bool_,
 }
 # Keys of onnxruntime_session_options_config_keys.h.
@@ -72,7 +75,7 @@ class OnnxRuntimeEngine(Engine):
             )
         self._check_providers(onnxruntime)
         self.inputs = tuple(map(_tensor, self._session.get_inputs()))
-        self.outputs = tuple(node.name for node in self._session.get_outputs())
+        self.outputs = tuple(_tensor(node).name for node in self._session.get_outputs())
 
     def _options(self, onnxruntime: Any) -> Any:
         options = onnxruntime.SessionOptions()
@@ -175,8 +178,10 @@ class OnnxRuntimeEngine(Engine):
 
 
 def _tensor(node: Any) -> Tensor:
+    if node.type not in _TYPES:
+        raise EngineError(f"onnxruntime: the input or output {node.name} is a {node.type}, which no array of numpy is")
     shape = tuple(size if isinstance(size, int) else None for size in node.shape)
-    return Tensor(node.name, np.dtype(_TYPES.get(node.type, np.void)), shape)
+    return Tensor(node.name, np.dtype(_TYPES[node.type]), shape)
 
 
 ENGINE = OnnxRuntimeEngine

@@ -11,6 +11,20 @@ from hpi_runtime.engines.base import Arrays, Engine, Tensor
 from hpi_runtime.errors import EngineError
 
 _PRECISIONS = {"fp32": "f32", "bf16": "bf16", "fp16": "f16"}
+_TYPES = {
+    "boolean": np.bool_,
+    "f16": np.float16,
+    "f32": np.float32,
+    "f64": np.float64,
+    "i8": np.int8,
+    "i16": np.int16,
+    "i32": np.int32,
+    "i64": np.int64,
+    "u8": np.uint8,
+    "u16": np.uint16,
+    "u32": np.uint32,
+    "u64": np.uint64,
+}
 # What would change numbers or memory on a CPU behind our back; the defaults differ between releases.
 _CPU_SETTINGS = {
     "CPU_DENORMALS_OPTIMIZATION": False,
@@ -43,10 +57,11 @@ class OpenVinoEngine(Engine):
         }
         if name == "CPU":
             settings |= {"INFERENCE_NUM_THREADS": self.config["cpu_num_threads"], **_CPU_SETTINGS}
-        self._model: Any = core.compile_model(str(self.folder / self.files[0]), name, settings)
+        read = core.read_model(str(self.folder / self.files[0]))
+        self.inputs = tuple(map(_tensor, read.inputs))
+        self.outputs = tuple(_tensor(port).name for port in read.outputs)
+        self._model: Any = core.compile_model(read, name, settings)
         self._requests = threading.local()
-        self.inputs = tuple(map(_tensor, self._model.inputs))
-        self.outputs = tuple(map(_name, self._model.outputs))
 
     def _device_name(self, core: Any) -> str:
         if self.device != "cpu":
@@ -62,7 +77,9 @@ class OpenVinoEngine(Engine):
         request = getattr(self._requests, "request", None)
         if request is None:
             request = self._requests.request = self._model.create_infer_request()
-        request.infer(arrays, share_inputs=True)
+        # By place: compiling renames what it folds away. Scalars are copied, for OpenVINO writes to shared ones.
+        inputs = [array if array.ndim else array.copy() for array in arrays.values()]
+        request.infer(dict(enumerate(inputs)), share_inputs=True)
         return {name: request.get_output_tensor(index).data.copy() for index, name in enumerate(self.outputs)}
 
     def _close(self) -> None:
@@ -97,8 +114,12 @@ def _name(port: Any) -> str:
 
 
 def _tensor(port: Any) -> Tensor:
-    shape = tuple(size.get_length() if size.is_static else None for size in port.get_partial_shape())
-    return Tensor(_name(port), np.dtype(port.get_element_type().to_dtype()), shape)
+    kind = str(port.get_element_type().get_type_name())
+    if kind not in _TYPES:
+        raise EngineError(f"openvino: the input or output {_name(port)} is {kind}, which no array of numpy is")
+    partial = port.get_partial_shape()
+    shape = tuple(size.get_length() if size.is_static else None for size in partial) if partial.rank.is_static else ()
+    return Tensor(_name(port), np.dtype(_TYPES[kind]), shape)
 
 
 ENGINE = OpenVinoEngine
