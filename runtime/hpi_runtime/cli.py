@@ -11,10 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from hpi_runtime.errors import PlanError, RunnerError
+from hpi_runtime.limits import Limits
 
 if TYPE_CHECKING:
     from hpi_runtime.pipeline import Pipeline
     from hpi_runtime.plan import Plan
+    from hpi_runtime.results import Result
     from hpi_runtime.writer import Writer
 
 DONE, NEGATIVE, INTERRUPTED = 0, 1, 130
@@ -80,8 +82,37 @@ def _parser() -> argparse.ArgumentParser:
     add("--record", metavar="FILE", help="write what really ran there; hpi-review verify compares it with the plan")
     compare_help = "run this plan too, and compare numbers and results; exit code 1 outside the tolerances"
     add("--compare", metavar="PLAN", help=compare_help)
+    limits = Limits()
+    add(
+        "--max-pixels",
+        type=positive_number,
+        default=limits.pixels,
+        metavar="N",
+        help="refuse larger pictures; default: %(default)s",
+    )
+    add(
+        "--max-pages",
+        type=positive_number,
+        default=limits.pages,
+        metavar="N",
+        help="and longer PDFs; default: %(default)s",
+    )
+    redirects_help = "follow URLs that redirect to another host inside a private network"
+    add("--allow-private-redirects", action="store_true", help=redirects_help)
     add("--strict", action="store_true", help="refuse other versions of the backends than the plan's")
     return parser
+
+
+def positive_number(text: str) -> int:
+    """Read a number from 1 for argparse, which names this function in its message."""
+    number = int(text)
+    if number < 1:
+        raise ValueError
+    return number
+
+
+def _limits(options: argparse.Namespace) -> Limits:
+    return Limits(pixels=options.max_pixels, pages=options.max_pages, private_redirects=options.allow_private_redirects)
 
 
 def _run(options: argparse.Namespace, lines: BinaryIO) -> int:
@@ -105,7 +136,8 @@ def _run(options: argparse.Namespace, lines: BinaryIO) -> int:
             sys.stderr.write(f"hpi-run: warning: {line}\n")
         if options.prepare_only:
             return DONE
-        return _predict(pipeline, named, Writer(lines, _path(options.output), _path(images)), _path(options.record))
+        writer = Writer(lines, _path(options.output), _path(images))
+        return _predict(pipeline, pipeline.predict(named, _limits(options)), writer, _path(options.record))
 
 
 def _compare(options: argparse.Namespace, plan: Plan, named: list[str], lines: BinaryIO) -> int:
@@ -117,15 +149,15 @@ def _compare(options: argparse.Namespace, plan: Plan, named: list[str], lines: B
     reference = plans.load(Path(options.compare), _path(options.root), _paths(options.models))
     if not named:
         raise PlanError("--compare needs something to read, named with --input")
-    found = compare.compare(plan, reference, named, options.module)
+    found = compare.compare(plan, reference, named, options.module, _limits(options))
     compare.show(found)
     lines.write(dumps(found.to_json()).encode())
     return DONE if found.is_within else NEGATIVE
 
 
-def _predict(pipeline: Pipeline, named: list[str], writer: Writer, record: Path | None) -> int:
+def _predict(pipeline: Pipeline, results: Iterator[Result], writer: Writer, record: Path | None) -> int:
     failures = 0
-    for result in pipeline.predict(named):
+    for result in results:
         if result.is_failed:
             failures += 1
             error = result["error"]

@@ -16,6 +16,7 @@ import numpy as np
 from hpi_runtime import agreement
 from hpi_runtime.engines.base import Arrays
 from hpi_runtime.errors import EngineError
+from hpi_runtime.limits import DEFAULT, Limits
 from hpi_runtime.pipeline import Pipeline
 from hpi_runtime.plan import Plan
 
@@ -144,7 +145,9 @@ class Comparison:
         }
 
 
-def compare(plan: Plan, reference: Plan, named: Sequence[str], module: str | None = None) -> Comparison:
+def compare(
+    plan: Plan, reference: Plan, named: Sequence[str], module: str | None = None, limits: Limits = DEFAULT
+) -> Comparison:
     """Run two plans on the same inputs.
 
     Every batch that a model of the reference gets is given to the same model of the plan too, so that numbers
@@ -155,6 +158,7 @@ def compare(plan: Plan, reference: Plan, named: Sequence[str], module: str | Non
         reference: what it is compared with.
         named: paths and URLs.
         module: the address of one module to run alone, instead of the whole pipelines.
+        limits: what each input may cost.
 
     Raises:
         RunnerError: one of the plans cannot be run.
@@ -179,7 +183,7 @@ def compare(plan: Plan, reference: Plan, named: Sequence[str], module: str | Non
                     found.numbers.setdefault((address, name), Numbers()).add(expected, answer)
 
         with Pipeline(reference, module, observe=observe) as other:
-            for left, right in zip(candidate.predict(named), other.predict(named), strict=True):
+            for left, right in zip(candidate.predict(named, limits), other.predict(named, limits), strict=True):
                 found.results.add(left, right)
     return found
 

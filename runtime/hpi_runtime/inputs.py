@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from hpi_runtime.errors import InputError, PlanError
+from hpi_runtime.limits import DEFAULT, Limits
 from hpi_runtime.transforms import Image
 
 PICTURES = frozenset(
@@ -19,8 +20,6 @@ PICTURES = frozenset(
     )
 )
 DOCUMENTS = frozenset({".pdf"})
-# A scan of A3 at 1200 dpi has 280 MB uncompressed; compressed files beyond this are mistakes or attacks.
-_MAX_BYTES = 1 << 30
 
 
 @dataclass
@@ -64,18 +63,19 @@ def expand(named: Iterable[str]) -> list[str]:
     return found
 
 
-def read(named: Iterable[Any]) -> Iterator[Input]:
+def read(named: Iterable[Any], limits: Limits = DEFAULT) -> Iterator[Input]:
     """Decode inputs one after the other; a bad one yields its error and the others go on.
 
     Args:
         named: paths and URLs as text, or BGR arrays (height × width × 3, uint8).
+        limits: what each may cost.
     """
     for item in named:
         if not isinstance(item, str):
             yield _array(item)
             continue
         try:
-            yield from _read_one(item)
+            yield from _read_one(item, limits)
         except InputError as fault:
             yield Input(item, error=fault)
         except OSError as fault:
@@ -96,32 +96,32 @@ def _folder(folder: Path) -> list[str]:
     return found
 
 
-def _read_one(item: str) -> Iterator[Input]:
+def _read_one(item: str, limits: Limits) -> Iterator[Input]:
     if _is_url(item):
         from hpi_runtime.fetch import fetch
 
-        data = fetch(item, _MAX_BYTES)
+        data = fetch(item, limits.bytes, limits.private_redirects)
     else:
         path = Path(item)
         if path.exists() and not path.is_file():
             # A pipe or a device could keep the run waiting for ever.
             raise InputError("INPUT_UNREADABLE", f"{item} is not a file")
-        if path.stat().st_size > _MAX_BYTES:
-            raise InputError("INPUT_TOO_LARGE", f"{item} has more than {_MAX_BYTES >> 30} GiB")
+        if path.stat().st_size > limits.bytes:
+            raise InputError("INPUT_TOO_LARGE", f"{item} has more than {limits.bytes:,} bytes")
         data = path.read_bytes()
     if data[:1024].lstrip().startswith(b"%PDF-"):
         from hpi_runtime.pdf import pages
 
-        for page, image in enumerate(pages(data, item)):
+        for page, image in enumerate(pages(data, item, limits)):
             yield Input(item, page, image)
         return
     from hpi_runtime.images import decode, decode_pages, is_tiff
 
     if is_tiff(data):
-        for page, image in enumerate(decode_pages(data, item)):
+        for page, image in enumerate(decode_pages(data, item, limits)):
             yield Input(item, page, image)
         return
-    yield Input(item, None, decode(data, item))
+    yield Input(item, None, decode(data, item, limits))
 
 
 def _array(item: Any) -> Input:

@@ -10,21 +10,20 @@ import numpy as np
 import pypdfium2
 
 from hpi_runtime.errors import InputError
+from hpi_runtime.limits import DEFAULT, Limits
 from hpi_runtime.transforms import Image
 
 # A PDF unit is 1/72 inch.
 _SCALE = 2.0
-# Pillow's limit against decompression bombs.
-_MAX_PIXELS = 178_956_970
 # PDFium is not thread-safe.
 _LOCK = threading.Lock()
 
 
-def pages(data: bytes, name: str) -> Iterator[Image]:
-    """Yield the pages, height × width × 3, BGR; a page too large for 178 megapixels is rendered smaller.
+def pages(data: bytes, name: str, limits: Limits = DEFAULT) -> Iterator[Image]:
+    """Yield the pages, height × width × 3, BGR; a page that would have too many pixels is rendered smaller.
 
     Raises:
-        InputError: it is no PDF, or one with a password.
+        InputError: it is no PDF, one with a password, or one with too many pages.
     """
     try:
         with _LOCK:
@@ -33,20 +32,22 @@ def pages(data: bytes, name: str) -> Iterator[Image]:
     except pypdfium2.PdfiumError as fault:
         raise InputError("PDF_UNREADABLE", f"{name} cannot be opened: {fault}") from None
     try:
+        if count > limits.pages:
+            raise InputError("INPUT_TOO_LARGE", f"{name} has {count:,} pages, more than the {limits.pages:,} allowed")
         for index in range(count):
             with _LOCK:
-                image = _render(document, index, name)
+                image = _render(document, index, name, limits.pixels)
             yield image
     finally:
         with _LOCK:
             document.close()
 
 
-def _render(document: pypdfium2.PdfDocument, index: int, name: str) -> Image:
+def _render(document: pypdfium2.PdfDocument, index: int, name: str, pixels_allowed: int) -> Image:
     try:
         page = document[index]
         width, height = page.get_size()
-        scale = min(_SCALE, (_MAX_PIXELS / max(1.0, width * height)) ** 0.5)
+        scale = min(_SCALE, (pixels_allowed / max(1.0, width * height)) ** 0.5)
         pixels = page.render(scale=scale).to_numpy()
         page.close()
     except pypdfium2.PdfiumError as fault:

@@ -15,6 +15,7 @@ from hpi_runtime.engines.base import Arrays, Engine
 from hpi_runtime.errors import EngineError, PlanError, PrepareError, RunnerError
 from hpi_runtime.executor import Item, Worker, execute
 from hpi_runtime.inputs import Input, read
+from hpi_runtime.limits import DEFAULT, Limits
 from hpi_runtime.modules.base import Module, Prepared
 from hpi_runtime.plan import Plan
 from hpi_runtime.preflight import check
@@ -69,15 +70,16 @@ class Pipeline:
             self.close()
             raise
 
-    def predict(self, inputs: Any) -> Iterator[Result]:
+    def predict(self, inputs: Any, limits: Limits = DEFAULT) -> Iterator[Result]:
         """Run the plan on pictures and yield one result per picture or page, in order.
 
         Args:
             inputs: a path, a URL, a BGR array (height × width × 3, uint8), or an iterable of such.
+            limits: what each input may cost.
         """
         named = [inputs] if isinstance(inputs, (str, Path)) or hasattr(inputs, "shape") else inputs
         paths = (str(item) if isinstance(item, Path) else item for item in named)
-        for item in execute(_items(read(paths)), self._workers):
+        for item in execute(_items(read(paths, limits)), self._workers):
             yield self._result(item)
 
     def actual(self) -> dict[str, Any]:

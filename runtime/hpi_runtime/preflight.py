@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from hpi_schemas import probe
 from hpi_schemas.canonical import digest_file
-from hpi_schemas.model_store import CONFIG_FILE
+from hpi_schemas.model_inputs import ModelFileError, onnx_header
+from hpi_schemas.model_store import CONFIG_FILE, ONNX_FILE
 
 from hpi_runtime import engines
 from hpi_runtime.errors import PreflightError
 from hpi_runtime.plan import Plan
-
-_TOOLS: Mapping[str, tuple[str, ...]] = {"paddle2onnx": ("paddle2onnx",)}
+from hpi_runtime.prepare import steps
 
 
 def check(plan: Plan, addresses: Iterable[str], strict: bool = False) -> tuple[dict[str, Path], list[str]]:
@@ -41,12 +41,22 @@ def check(plan: Plan, addresses: Iterable[str], strict: bool = False) -> tuple[d
         _version(backend, planned.get(backend), failures, failures if strict else warnings)
     for device in sorted({plan.modules[address]["device"] for address in wanted}):
         _device(device, failures)
-    steps = [step for address in wanted for step in plan.modules[address]["engine"]["prepare"]]
-    missing = {step["tool"] for step in steps if step["tool"] in _TOOLS and not probe.installed(_TOOLS[step["tool"]])}
-    failures += [f"{tool} is not installed: pip install 'hpi-plan[convert]'" for tool in sorted(missing)]
+    failures += sorted({line for address in wanted for line in _tools(plan.modules[address]["engine"]["prepare"])})
     if failures:
         raise PreflightError("this machine does not satisfy the plan:\n" + "\n".join(f"  {line}" for line in failures))
     return folders, warnings
+
+
+def _tools(planned: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    """Yield what is not installed of what prepare steps need."""
+    for step in planned:
+        kind = steps.find(step["step"])
+        if kind is None:
+            yield f"this hpi-run does not know the prepare step {step['step']}"
+            continue
+        for tool in kind.TOOLS:
+            if probe.installed(tool.distributions) is None:
+                yield f"{tool.distributions[0]} is not installed: pip install 'hpi-plan[{tool.extra}]'"
 
 
 def _machine(target: Mapping[str, Any], failures: list[str]) -> None:
@@ -88,6 +98,7 @@ def _model(plan: Plan, address: str, failures: list[str]) -> Path | None:
     except FileNotFoundError as fault:
         failures.append(f"{address}: {fault}; say where with --root or --models")
         return None
+    before = len(failures)
     for name, planned in record["files"].items():
         if (folder / name).exists() and not (folder / name).is_file():
             failures.append(f"{address}: {folder / name} is not a file")
@@ -100,4 +111,19 @@ def _model(plan: Plan, address: str, failures: list[str]) -> Path | None:
             continue
         if here != planned:
             failures.append(f"{address}: {folder / name} is not the file that was planned ({here}, not {planned})")
+    if len(failures) == before and ONNX_FILE in record["files"]:
+        failures += _unplanned(address, folder / ONNX_FILE, record["files"])
     return folder
+
+
+def _unplanned(address: str, model: Path, files: Mapping[str, str]) -> list[str]:
+    """Return a failure for each file that an ONNX model would have its engine read, and the plan does not list."""
+    try:
+        _, external = onnx_header(model)
+    except ModelFileError as fault:
+        return [f"{address}: {fault}"]
+    return [
+        f"{address}: {model} reads {name}, whose digest the plan does not have"
+        for name in external
+        if name not in files
+    ]

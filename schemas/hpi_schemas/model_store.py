@@ -8,12 +8,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 CONFIG_FILE = "inference.yml"
+ONNX_FILE = "inference.onnx"
 STORE_PREFIX = "store:"
 
 # The files of each format, in order of preference: the first complete set counts.
 # PaddleX takes the newer .json program when both are there.
 _FORMAT_FILES: dict[str, tuple[tuple[str, ...], ...]] = {
-    "onnx": (("inference.onnx",),),
+    "onnx": ((ONNX_FILE,),),
     "paddle": (
         ("inference.json", "inference.pdiparams"),
         ("inference.pdmodel", "inference.pdiparams"),

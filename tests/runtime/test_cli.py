@@ -463,3 +463,22 @@ def test_a_fallback_may_start_from_another_format_of_the_model(folder: Path, eng
     done = run(folder, "plan.json", "--input", "pictures")
     assert done.returncode == 0, done.stderr
     assert all(record["fallback"] == {"SubModules.ImageClassification": "paddle"} for record in records(done))
+
+
+def test_a_model_that_reads_a_file_beyond_the_plan_is_refused_before_any_engine_sees_it(folder: Path) -> None:
+    import onnx
+
+    path = folder / "model/inference.onnx"
+    model = onnx.load(str(path))
+    # Weights in a file of their own, as those of more than 2 GB are.
+    onnx.save(model, str(path), save_as_external_data=True, location="weights.bin", convert_attribute=True)
+    assert run(folder, "pipeline.yaml", "--output", "plan.json", command="hpi-plan").returncode == 0
+    plan = json.loads((folder / "plan.json").read_text())
+    files = plan["modules"]["SubModules.ImageClassification"]["model"]["files"]
+    assert "weights.bin" in files
+    assert run(folder, "plan.json", "--input", "pictures").returncode == 0
+    del files["weights.bin"]
+    (folder / "plan.json").write_text(json.dumps(plan))
+    done = run(folder, "plan.json", "--input", "pictures")
+    assert done.returncode == 3
+    assert "reads weights.bin, whose digest the plan does not have" in done.stderr

@@ -5,7 +5,10 @@ from __future__ import annotations
 import http.server
 import io
 import os
+import re
+import struct
 import threading
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +18,7 @@ import pytest
 from hpi_runtime.errors import InputError, PlanError
 from hpi_runtime.images import decode
 from hpi_runtime.inputs import expand, read
+from hpi_runtime.limits import Limits
 from PIL import Image
 
 
@@ -172,6 +176,10 @@ class _Server(http.server.BaseHTTPRequestHandler):
             self.send_response(302)
             self.send_header("Location", "file:///etc/passwd")
             self.end_headers()
+        elif self.path == "/elsewhere":
+            self.send_response(302)
+            self.send_header("Location", f"http://localhost:{self.headers['Host'].rpartition(':')[2]}/picture.png")
+            self.end_headers()
         elif self.path == "/cut":
             self.send_response(200)
             self.send_header("Content-Length", "1000")
@@ -210,6 +218,54 @@ def test_a_url_that_gives_no_picture_is_an_error_record(server: str, path: str) 
     (item,) = read([server + path])
     assert item.error is not None
     assert item.error.code == "URL_UNREADABLE"
+
+
+def test_a_redirect_into_a_private_network_is_followed_only_if_allowed(server: str) -> None:
+    (item,) = read([server + "/elsewhere"])
+    assert item.error is not None
+    assert re.search(r"redirects to the private address (127\.0\.0\.1|::1); --allow-private-redirects", str(item.error))
+    (item,) = read([server + "/elsewhere"], Limits(private_redirects=True))
+    assert item.image is not None
+
+
+def bomb(width: int, height: int) -> bytes:
+    """Return a PNG of a few bytes whose header promises a large picture."""
+
+    def chunk(kind: bytes, body: bytes) -> bytes:
+        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    body = chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"\0" * 1000)) + chunk(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + body
+
+
+@pytest.mark.parametrize("size", [(13_378, 13_378), (60_000, 60_000), (2**31 - 1, 1)])
+def test_a_picture_bomb_is_refused_before_it_is_decoded(tmp_path: Path, size: tuple[int, int]) -> None:
+    (tmp_path / "bomb.png").write_bytes(bomb(*size))
+    (item,) = read([str(tmp_path / "bomb.png")])
+    assert item.error is not None
+    assert item.error.code == "INPUT_TOO_LARGE"
+
+
+def test_the_limit_of_pixels_can_be_chosen(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(encoded(Image.fromarray(colours()), "PNG"))
+    height, width = colours().shape[:2]
+    (item,) = read([str(tmp_path / "a.png")], Limits(pixels=height * width))
+    assert item.image is not None
+    (item,) = read([str(tmp_path / "a.png")], Limits(pixels=height * width - 1))
+    assert item.error is not None
+    assert f"{width} × {height} pixels, more than the {height * width - 1:,} allowed" in str(item.error)
+
+
+def test_a_document_of_too_many_pages_is_refused(tmp_path: Path) -> None:
+    pages = [Image.fromarray(colours())] * 3
+    pages[0].save(tmp_path / "three.tiff", save_all=True, append_images=pages[1:])
+    pages[0].save(tmp_path / "three.pdf", save_all=True, append_images=pages[1:])
+    for name in ("three.tiff", "three.pdf"):
+        assert [item.page for item in read([str(tmp_path / name)], Limits(pages=3))] == [0, 1, 2]
+        (item,) = read([str(tmp_path / name)], Limits(pages=2))
+        assert item.error is not None
+        assert item.error.code == "INPUT_TOO_LARGE"
 
 
 @pytest.mark.parametrize("name", ["a\0b", "pipe", "/dev/zero", "f\udcff.png"])

@@ -1,4 +1,5 @@
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hpi_schemas.model_inputs import ModelFileError, onnx_header, pdmodel_header, pir_header
@@ -36,6 +37,30 @@ def test_external_weights_are_found(tmp_path: Path) -> None:
         helper.make_model(graph), tmp_path / "m.onnx", save_as_external_data=True, location="m.bin", size_threshold=0
     )
     assert onnx_header(tmp_path / "m.onnx")[1] == ["m.bin"]
+
+
+def test_external_weights_inside_a_nodes_graph_or_constant_are_found(tmp_path: Path) -> None:
+    onnx = pytest.importorskip("onnx")
+    helper = onnx.helper
+
+    def outside(name: str) -> Any:
+        tensor = onnx.numpy_helper.from_array(__import__("numpy").zeros(4, "float32"), name)
+        onnx.external_data_helper.set_external_data(tensor, location=f"{name}.bin")
+        tensor.ClearField("raw_data")
+        tensor.data_location = onnx.TensorProto.EXTERNAL
+        return tensor
+
+    result = helper.make_tensor_value_info("y", 1, [4])
+    constant = helper.make_node("Constant", [], ["y"], value=outside("constant"))
+    identity = helper.make_node("Identity", ["weight"], ["y"])
+    branches = {
+        "then_branch": helper.make_graph([constant], "then", [], [result]),
+        "else_branch": helper.make_graph([identity], "else", [], [result], [outside("weight")]),
+    }
+    chosen = helper.make_tensor_value_info("x", 9, [])
+    graph = helper.make_graph([helper.make_node("If", ["x"], ["y"], **branches)], "g", [chosen], [result])
+    (tmp_path / "m.onnx").write_bytes(helper.make_model(graph).SerializeToString())
+    assert onnx_header(tmp_path / "m.onnx")[1] == ["constant.bin", "weight.bin"]
 
 
 @pytest.mark.parametrize("share", [0.0, 0.3, 0.5, 0.9, 0.999])

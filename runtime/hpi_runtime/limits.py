@@ -1,0 +1,25 @@
+"""What inputs may cost: files, pictures and documents beyond this are mistakes or attacks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Bounds on each input.
+
+    Attributes:
+        bytes: of a file or the body of a URL. A scan of A3 at 1200 dpi has 280 MB uncompressed.
+        pixels: of a picture or a page, width × height; Pillow's limit against decompression bombs.
+        pages: of a PDF or TIFF.
+        private_redirects: a URL may redirect to an address inside a private network.
+    """
+
+    bytes: int = 1 << 30
+    pixels: int = 178_956_970
+    pages: int = 5000
+    private_redirects: bool = False
+
+
+DEFAULT = Limits()
