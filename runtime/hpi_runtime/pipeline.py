@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
@@ -25,6 +26,10 @@ from hpi_runtime.results import Result, failed
 Observer = Callable[[str, Arrays, Arrays], None]
 _INPUT = "input"
 _SINGLE = "module"
+# The largest recogniser's has 0.4 MB.
+_LARGEST_CONFIG = 16 << 20
+_DEEPEST = 5000
+_COMPACT = re.compile(r"(?:[-?][ \t]+){1000}")
 
 
 class Pipeline:
@@ -103,17 +108,7 @@ class Pipeline:
 
     def _load(self, address: str, folder: Path) -> tuple[Module, Engine]:
         record = self.plan.modules[address]
-        kind = modules.find(record["module_name"])
-        if kind is None:
-            raise PlanError(f"{address}: this hpi-run does not know the task {record['module_name']}")
-        config = _read_config(folder / CONFIG_FILE)
-        try:
-            module = kind(config, record["settings"], record["batch_size"])
-        except EngineError as fault:
-            raise EngineError(f"{address}: {folder / CONFIG_FILE}: {fault}") from None
-        except (TypeError, ValueError, LookupError, AttributeError) as fault:
-            reason = f"{type(fault).__name__}: {fault}"
-            raise EngineError(f"{address}: the settings or {folder / CONFIG_FILE} cannot be used: {reason}") from fault
+        module = make_module(address, record, folder)
         engine = self._resources.enter_context(self._engine(address, record, folder))
         self.engines[address] = engine
         return module, engine
@@ -159,6 +154,31 @@ class Pipeline:
         return Result({**fields, **item.values[outputs["result"]]}, image=item.values[outputs["image"]])
 
 
+def make_module(address: str, record: Mapping[str, Any], folder: Path) -> Module:
+    """Return the task of a module, with its model's ``inference.yml``.
+
+    Args:
+        address: of the module, for messages.
+        record: the plan's, of the module.
+        folder: of the model.
+
+    Raises:
+        PlanError: nobody here knows the task.
+        EngineError: the ``inference.yml`` or the settings cannot be used.
+    """
+    kind = modules.find(record["module_name"])
+    if kind is None:
+        raise PlanError(f"{address}: this hpi-run does not know the task {record['module_name']}")
+    config = _read_config(folder / CONFIG_FILE)
+    try:
+        return kind(config, record["settings"], record["batch_size"])
+    except EngineError as fault:
+        raise EngineError(f"{address}: {folder / CONFIG_FILE}: {fault}") from None
+    except (ArithmeticError, TypeError, ValueError, LookupError, AttributeError) as fault:
+        reason = f"{type(fault).__name__}: {fault}"
+        raise EngineError(f"{address}: the settings or {folder / CONFIG_FILE} cannot be used: {reason}") from fault
+
+
 def _graph(plan: Plan, module: str | None) -> Mapping[str, Any]:
     if module is None:
         graph: Mapping[str, Any] | None = plan.data["graph"]
@@ -180,14 +200,28 @@ def _read_config(path: Path) -> dict[str, Any]:
     import yaml
 
     try:
+        text = path.read_text(encoding="utf-8")
+        if len(text) > _LARGEST_CONFIG or _is_deep(text):
+            raise EngineError(f"{path} is larger or nested deeper than any model's configuration")
         # libyaml's safe loader: the dictionary of a recogniser has 18,000 lines and more.
         loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-        config = yaml.load(path.read_text(encoding="utf-8"), Loader=loader)  # noqa: S506
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as fault:
-        raise EngineError(f"{path} cannot be read: {str(fault).splitlines()[0]}") from None
+        config = yaml.load(text, Loader=loader)  # noqa: S506
+    except (OSError, yaml.YAMLError, ValueError, LookupError, RecursionError, ArithmeticError) as fault:
+        # YAML's constructors raise more than YAMLError: `!!int x` a ValueError, `!!bool x` a KeyError.
+        reason = (str(fault).splitlines() or [type(fault).__name__])[0]
+        raise EngineError(f"{path} cannot be read: {reason}") from None
     if not isinstance(config, dict):
         raise EngineError(f"{path} is not a mapping")
     return config
+
+
+def _is_deep(text: str) -> bool:
+    """Tell whether a YAML may be nested so deep that libyaml, which is recursive, would exhaust the stack.
+
+    Without looking at every event: flow collections need a bracket a level, compact block ones a mark, and others
+    an indentation, whose sum the size of the file bounds.
+    """
+    return text.count("[") + text.count("{") > _DEEPEST or _COMPACT.search(text) is not None
 
 
 def _load_engine(engine: Mapping[str, Any], record: Mapping[str, Any], folder: Path) -> Engine:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import pkgutil
 
 from hpi_runtime.engines.base import Engine
 
@@ -25,6 +26,14 @@ def find(backend: str) -> type[Engine] | None:
         if found is not None:
             return found
     return _third_party(backend)
+
+
+def names() -> tuple[str, ...]:
+    """Return every backend that has an engine, sorted."""
+    from importlib.metadata import entry_points
+
+    own = {item.name for item in pkgutil.iter_modules(__path__)} - {"base"}
+    return tuple(sorted(own | {point.name for point in entry_points(group=ENTRY_POINTS)}))
 
 
 def _third_party(backend: str) -> type[Engine] | None:

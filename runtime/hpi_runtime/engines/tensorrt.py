@@ -20,7 +20,7 @@ class TensorRtEngine(Engine):
 
     name = "tensorrt"
     distributions = ("tensorrt", "tensorrt-cu13", "tensorrt-cu12")
-    extra = "gpu"
+    extra = "tensorrt"
 
     def _load(self) -> None:
         # First the driver: without one, TensorRT may crash instead of saying so.

@@ -27,7 +27,7 @@ class Tool(NamedTuple):
 
 
 PADDLE = Tool(("paddlepaddle", "paddlepaddle-gpu"), "paddle")
-TENSORRT = Tool(("tensorrt", "tensorrt-cu13", "tensorrt-cu12"), "gpu")
+TENSORRT = Tool(("tensorrt", "tensorrt-cu13", "tensorrt-cu12"), "tensorrt")
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,50 @@
+"""hpi-doctor: what is installed, what conflicts, what is missing for which backend, and what mends it."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from hpi_runtime import doctor
+
+DONE, NEGATIVE, INTERRUPTED = 0, 1, 130
+_COLOURS = {doctor.OK: "green", doctor.NOTE: "cyan", doctor.MISSING: "yellow", doctor.CONFLICT: "red"}
+_WIDTH = 120
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; the exit code is the return value."""
+    parser = argparse.ArgumentParser(
+        prog="hpi-doctor",
+        description="Look for what keeps backends from running here, and say what mends it.",
+        epilog="exit codes: 0 no conflicts; 1 something conflicts; 2 the command line is wrong; 130 interrupted",
+        allow_abbrev=False,
+    )
+    parser.add_argument("--json", action="store_true", help="findings as JSON on stdout")
+    options = parser.parse_args(arguments)
+    try:
+        found = doctor.examine(doctor.this_environment())
+        if options.json:
+            from hpi_schemas.canonical import dumps
+
+            sys.stdout.write(dumps([vars(item) for item in found]))
+        else:
+            _show(found)
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    return NEGATIVE if any(item.state == doctor.CONFLICT for item in found) else DONE
+
+
+def _show(found: list[doctor.Finding]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    console = Console(width=None if sys.stdout.isatty() else _WIDTH, highlight=False)
+    table = Table(box=None, pad_edge=False)
+    for heading in ("", "what", "found", "mend"):
+        table.add_column(heading, overflow="fold")
+    for item in found:
+        table.add_row(Text(item.state, style=_COLOURS[item.state]), item.subject, Text(item.message), Text(item.mend))
+    console.print(table)

@@ -1,0 +1,60 @@
+"""A bounded run of every fuzzing target, from real files on; CI's share of what can be run for hours."""
+
+from __future__ import annotations
+
+import importlib.util
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from support import tiny_onnx
+
+ROOT = Path(__file__).parents[2]
+# Target → runs: some seconds each.
+RUNS = {"configuration": 1500, "document": 1500, "model": 6000, "picture": 6000, "plan": 1500, "yaml": 1000}
+pytestmark = pytest.mark.skipif(importlib.util.find_spec("atheris") is None, reason="atheris has no wheel here")
+
+
+def seeds(target: str, folder: Path) -> None:
+    """Lay out real files to start from."""
+    folder.mkdir()
+    page = Image.effect_noise((24, 16), 40)
+    if target == "picture":
+        for kind in ("PNG", "JPEG", "BMP", "WEBP", "TIFF", "JPEG2000", "PPM"):
+            page.save(folder / kind, format=kind)
+    elif target == "document":
+        page.save(folder / "pdf", format="PDF")
+    elif target == "model":
+        (folder / "onnx").write_bytes(tiny_onnx.model("x float32 N 3 H W"))
+        shutil.copy(ROOT / "examples/digits/digits_cnn/inference.json", folder)
+    elif target == "configuration":
+        for name in ("digits/digits_cnn", "ocr/page_orientation"):
+            text = (ROOT / "examples" / name / "inference.yml").read_text()
+            (folder / name.replace("/", "-")).write_text(text)
+        (folder / "deep").write_text("[" * 3000)
+    elif target == "plan":
+        shutil.copy(ROOT / "examples/digits/plan.json", folder)
+    else:
+        shutil.copy(ROOT / "examples/ocr/pipeline.yaml", folder)
+
+
+@pytest.mark.parametrize("target", sorted(RUNS))
+def test_no_input_gives_a_traceback_a_hang_or_a_crash(target: str, tmp_path: Path) -> None:
+    seeds(target, tmp_path / "seeds")
+    options = [f"-runs={RUNS[target]}", "-seed=1", "-max_len=8192", "-timeout=20", "-rss_limit_mb=3000"]
+    command = [sys.executable, str(Path(__file__).with_name("fuzz.py")), target, *options, str(tmp_path / "seeds")]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, timeout=250, check=False)
+    assert done.returncode == 0, done.stderr[-3000:].decode(errors="replace")
+
+
+def test_a_yaml_that_would_exhaust_the_stack_is_refused(tmp_path: Path) -> None:
+    from hpi_runtime.errors import EngineError
+    from hpi_runtime.pipeline import make_module
+
+    for text in ("[" * 200_000, "- " * 200_000, "? " * 200_000, "{a: " * 200_000):
+        (tmp_path / "inference.yml").write_text(text)
+        with pytest.raises(EngineError, match="nested deeper"):
+            make_module("m", {"module_name": "image_classification", "settings": {}, "batch_size": 1}, tmp_path)
