@@ -17,10 +17,9 @@ demo: $(MODELS)
 	  | $(BIN)/python -c "import json, sys; [print(*json.loads(line)['rec_texts'], sep='\n') for line in sys.stdin]"
 	@echo "the annotated picture: examples/ocr/output/receipt.png"
 
-# Side by side what runs no engine, and then, by themselves, the engines, which use every core.
+# Two processes side by side; a file stays in one, so that its models are laid out once.
 test: $(MODELS) $(PADDLEX) $(TENSORRT)
-	$(BIN)/python -m pytest -q -n 2 tests/planner tests/review tests/schemas
-	$(BIN)/python -m pytest -q --ignore tests/planner --ignore tests/review --ignore tests/schemas
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile
 
 lint: $(READY)
 	$(BIN)/ruff check .

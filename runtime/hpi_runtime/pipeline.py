@@ -50,7 +50,7 @@ class Pipeline:
         Args:
             plan: what to run.
             module: the address of one module to run alone, instead of the whole pipeline.
-            strict: refuse other versions of the backends than the plan's, and fallbacks.
+            strict: refuse other versions of the backends than the plan's, other threads, and fallbacks.
             observe: is told the address, the inputs and the outputs of every run of an engine, in the engine's thread.
 
         Raises:
@@ -111,6 +111,10 @@ class Pipeline:
         module = make_module(address, record, folder)
         engine = self._resources.enter_context(self._engine(address, record, folder))
         self.engines[address] = engine
+        deviations = [f"{address}: {line}" for line in engine.deviations()]
+        if deviations and self._strict:
+            raise EngineError("\n".join(deviations))
+        self.warnings += deviations
         return module, engine
 
     def _engine(self, address: str, record: Mapping[str, Any], folder: Path) -> Engine:

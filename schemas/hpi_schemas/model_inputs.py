@@ -100,7 +100,7 @@ def pir_header(path: Path) -> tuple[Inputs, list[str]]:
         operations = program["program"]["regions"][0]["blocks"][0]["ops"]
         inputs = dict(_pir_input(item) for item in operations if str(item["#"]).endswith(".data"))
         return inputs, sorted({name for item in operations for name in _double_lists(item)})
-    except (ValueError, LookupError, TypeError, RecursionError) as error:
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         if isinstance(error, ModelFileError):
             raise
         raise ModelFileError(f"{path} is not a whole Paddle program ({error})") from None
@@ -235,7 +235,8 @@ def _double_lists(operation: dict[str, Any]) -> Iterator[str]:
 
 
 def _pir_input(operation: dict[str, Any]) -> tuple[str, tuple[str, list[Dimension]]]:
-    name = next(a["AT"]["D"] for a in operation["A"] if a["N"] == "name")
+    # The first of a list, not `next`: a StopIteration would end the caller's loop.
+    name = [a["AT"]["D"] for a in operation["A"] if a["N"] == "name"][0]  # noqa: RUF015
     kind, dims = operation["O"][0]["TT"]["D"][:2]
     dtype = _PIR_TYPES.get(str(kind["#"]).split(".")[-1], "unknown")
     return str(name), (dtype, [d if d > 0 else None for d in dims])

@@ -482,3 +482,14 @@ def test_a_model_that_reads_a_file_beyond_the_plan_is_refused_before_any_engine_
     done = run(folder, "plan.json", "--input", "pictures")
     assert done.returncode == 3
     assert "reads weights.bin, whose digest the plan does not have" in done.stderr
+
+
+def test_a_plan_for_more_cores_runs_with_a_warning_and_not_with_strict(folder: Path) -> None:
+    run(folder, "pipeline.yaml", "--hpi_config", "{backend: openvino}", "--output", "plan.json", command="hpi-plan")
+    plan = json.loads((folder / "plan.json").read_text())
+    plan["modules"]["SubModules.ImageClassification"]["engine"]["config"]["cpu_num_threads"] = 4096
+    (folder / "plan.json").write_text(json.dumps(plan))
+    done = run(folder, "plan.json", "--input", "pictures")
+    assert done.returncode == 0
+    assert "warning: SubModules.ImageClassification: openvino: the plan says cpu_num_threads 4096" in done.stderr
+    assert run(folder, "plan.json", "--input", "pictures", "--strict").returncode == 4

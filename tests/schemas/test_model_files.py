@@ -63,6 +63,24 @@ def test_external_weights_inside_a_nodes_graph_or_constant_are_found(tmp_path: P
     assert onnx_header(tmp_path / "m.onnx")[1] == ["constant.bin", "weight.bin"]
 
 
+@pytest.mark.parametrize(
+    "operation",
+    [
+        {"#": "1.data", "A": [], "O": []},
+        {"#": "1.x", "A": [{"AT": {"#": 1, "D": []}, "N": "n"}]},
+        {"#": "1.x", "A": [{"AT": {"#": "0.a_array", "D": [1]}, "N": "n"}]},
+    ],
+    ids=["no-name", "no-kind", "no-elements"],
+)
+def test_a_program_of_another_form_is_refused(tmp_path: Path, operation: dict[str, Any]) -> None:
+    import json
+
+    program = {"program": {"regions": [{"blocks": [{"ops": [operation]}]}]}}
+    (tmp_path / "inference.json").write_text(json.dumps(program))
+    with pytest.raises(ModelFileError, match="not a whole Paddle program"):
+        pir_header(tmp_path / "inference.json")
+
+
 @pytest.mark.parametrize("share", [0.0, 0.3, 0.5, 0.9, 0.999])
 def test_a_cut_onnx_file_is_refused(models: Path, tmp_path: Path, share: float) -> None:
     whole = (models / "ch_ppocr_mobile_v2.0_cls/inference.onnx").read_bytes()

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hpi_runtime import engines
+from hpi_runtime import cuda, engines
 from hpi_runtime.engines.base import Engine
 
 CONFIGS: Mapping[str, dict[str, Any]] = {
@@ -85,6 +86,13 @@ _PIR = ("pir", ("inference.json", "inference.pdiparams"))
 _LEGACY = ("legacy", ("inference.pdmodel", "inference.pdiparams"))
 _PADDLE = pytest.mark.paddle
 ONNXRUNTIME, OPENVINO = Backend("onnxruntime", *_ONNX), Backend("openvino", *_ONNX)
+# On a machine with an NVIDIA GPU the real ones, elsewhere an imitation.
+HAS_GPU = cuda.device_count() > 0
+_TENSORRT = Backend("tensorrt", "trt", ("inference.engine",), device="gpu:0", dtypes=("float32", "float16", "int64"))
+_CUDA = Backend("onnxruntime", *_ONNX, tuple(ONNXRUNTIME_GPU.items()), "gpu:0")
+_NVIDIA = [pytest.param(_CUDA, id="onnxruntime-on-gpu")] if HAS_GPU else []
+if not HAS_GPU or importlib.util.find_spec("tensorrt") is not None:
+    _NVIDIA.append(pytest.param(_TENSORRT, id="tensorrt-on-gpu" if HAS_GPU else "tensorrt-imitated"))
 # The real backends, and imitations of the vendors' software that needs other hardware; with tiny models, and all.
 WITH_TINY = [
     pytest.param(ONNXRUNTIME, id="onnxruntime"),
@@ -95,10 +103,7 @@ WITH_TINY = [
         id="paddle-plain-json",
         marks=_PADDLE,
     ),
-    pytest.param(
-        Backend("tensorrt", "trt", ("inference.engine",), device="gpu:0", dtypes=("float32", "float16", "int64")),
-        id="tensorrt-imitated",
-    ),
+    *_NVIDIA,
     pytest.param(
         Backend("om", "om", ("inference.om",), device="npu:0", dtypes=("float32", "float16", "int64", "int32")),
         id="om-imitated",

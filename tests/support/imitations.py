@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ import pytest
 from hpi_runtime.prepare.steps import Job, build_engine
 
 from support import tiny_models
-from support.engines import CLASSIFIER, CONFIGS, ROWS, SHAPES
+from support.engines import CLASSIFIER, CONFIGS, HAS_GPU, ROWS, SHAPES
 from support.fake_acl import FakeAcl
 from support.fake_cuda import FakeCuda
 from support.fake_tensorrt import make
@@ -29,29 +30,34 @@ class Imitations:
 
 
 def install(monkeypatch: pytest.MonkeyPatch, tensorrt: str = TENSORRT) -> Imitations:
-    """Put imitations in place until the test ends: a machine with one GPU and one NPU."""
+    """Put imitations in place until the test ends: a machine with one NPU, and one GPU if there is no real one."""
     found = Imitations(FakeCuda(), FakeAcl())
+    monkeypatch.setitem(sys.modules, "acl", found.acl)
+    if HAS_GPU:
+        return found
     monkeypatch.setattr("hpi_runtime.cuda.device_count", lambda: 1)
     monkeypatch.setattr("hpi_runtime.cuda._runtime", lambda: found.cuda)
     monkeypatch.setitem(sys.modules, "tensorrt", make(tensorrt, found.cuda))
-    monkeypatch.setitem(sys.modules, "acl", found.acl)
     return found
 
 
 def lay_out(root: Path) -> None:
-    """Write the models of the imitated backends below ``root``, from the ONNX models there."""
+    """Write the models of TensorRT and of the imitated pyACL below ``root``, from the ONNX models there."""
+    has_tensorrt = not HAS_GPU or importlib.util.find_spec("tensorrt") is not None
     with pytest.MonkeyPatch.context() as monkeypatch:
         install(monkeypatch)
         least = [min(sizes) for sizes in zip(*SHAPES, strict=True)]
         greatest = [max(sizes) for sizes in zip(*SHAPES, strict=True)]
         classifier = root / "models" / CLASSIFIER / "inference.onnx"
-        build(classifier, root / "trt" / CLASSIFIER, {"x": [least, least, greatest]})
+        if has_tensorrt:
+            build(classifier, root / "trt" / CLASSIFIER, {"x": [least, least, greatest]})
         gears = [list(shape) for shape in SHAPES]
         tiny_models.om_model(root / "om" / CLASSIFIER, classifier, {"x": [-1, 3, -1, -1]}, gears)
         for dtype in ("float32", "float16", "int64", "int32"):
             tiny = root / "tiny-models" / dtype / "inference.onnx"
             columns = tiny_models.COLUMNS
-            build(tiny, root / "tiny-trt" / dtype, {"x": [[1, columns], [ROWS, columns], [8, columns]]})
+            if has_tensorrt:
+                build(tiny, root / "tiny-trt" / dtype, {"x": [[1, columns], [ROWS, columns], [8, columns]]})
             tiny_models.om_model(root / "tiny-om" / dtype, tiny, {"x": [ROWS, columns]}, [])
 
 

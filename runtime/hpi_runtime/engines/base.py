@@ -17,6 +17,8 @@ Arrays = dict[str, np.ndarray[Any, Any]]
 _Result = TypeVar("_Result")
 # Backends explain themselves at length; the beginning says what is wrong.
 _MAX_REASON = 400
+# Options that change how fast an engine is, and not what it answers.
+_TUNING = frozenset({"cpu_num_threads", "cpu_threads", "num_streams"})
 
 
 class Tensor(NamedTuple):
@@ -158,11 +160,19 @@ class Engine(ABC):
         # Not ascontiguousarray, which makes a vector of a scalar.
         return np.asarray(array, order="C")
 
+    def deviations(self) -> list[str]:
+        """Return what runs with other threads or streams than planned: backends take no more than there are cores."""
+        return [
+            f"{self.name}: the plan says {option} {self.config[option]}, the backend runs {real}"
+            for option, real in self.actual().items()
+            if option in _TUNING and option in self.config and real != self.config[option]
+        ]
+
     def _verify(self) -> None:
-        """Compare what really runs with the plan."""
+        """Compare what really runs with the plan, as far as it changes numbers or the device."""
         planned = {**self.config, "device": self.device}
         for option, real in self.actual().items():
-            if option in planned and real != planned[option]:
+            if option in planned and option not in _TUNING and real != planned[option]:
                 raise self._refuse(option, planned[option], real)
 
     def _choice(self, option: str, known: Mapping[str, str]) -> str:
