@@ -20,11 +20,9 @@ CONFIG = {**CONFIGS["onnxruntime"], **ONNXRUNTIME_GPU}
 class Session:
     """An InferenceSession as the GPU build makes it: providers whose library is missing vanish without a word."""
 
-    def __init__(
-        self, options: Any, providers: list[tuple[str, dict[str, str]]], broken: set[str], nodes: dict[str, int]
-    ) -> None:
+    def __init__(self, options: Any, asked: dict[str, dict[str, str]], broken: set[str], nodes: dict[str, int]) -> None:
         self.options = options
-        self.asked = dict(providers)
+        self.asked = asked
         self.real = [name for name in self.asked if name not in broken]
         self.nodes = nodes
 
