@@ -125,7 +125,7 @@ def test_a_gpu_engine_must_limit_its_memory(folder: Path, run: Any, plan: Any) -
     done = run("hpi-review", "lint", "plan.json", "--policy", "gpu-memory")
     assert done.returncode == 1
     assert "gpu_mem_limit" in done.stdout
-    config = "{backend_config: {provider_options: {gpu_mem_limit: 1073741824}}}"
+    config = "{backend_config: {gpu_mem_limit_mib: 1024}}"
     plan("limited.json", "--hpi_config", config, target="gpu.json")
     assert run("hpi-review", "lint", "limited.json", "--policy", "gpu-memory").returncode == 0
 
