@@ -29,7 +29,13 @@ hpi_config: {auto_config: false, backend: onnxruntime}
 SubModules:
   ImageClassification: {model_name: page_orientation, model_dir: page_orientation}
 """
-SCALARS = st.none() | st.booleans() | st.integers(-3, 1 << 40) | st.floats(allow_nan=False) | st.text(max_size=5)
+SCALARS = (
+    st.none()
+    | st.booleans()
+    | st.integers(-3, 1 << 40)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(max_size=5)
+)
 VALUES = st.recursive(
     SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner), max_leaves=6
 )
