@@ -110,7 +110,11 @@ class _Resolver:
         problem = _fault(key, option, item.value)
         if problem is not None:
             self._fail(problem, item.origin.labels())
-        elif item.value is not None and self._counts(option):
+        elif not self._counts(option):
+            kinds = " or a ".join(option.devices)
+            message = f"{self.module.address}: `{key}` counts on a {kinds} alone; the device is a {self.device}"
+            self.result.found.append(warning(Code.BACKEND_CONFIG_LEAK, message, *item.origin.key_labels()))
+        elif item.value is not None:
             self.result.put(key, item.value, item.origin)
 
     def _counts(self, option: Option) -> bool:

@@ -25,12 +25,14 @@ class Agreement:
     """Counts over all inputs.
 
     Attributes:
-        inputs: how many were compared.
+        inputs: how many there were.
+        compared: how many of them both have a result for.
         same, all: per kind of result, how many are the same, of how many.
-        faults: inputs of which only one of the two has a result.
+        faults: inputs of which not both have a result, the first of them.
     """
 
     inputs: int = 0
+    compared: int = 0
     same: Counter[str] = field(default_factory=Counter)
     all: Counter[str] = field(default_factory=Counter)
     faults: list[str] = field(default_factory=list)
@@ -38,12 +40,13 @@ class Agreement:
     def add(self, found: Mapping[str, Any], expected: Mapping[str, Any]) -> None:
         """Take in the results of one input."""
         self.inputs += 1
-        if ("error" in found) != ("error" in expected):
-            failed = found if "error" in found else expected
-            who = "the plan" if "error" in found else "the reference"
+        failed = [record for record in (found, expected) if "error" in record]
+        if failed:
+            who = "neither has a result" if len(failed) > 1 else f"{_who(found)} fails"
             if len(self.faults) < _MOST_FAULTS:
-                self.faults.append(f"{failed['input_path']}: {who} fails: {failed['error']['message']}")
+                self.faults.append(f"{failed[0]['input_path']}: {who}: {failed[0]['error']['message']}")
             return
+        self.compared += 1
         for name in _TEXTS:
             if name in expected:
                 self._count("texts", *_equal(_listed(found.get(name)), _listed(expected[name])))
@@ -70,6 +73,10 @@ class Agreement:
     def _count(self, kind: str, same: int, total: int) -> None:
         self.same[kind] += same
         self.all[kind] += total
+
+
+def _who(found: Mapping[str, Any]) -> str:
+    return "the plan" if "error" in found else "the reference"
 
 
 def _listed(value: Any) -> list[Any]:

@@ -8,24 +8,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hpi_runtime.errors import PlanError, RunnerError
+from hpi_runtime.console import DONE, NEGATIVE, guarded
+from hpi_runtime.errors import PlanError
 
 if TYPE_CHECKING:
     from hpi_runtime.prepare import inventory
-
-DONE, NEGATIVE, INTERRUPTED = 0, 1, 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; the exit code is the return value."""
     options = _parser().parse_args(arguments)
-    try:
-        return _run(options)
-    except (RunnerError, FileNotFoundError) as fault:
-        sys.stderr.write(f"hpi-cache: {fault}\n".encode("utf-8", "backslashreplace").decode())
-        return fault.exit_code if isinstance(fault, RunnerError) else PlanError.exit_code
-    except KeyboardInterrupt:
-        return INTERRUPTED
+    return guarded("hpi-cache", lambda: _run(options))
 
 
 def _parser() -> argparse.ArgumentParser:

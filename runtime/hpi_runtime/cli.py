@@ -32,7 +32,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stderr.write(f"hpi-run: {fault}\n".encode("utf-8", "backslashreplace").decode())
         return fault.exit_code
     except KeyboardInterrupt:
-        sys.stderr.write("hpi-run: interrupted; what was finished is written\n")
+        finished = "" if options.compare else "; what was finished is written"
+        sys.stderr.write(f"hpi-run: interrupted{finished}\n")
         return INTERRUPTED
     except BrokenPipeError:
         # Whoever read our output has seen enough.
@@ -42,6 +43,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 @contextmanager
 def _data_stream() -> Iterator[BinaryIO]:
     """Keep stdout for data: what native libraries print there, such as Paddle's oneDNN, is dropped."""
+    if sys.stdout is None:
+        raise PlanError("stdout is closed, and results go there")
     sys.stdout.flush()
     saved = os.dup(1)
     nowhere = os.open(os.devnull, os.O_WRONLY)
@@ -104,11 +107,10 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def positive_number(text: str) -> int:
-    """Read a number from 1 for argparse, which names this function in its message."""
-    number = int(text)
-    if number < 1:
-        raise ValueError
-    return number
+    """Read a number from 1."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"must be a whole number from 1, not {text!r}")
+    return int(text)
 
 
 def _limits(options: argparse.Namespace) -> Limits:
@@ -130,6 +132,8 @@ def _run(options: argparse.Namespace, lines: BinaryIO) -> int:
 
     named = expand(options.input) if options.input else []
     if options.compare is not None:
+        if options.output or options.save_images is not None or options.record or options.prepare_only:
+            raise PlanError("--compare goes without --output, --save-images, --record and --prepare-only")
         return _compare(options, plan, named, lines)
     with Pipeline(plan, options.module, options.strict) as pipeline:
         for line in pipeline.warnings:
@@ -149,7 +153,7 @@ def _compare(options: argparse.Namespace, plan: Plan, named: list[str], lines: B
     reference = plans.load(Path(options.compare), _path(options.root), _paths(options.models))
     if not named:
         raise PlanError("--compare needs something to read, named with --input")
-    found = compare.compare(plan, reference, named, options.module, _limits(options))
+    found = compare.compare(plan, reference, named, options.module, options.strict, _limits(options))
     compare.show(found)
     lines.write(dumps(found.to_json()).encode())
     return DONE if found.is_within else NEGATIVE

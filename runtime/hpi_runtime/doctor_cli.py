@@ -7,8 +7,8 @@ import sys
 from collections.abc import Sequence
 
 from hpi_runtime import doctor
+from hpi_runtime.console import DONE, NEGATIVE, guarded
 
-DONE, NEGATIVE, INTERRUPTED = 0, 1, 130
 _COLOURS = {doctor.OK: "green", doctor.NOTE: "cyan", doctor.MISSING: "yellow", doctor.CONFLICT: "red"}
 _WIDTH = 120
 
@@ -23,16 +23,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--json", action="store_true", help="findings as JSON on stdout")
     options = parser.parse_args(arguments)
-    try:
-        found = doctor.examine(doctor.this_environment())
-        if options.json:
-            from hpi_schemas.canonical import dumps
+    return guarded("hpi-doctor", lambda: _run(options))
 
-            sys.stdout.write(dumps([vars(item) for item in found]))
-        else:
-            _show(found)
-    except KeyboardInterrupt:
-        return INTERRUPTED
+
+def _run(options: argparse.Namespace) -> int:
+    found = doctor.examine(doctor.this_environment())
+    if options.json:
+        from hpi_schemas.canonical import dumps
+
+        sys.stdout.write(dumps([vars(item) for item in found]))
+    else:
+        _show(found)
     return NEGATIVE if any(item.state == doctor.CONFLICT for item in found) else DONE
 
 

@@ -78,6 +78,8 @@ def fetch(url: str, max_bytes: int, private_redirects: bool = False) -> bytes:
     Raises:
         InputError: it cannot be had, or is larger or slower than allowed.
     """
+    if "@" in urllib.parse.urlsplit(url).netloc:
+        raise InputError("URL_UNREADABLE", "a URL with a user or a password in it is not fetched")
     handlers = (_Redirects(),) if private_redirects else (_Redirects(), _Http(), _Https())
     opener = urllib.request.build_opener(*handlers)
     deadline = time.monotonic() + _MAX_SECONDS
@@ -95,7 +97,7 @@ def fetch(url: str, max_bytes: int, private_redirects: bool = False) -> bytes:
                 raise InputError("URL_UNREADABLE", f"{url} ended {reply.length} bytes early")
     except (OSError, ValueError, http.client.HTTPException) as fault:
         reason = fault if isinstance(fault, urllib.error.HTTPError) else getattr(fault, "reason", fault)
-        words = str(reason) or type(reason).__name__
+        words = (str(reason).splitlines() or [type(reason).__name__])[0]
         raise InputError("URL_UNREADABLE", f"{url} cannot be fetched: {words}") from None
     return b"".join(pieces)
 

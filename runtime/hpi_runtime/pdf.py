@@ -20,10 +20,10 @@ _LOCK = threading.Lock()
 
 
 def pages(data: bytes, name: str, limits: Limits = DEFAULT) -> Iterator[Image]:
-    """Yield the pages, height × width × 3, BGR; a page that would have too many pixels is rendered smaller.
+    """Yield the pages, height × width × 3, BGR.
 
     Raises:
-        InputError: it is no PDF, one with a password, or one with too many pages.
+        InputError: it is no PDF, one with a password, one with too many pages, or a page with too many pixels.
     """
     try:
         with _LOCK:
@@ -47,8 +47,10 @@ def _render(document: pypdfium2.PdfDocument, index: int, name: str, pixels_allow
     try:
         page = document[index]
         width, height = page.get_size()
-        scale = min(_SCALE, (pixels_allowed / max(1.0, width * height)) ** 0.5)
-        pixels = page.render(scale=scale).to_numpy()
+        if width * height * _SCALE**2 > pixels_allowed:
+            size = f"{width * _SCALE:.0f} × {height * _SCALE:.0f} pixels, more than the {pixels_allowed:,} allowed"
+            raise InputError("INPUT_TOO_LARGE", f"page {index} of {name} has {size}")
+        pixels = page.render(scale=_SCALE).to_numpy()
         page.close()
     except pypdfium2.PdfiumError as fault:
         raise InputError("PDF_UNREADABLE", f"page {index} of {name} cannot be rendered: {fault}") from None

@@ -82,7 +82,8 @@ class Pipeline:
             inputs: a path, a URL, a BGR array (height × width × 3, uint8), or an iterable of such.
             limits: what each input may cost.
         """
-        named = [inputs] if isinstance(inputs, (str, Path)) or hasattr(inputs, "shape") else inputs
+        is_one = isinstance(inputs, (str, Path)) or hasattr(inputs, "shape") or not isinstance(inputs, Iterable)
+        named = [inputs] if is_one else inputs
         paths = (str(item) if isinstance(item, Path) else item for item in named)
         for item in execute(_items(read(paths, limits)), self._workers):
             yield self._result(item)

@@ -41,21 +41,23 @@ def check(plan: Plan, addresses: Iterable[str], strict: bool = False) -> tuple[d
         _version(backend, planned.get(backend), failures, failures if strict else warnings)
     for device in sorted({plan.modules[address]["device"] for address in wanted}):
         _device(device, failures)
-    failures += sorted({line for address in wanted for line in _tools(plan.modules[address]["engine"]["prepare"])})
+    failures += sorted({line for address in wanted for line in _tools(plan.modules[address]["engine"])})
     if failures:
         raise PreflightError("this machine does not satisfy the plan:\n" + "\n".join(f"  {line}" for line in failures))
     return folders, warnings
 
 
-def _tools(planned: Iterable[Mapping[str, Any]]) -> Iterator[str]:
-    """Yield what is not installed of what prepare steps need."""
-    for step in planned:
+def _tools(engine: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what is not installed of what prepare steps need, the backend itself apart."""
+    backend = engines.find(engine["backend"])
+    for step in engine["prepare"]:
         kind = steps.find(step["step"])
         if kind is None:
             yield f"this hpi-run does not know the prepare step {step['step']}"
             continue
         for tool in kind.TOOLS:
-            if probe.installed(tool.distributions) is None:
+            is_backend = backend is not None and backend.distributions == tool.distributions
+            if not is_backend and probe.installed(tool.distributions) is None:
                 yield f"{tool.distributions[0]} is not installed: pip install 'hpi-plan[{tool.extra}]'"
 
 

@@ -57,7 +57,7 @@ def test_two_backends_in_fp32_agree(folder: Path) -> None:
     assert 0 < numbers["relative"] < 1e-4
     assert found["agreement"] == {"classes": 1.0, "tolerance": 0.99}
     assert (found["inputs"], found["within"]) == (1, True)
-    assert "1 inputs: within the tolerances" in done.stderr
+    assert "1 of 1 inputs compared: within the tolerances" in done.stderr
 
 
 def test_another_model_is_outside_and_exit_code_1(folder: Path) -> None:
@@ -77,15 +77,58 @@ def test_another_model_is_outside_and_exit_code_1(folder: Path) -> None:
     run(folder, "hpi-plan", "other.yaml", "--device", "cpu", "--output", "other.json")
     done = run(folder, "hpi-run", "other.json", "--compare", "ref.json", "--input", PICTURE)
     assert done.returncode == 1, done.stderr
-    assert json.loads(done.stdout)["within"] is False
+    found = json.loads(done.stdout)
+    assert found["within"] is False
+    assert found["notes"] == [f"{ADDRESS}: the two plans have other files of the model"]
     assert "outside: tolerance" in done.stderr
 
 
-def test_a_picture_that_neither_can_read_is_no_difference(folder: Path) -> None:
+def test_a_picture_that_neither_can_read_is_named_and_exit_code_1(folder: Path) -> None:
     (folder / "bad.png").write_bytes(b"no picture")
-    done = run(folder, "hpi-run", "plan.json", "--compare", "ref.json", "--input", "bad.png", "--input", PICTURE)
+    compare = ("hpi-run", "plan.json", "--compare", "ref.json", "--input", "bad.png")
+    done = run(folder, *compare, "--input", PICTURE)
+    assert done.returncode == 1
+    found = json.loads(done.stdout)
+    assert (found["inputs"], found["compared"]) == (2, 1)
+    assert "bad.png: neither has a result: bad.png is not a picture" in done.stderr
+    done = run(folder, *compare)
+    assert done.returncode == 1
+    assert json.loads(done.stdout)["within"] is False
+    assert "nothing was compared" in done.stderr
+
+
+def test_fallbacks_are_told_and_refused_with_strict(folder: Path) -> None:
+    plan = json.loads((folder / "plan.json").read_text())
+    engine = plan["modules"][ADDRESS]["engine"]
+    reference = json.loads((folder / "ref.json").read_text())
+    engine["fallback"] = [
+        {key: reference["modules"][ADDRESS]["engine"][key] for key in ("backend", "config", "prepare")}
+    ]
+    engine["config"]["device_name"] = "NPU"
+    (folder / "plan.json").write_text(json.dumps(plan))
+    compare = ("hpi-run", "plan.json", "--compare", "ref.json", "--input", PICTURE)
+    done = run(folder, *compare)
     assert done.returncode == 0
-    assert json.loads(done.stdout)["inputs"] == 2
+    found = json.loads(done.stdout)
+    assert found["modules"][ADDRESS]["backend"] == "onnxruntime"
+    assert f"the plan: {ADDRESS} runs on its fallback onnxruntime" in found["notes"][0]
+    assert run(folder, *compare, "--strict").returncode == 4
+
+
+def test_a_plan_of_another_pipeline_is_refused(folder: Path) -> None:
+    other = json.loads((folder / "ref.json").read_text())
+    text = json.dumps(other).replace(ADDRESS, "SubModules.Another")
+    (folder / "other.json").write_text(text)
+    done = run(folder, "hpi-run", "plan.json", "--compare", "other.json", "--input", PICTURE)
+    assert done.returncode == 2
+    assert "no module in common" in done.stderr
+
+
+@pytest.mark.parametrize("option", ["--output", "--save-images", "--record"])
+def test_options_that_write_results_do_not_go_with_a_comparison(folder: Path, option: str) -> None:
+    done = run(folder, "hpi-run", "plan.json", "--compare", "ref.json", "--input", PICTURE, option, "x")
+    assert done.returncode == 2
+    assert "--compare goes without" in done.stderr
 
 
 def test_without_inputs_there_is_nothing_to_compare(folder: Path) -> None:
@@ -100,7 +143,7 @@ def test_numbers_tell_the_worst_of_all_runs() -> None:
     numbers.add(np.array([1.0, 4.0]), np.array([1.0, 5.0]))
     assert (numbers.absolute, numbers.relative, numbers.runs) == (1.0, 0.25, 2)
     assert numbers.cosine == pytest.approx(21 / (17 * 26) ** 0.5)
-    assert not numbers.within(TOLERANCES["int8"])
+    assert not numbers.within(TOLERANCES["fp16"])
 
 
 @pytest.mark.parametrize("found", [np.array([1.0, np.nan]), np.ones(3)])

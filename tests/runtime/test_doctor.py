@@ -158,3 +158,15 @@ def test_a_library_that_lacks_another_names_it(tmp_path: Path) -> None:
     subprocess.run([*build, str(outer), "-Wl,--no-as-needed", str(empty), str(inner)], check=True)
     assert libraries.unloadable(outer) == "libcublasLt.so.12"
     assert libraries.mend("libcublasLt.so.12") == "`pip install nvidia-cublas-cu12` brings libcublasLt.so.12"
+
+
+@pytest.mark.parametrize("command", ["hpi-doctor", "hpi-cache list plan.json", "hpi-run plan.json --input x"])
+def test_a_closed_or_full_stdout_is_one_line_and_no_traceback(command: str, tmp_path: Path) -> None:
+    for redirect in (">&-", "> full"):
+        (tmp_path / "full").unlink(missing_ok=True)
+        (tmp_path / "full").symlink_to("/dev/full")
+        done = subprocess.run(
+            ["bash", "-c", f"{BIN}/{command} {redirect}"], cwd=tmp_path, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 2
+        assert len(done.stderr.splitlines()) == 1, done.stderr

@@ -257,6 +257,23 @@ def test_the_limit_of_pixels_can_be_chosen(tmp_path: Path) -> None:
     assert f"{width} × {height} pixels, more than the {height * width - 1:,} allowed" in str(item.error)
 
 
+def test_a_page_of_too_many_pixels_is_refused_and_not_read_blurred(tmp_path: Path) -> None:
+    Image.new("RGB", (200, 100)).save(tmp_path / "page.pdf", resolution=72)
+    (item,) = read([str(tmp_path / "page.pdf")], Limits(pixels=400 * 200))
+    assert item.image is not None
+    assert item.image.shape == (200, 400, 3)
+    (item,) = read([str(tmp_path / "page.pdf")], Limits(pixels=400 * 200 - 1))
+    assert item.error is not None
+    assert "page 0" in str(item.error)
+    assert "400 × 200 pixels, more than the 79,999 allowed" in str(item.error)
+
+
+def test_a_url_with_a_password_is_refused_without_repeating_it(server: str) -> None:
+    (item,) = read([server.replace("http://", "http://me:secret@") + "/picture.png"])
+    assert item.error is not None
+    assert "secret" not in str(item.error)
+
+
 def test_a_document_of_too_many_pages_is_refused(tmp_path: Path) -> None:
     pages = [Image.fromarray(colours())] * 3
     pages[0].save(tmp_path / "three.tiff", save_all=True, append_images=pages[1:])

@@ -173,7 +173,11 @@ class Engine(ABC):
         planned = {**self.config, "device": self.device}
         for option, real in self.actual().items():
             if option in planned and option not in _TUNING and real != planned[option]:
-                raise self._refuse(option, planned[option], real)
+                raise self._refuse(option, planned[option], real, self._cause(option))
+
+    def _cause(self, option: str) -> str:
+        """Return why the backend does not run an option as planned, and what to write instead, if it can be known."""
+        return ""
 
     def _choice(self, option: str, known: Mapping[str, str]) -> str:
         """Return what the backend calls the plan's choice."""

@@ -70,7 +70,8 @@ class OpenVinoEngine(Engine):
         here = core.available_devices
         if name not in here and not any(item.startswith(f"{name}.") for item in here):
             cause = "is Intel's driver for it installed?" if name != "CPU" else "its CPU plugin is missing"
-            raise self._refuse("device_name", name, f"on {', '.join(here) or 'nothing'}", cause)
+            known = ", ".join(here) or "nothing"
+            raise EngineError(f"openvino: the plan says device_name {name}, and there is {known} alone: {cause}")
         return name
 
     def _run(self, arrays: Arrays) -> Arrays:
@@ -81,6 +82,14 @@ class OpenVinoEngine(Engine):
         inputs = [array if array.ndim else array.copy() for array in arrays.values()]
         request.infer(dict(enumerate(inputs)), share_inputs=True)
         return {name: request.get_output_tensor(index).data.copy() for index, name in enumerate(self.outputs)}
+
+    def _cause(self, option: str) -> str:
+        if option != "precision":
+            return ""
+        import openvino
+
+        able = openvino.Core().get_property(str(self.config["device_name"]), "OPTIMIZATION_CAPABILITIES")
+        return f"this device is able to do {', '.join(able)}; write precision: fp32"
 
     def _close(self) -> None:
         self._model = None

@@ -134,6 +134,11 @@ class PaddleEngine(Engine):
         self._predictor.run()
         return {name: self._predictor.get_output_handle(name).copy_to_cpu() for name in self.outputs}
 
+    def _cause(self, option: str) -> str:
+        if self.config["run_mode"] == "mkldnn_bf16" and option == "run_mode":
+            return "this processor has no AVX-512, which bf16 needs; write run_mode: mkldnn"
+        return ""
+
     def _close(self) -> None:
         self._predictor = None
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import platform
 import shutil
+import sys
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -106,7 +107,8 @@ def obtain(artefact: Artefact) -> Path:
             return folder / key
     home = next((folder for folder in folders if _writable(folder)), None)
     if home is None:
-        raise PrepareError(f"none of {', '.join(map(str, folders))} can be written; set HPI_CACHE_DIR")
+        mend = "HPI_CACHE_DIR names it" if "HPI_CACHE_DIR" in os.environ else "HPI_CACHE_DIR can name another"
+        raise PrepareError(f"no folder for prepared artefacts can be written: {', '.join(map(str, folders))}; {mend}")
     from filelock import FileLock, Timeout
 
     try:
@@ -166,7 +168,8 @@ def record_of(place: Path) -> Mapping[str, Any]:
 def _make(artefact: Artefact, home: Path, key: str) -> None:
     place = home / key
     if place.exists():
-        # Damaged: kept for whoever wants to know, out of the way of everybody else.
+        # Kept for whoever wants to know, out of the way of everybody else.
+        sys.stderr.write(f"hpi-run: {place} is damaged, and is moved aside and made again\n")
         place.rename(tempfile.mkdtemp(prefix=f"{key}.damaged-", dir=home))
     for left in home.glob(f"{key}.building-*"):
         # We hold the lock, so whoever began this was killed.
