@@ -163,7 +163,8 @@ def test_raw_outputs_differ_by_rounding_alone(reference: Any, backend: str) -> N
 def test_the_reference_pictures_are_read_as_paddlex_reads_them(reference: Any, backend: str) -> None:
     expected = json.loads((REFERENCE / "expected.json").read_text(encoding="utf-8"))
     wrong = total = matched = boxes = 0
-    for name, want in expected.items():
+    # Paddle takes three times as long as the others, and differs from ONNX Runtime by 2e-4 at most (see above).
+    for name, want in list(expected.items())[:: 3 if backend == "paddle" else 1]:
         (found,) = reference(backend).predict(str(REFERENCE / name))
         one, other = "\n".join(want["rec_texts"]), "\n".join(found["rec_texts"])
         wrong, total = wrong + distance(one, other), total + len(one)
