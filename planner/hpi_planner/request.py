@@ -51,6 +51,8 @@ def make(
             raise RequestError(f"`--models {folder}` is no folder")
     if root is not None and not Path(root).is_dir():
         raise RequestError(f"`--root {root}` is no folder")
+    if pipeline.endswith(".json"):
+        raise RequestError(f"{pipeline} is no YAML; hpi-run runs a plan, and `hpi-plan --check {pipeline}` checks it")
     if not pipeline.endswith((".yaml", ".yml")):
         try:
             data = configs.text(pipeline).encode()

@@ -323,3 +323,9 @@ def test_many_findings_take_linear_time(folder: Path) -> None:
         cwd=folder, capture_output=True, text=True, check=True, timeout=60,
     )  # fmt: skip
     assert done.stderr.rstrip().endswith("5000 warnings")
+
+
+def test_a_plan_in_the_place_of_a_yaml_is_told_where_it_belongs() -> None:
+    done = subprocess.run([BIN / "hpi-plan", "plan.json"], capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "plan.json is no YAML; hpi-run runs a plan" in done.stderr

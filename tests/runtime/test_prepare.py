@@ -186,6 +186,14 @@ def test_the_cache_folder_can_be_chosen(folder: Path, tmp_path: Path, monkeypatc
     assert not (folder / ".cache").exists()
 
 
+def test_the_home_folder_may_be_written_with_a_tilde(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("HPI_CACHE_DIR", "~/cache")
+    assert engine_files(**arguments(folder), folder=folder)[0].parent == tmp_path / "cache"
+
+
 def test_several_processes_at_once_build_once(folder: Path) -> None:
     code = (
         "import json, sys; from pathlib import Path; from hpi_runtime.prepare import engine_files; "

@@ -127,7 +127,8 @@ def caches(model_folder: Path) -> list[Path]:
     """Return where artefacts of a model are looked up, the first that can be written is where they are made."""
     override = os.environ.get("HPI_CACHE_DIR")
     if override:
-        return [Path(override)]
+        # No shell expands what an image or a service file sets.
+        return [Path(override).expanduser()]
     from platformdirs import user_cache_path
 
     return [model_folder / ".cache", user_cache_path("hpi-plan")]
