@@ -10,6 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
+from hpi_runtime.console import DONE, INTERRUPTED, NEGATIVE
 from hpi_runtime.errors import PlanError, RunnerError
 from hpi_runtime.limits import Limits
 
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
     from hpi_runtime.plan import Plan
     from hpi_runtime.results import Result
     from hpi_runtime.writer import Writer
-
-DONE, NEGATIVE, INTERRUPTED = 0, 1, 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -17,6 +17,7 @@ from pathlib import Path
 from hpi_schemas import probe
 
 from hpi_runtime import engines, libraries
+from hpi_runtime.prepare.steps import TENSORRT
 
 OK, NOTE, MISSING, CONFLICT = "ok", "note", "missing", "conflict"
 
@@ -158,8 +159,7 @@ def _cuda(here: Environment) -> Iterator[Finding]:
 
 
 def _tensorrt(here: Environment) -> Iterator[Finding]:
-    names = ("tensorrt", "tensorrt-cu13", "tensorrt-cu12")
-    version = next((here.packages[name] for name in names if name in here.packages), None)
+    version = _first(here, TENSORRT.distributions)
     if version is None:
         return
     for stem in ("libnvinfer", "libnvonnxparser"):

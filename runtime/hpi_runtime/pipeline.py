@@ -112,7 +112,7 @@ class Pipeline:
         module = make_module(address, record, folder)
         engine = self._resources.enter_context(self._engine(address, record, folder))
         self.engines[address] = engine
-        deviations = [f"{address}: {line}" for line in engine.deviations()]
+        deviations = [f"{address}: {line}" for line in engine.deviations]
         if deviations and self._strict:
             raise EngineError("\n".join(deviations))
         self.warnings += deviations

@@ -40,6 +40,11 @@ class Plan:
         return modules
 
 
+def device_number(device: str) -> int:
+    """Return the number in a plan's ``gpu:1``; 0 without one."""
+    return int(device.partition(":")[2] or 0)
+
+
 def load(path: Path, root: Path | None = None, models: Sequence[Path] = ()) -> Plan:
     """Read a plan from a file.
 

@@ -12,6 +12,7 @@ from typing import Any, ClassVar, NamedTuple, TypeVar
 import numpy as np
 
 from hpi_runtime.errors import EngineError
+from hpi_runtime.plan import device_number
 
 Arrays = dict[str, np.ndarray[Any, Any]]
 _Result = TypeVar("_Result")
@@ -42,6 +43,8 @@ class Engine(ABC):
             owner thread of its own.
         inputs: of the model, filled in by ``_load``.
         outputs: their names, filled in by ``_load``; not every backend tells more before a run.
+        deviations: what runs with other threads or streams than planned, for people: backends take no more than
+            there are cores.
     """
 
     name: ClassVar[str]
@@ -68,6 +71,7 @@ class Engine(ABC):
         self.files = files
         self.config = config
         self.device = device
+        self.deviations: list[str] = []
         self._closed = False
         self._owner = ThreadPoolExecutor(1, type(self).__name__) if self.thread_bound else None
         try:
@@ -160,20 +164,15 @@ class Engine(ABC):
         # Not ascontiguousarray, which makes a vector of a scalar.
         return np.asarray(array, order="C")
 
-    def deviations(self) -> list[str]:
-        """Return what runs with other threads or streams than planned: backends take no more than there are cores."""
-        return [
-            f"{self.name}: the plan says {option} {self.config[option]}, the backend runs {real}"
-            for option, real in self.actual().items()
-            if option in _TUNING and option in self.config and real != self.config[option]
-        ]
-
     def _verify(self) -> None:
-        """Compare what really runs with the plan, as far as it changes numbers or the device."""
+        """Compare what really runs with the plan; only what changes neither numbers nor the device may differ."""
         planned = {**self.config, "device": self.device}
         for option, real in self.actual().items():
-            if option in planned and option not in _TUNING and real != planned[option]:
+            if option not in planned or real == planned[option]:
+                continue
+            if option not in _TUNING:
                 raise self._refuse(option, planned[option], real, self._cause(option))
+            self.deviations.append(str(self._refuse(option, planned[option], real)))
 
     def _cause(self, option: str) -> str:
         """Return why the backend does not run an option as planned, and what to write instead, if it can be known."""
@@ -193,4 +192,4 @@ class Engine(ABC):
     @property
     def _device_number(self) -> int:
         """The number in ``gpu:1``; 0 without one."""
-        return int(self.device.partition(":")[2] or 0)
+        return device_number(self.device)

@@ -73,6 +73,7 @@ class OnnxRuntimeEngine(Engine):
                 providers=list(self._wanted.items()),
                 enable_fallback=0,
             )
+        self._nodes = self._count_nodes()
         self._check_providers(onnxruntime)
         self.inputs = tuple(map(_tensor, self._session.get_inputs()))
         self.outputs = tuple(_tensor(node).name for node in self._session.get_outputs())
@@ -135,9 +136,8 @@ class OnnxRuntimeEngine(Engine):
         real = self._session.get_providers()
         if [name for name in real if name != _CPU or _CPU in self._wanted] == list(self._wanted):
             first = next(iter(self._wanted))
-            nodes = self._nodes()
-            if nodes and not nodes.get(first):
-                raise self._refuse("provider", first, f"every node by {', '.join(nodes)}")
+            if self._nodes and not self._nodes.get(first):
+                raise self._refuse("provider", first, f"every node by {', '.join(self._nodes)}")
             return
         missing = [name for name in self._wanted if name not in real]
         cause = libraries.missing_for(onnxruntime, missing[0]) if missing else ""
@@ -149,7 +149,7 @@ class OnnxRuntimeEngine(Engine):
     def _close(self) -> None:
         self._session = None
 
-    def _nodes(self) -> dict[str, int]:
+    def _count_nodes(self) -> dict[str, int]:
         """Return how many nodes of the graph each provider runs; empty where this release does not tell."""
         tell = getattr(self._session, "get_provider_graph_assignment_info", None)
         if tell is None:
@@ -165,7 +165,7 @@ class OnnxRuntimeEngine(Engine):
         found: dict[str, Any] = {
             "cpu_num_threads": options.intra_op_num_threads,
             "device": self.device,
-            "nodes": self._nodes(),
+            "nodes": self._nodes,
             "providers": self._session.get_providers(),
         }
         told = self._session.get_provider_options().get(_CUDA)

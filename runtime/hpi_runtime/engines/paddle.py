@@ -127,10 +127,7 @@ class PaddleEngine(Engine):
         )
 
     def _run(self, arrays: Arrays) -> Arrays:
-        for name, array in arrays.items():
-            handle = self._predictor.get_input_handle(name)
-            handle.reshape(array.shape)
-            handle.copy_from_cpu(array)
+        feed(self._predictor, arrays)
         self._predictor.run()
         return {name: self._predictor.get_output_handle(name).copy_to_cpu() for name in self.outputs}
 
@@ -145,6 +142,14 @@ class PaddleEngine(Engine):
     def actual(self) -> dict[str, Any]:
         """Return the device, the run mode and the threads that Paddle's configuration had in the end."""
         return self._real
+
+
+def feed(predictor: Any, arrays: Mapping[str, np.ndarray[Any, Any]]) -> None:
+    """Hand a predictor the arrays of its next run, by the names of its inputs."""
+    for name, array in arrays.items():
+        handle = predictor.get_input_handle(name)
+        handle.reshape(array.shape)
+        handle.copy_from_cpu(array)
 
 
 def tensorrt_configuration(config: Any, inference: Any, options: Mapping[str, Any], folder: Path) -> None:

@@ -21,6 +21,7 @@ from hpi_schemas.canonical import JsonError, digest, digest_file, dumps, loads
 from hpi_schemas.files import write_atomic
 
 from hpi_runtime.errors import PrepareError
+from hpi_runtime.plan import device_number
 from hpi_runtime.prepare import process, steps
 
 _RECORD = "artefact.json"
@@ -83,7 +84,7 @@ class Artefact:
 
 def _hardware(device: str) -> dict[str, Any]:
     """Return what an engine built for a GPU depends on besides software."""
-    number = int(device.partition(":")[2] or 0)
+    number = device_number(device)
     gpus = probe.this_machine({}, {}).gpus
     gpu = gpus[number] if number < len(gpus) else None
     return {

@@ -12,6 +12,7 @@ from typing import Any
 from hpi_schemas.files import write_atomic
 
 from hpi_runtime.cuda import Cuda
+from hpi_runtime.plan import device_number
 from hpi_runtime.prepare.steps import TENSORRT, Job
 
 TOOLS = (TENSORRT,)
@@ -29,7 +30,7 @@ def run(job: Job) -> dict[str, Any]:
         RuntimeError: TensorRT cannot parse or build the model; says what it says.
     """
     # Without a driver TensorRT may crash instead of saying so.
-    Cuda(int(job.device.partition(":")[2] or 0)).select()
+    Cuda(device_number(job.device)).select()
     import tensorrt
 
     logger = tensorrt.Logger(tensorrt.Logger.INFO)

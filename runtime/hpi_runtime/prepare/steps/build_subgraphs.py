@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 from hpi_schemas import model_inputs
 
-from hpi_runtime.engines.paddle import import_inference, shape_ranges, tensorrt_configuration
+from hpi_runtime.engines.paddle import feed, import_inference, shape_ranges, tensorrt_configuration
+from hpi_runtime.plan import device_number
 from hpi_runtime.prepare.steps import PADDLE, TENSORRT, Job
 
 TOOLS = (PADDLE, TENSORRT)
@@ -90,7 +91,7 @@ def _build_new(job: Job) -> None:
 
 def _show_only(device: str) -> None:
     """Show CUDA one GPU alone, before it starts: Paddle's converter always takes the first."""
-    number = int(device.partition(":")[2] or 0)
+    number = device_number(device)
     shown = os.environ.get("CUDA_VISIBLE_DEVICES")
     os.environ["CUDA_VISIBLE_DEVICES"] = str(number) if shown is None else shown.split(",")[number]
 
@@ -117,7 +118,7 @@ def _collects(options: dict[str, Any]) -> bool:
 def _configuration(inference: Any, job: Job) -> Any:
     folder = job.out.parent
     config = inference.Config(*(str(folder / file.name) for file in job.files))
-    config.enable_use_gpu(_MEMORY_POOL_MIB, int(job.device.partition(":")[2] or 0))
+    config.enable_use_gpu(_MEMORY_POOL_MIB, device_number(job.device))
     config.enable_new_ir(False)
     return config
 
@@ -125,8 +126,5 @@ def _configuration(inference: Any, job: Job) -> Any:
 def _run_all(inference: Any, config: Any, inputs: Iterable[Sample]) -> None:
     predictor = inference.create_predictor(config)
     for sample in inputs:
-        for name, array in sample.items():
-            handle = predictor.get_input_handle(name)
-            handle.reshape(array.shape)
-            handle.copy_from_cpu(array)
+        feed(predictor, sample)
         predictor.run()
