@@ -15,17 +15,12 @@ import numpy as np
 import pytest
 from hpi_runtime.agreement import Agreement
 from hpi_runtime.compare import TOLERANCES, Numbers
+from support.pipelines import page_classifier
 
 BIN = Path(sys.executable).parent
 ROOT = Path(__file__).parents[2]
 ADDRESS = "SubModules.ImageClassification"
-PIPELINE = """\
-pipeline_name: image_classification
-use_hpip: true
-hpi_config: {auto_config: false, backend: openvino}
-SubModules:
-  ImageClassification: {model_name: page_orientation, model_dir: page_orientation}
-"""
+PIPELINE = page_classifier("openvino")
 
 
 def run(folder: Path, *command: str) -> subprocess.CompletedProcess[str]:

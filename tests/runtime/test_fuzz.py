@@ -19,16 +19,10 @@ from hpi_schemas.canonical import dumps
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
-from support.pipelines import CPU
+from support.pipelines import CPU, page_classifier
 
 MODEL = Path(__file__).parents[2] / "examples/ocr/page_orientation"
-PIPELINE = """\
-pipeline_name: image_classification
-use_hpip: true
-hpi_config: {auto_config: false, backend: onnxruntime}
-SubModules:
-  ImageClassification: {model_name: page_orientation, model_dir: page_orientation}
-"""
+PIPELINE = page_classifier("onnxruntime")
 SCALARS = (
     st.none()
     | st.booleans()

@@ -133,3 +133,12 @@ def naive_inheritance(pipeline: Mapping[str, Any]) -> dict[str, tuple[bool, Any]
 
     walk(pipeline, "", False, None)
     return found
+
+
+def page_classifier(backend: str) -> str:
+    """Return a pipeline of the example's page classifier alone, on a backend, with its folder beside the YAML."""
+    return (
+        "pipeline_name: image_classification\nuse_hpip: true\n"
+        f"hpi_config: {{auto_config: false, backend: {backend}}}\n"
+        "SubModules:\n  ImageClassification: {model_name: page_orientation, model_dir: page_orientation}\n"
+    )
