@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from hpi_runtime.console import DONE, INTERRUPTED, NEGATIVE
+from hpi_runtime.console import DONE, INTERRUPTED, NEGATIVE, data_stream, positive_number
 from hpi_runtime.errors import PlanError, RunnerError
 from hpi_runtime.limits import Limits
 
@@ -25,7 +23,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; the exit code is the return value."""
     options = _parser().parse_args(arguments)
     try:
-        with _data_stream() as lines:
+        with data_stream() as lines:
             return _run(options, lines)
     except RunnerError as fault:
         sys.stderr.write(f"hpi-run: {fault}\n".encode("utf-8", "backslashreplace").decode())
@@ -37,27 +35,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         # Whoever read our output has seen enough.
         return DONE
-
-
-@contextmanager
-def _data_stream() -> Iterator[BinaryIO]:
-    """Keep stdout for data: what native libraries print there, such as Paddle's oneDNN, is dropped."""
-    if sys.stdout is None:
-        raise PlanError("stdout is closed, and results go there")
-    sys.stdout.flush()
-    saved = os.dup(1)
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 1)
-    os.close(nowhere)
-    stream = os.fdopen(os.dup(saved), "wb")
-    try:
-        yield stream
-    finally:
-        with suppress(BrokenPipeError):
-            stream.close()
-        sys.stdout.flush()
-        os.dup2(saved, 1)
-        os.close(saved)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -103,13 +80,6 @@ def _parser() -> argparse.ArgumentParser:
     add("--allow-private-redirects", action="store_true", help=redirects_help)
     add("--strict", action="store_true", help="refuse other versions of the backends than the plan's")
     return parser
-
-
-def positive_number(text: str) -> int:
-    """Read a number from 1."""
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"must be a whole number from 1, not {text!r}")
-    return int(text)
 
 
 def _limits(options: argparse.Namespace) -> Limits:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import BinaryIO
 
 from hpi_runtime.errors import PlanError, RunnerError
 
@@ -35,6 +38,34 @@ def guarded(name: str, work: Callable[[], int]) -> int:
     except OSError as fault:
         _drop_stdout()
         return _said(name, f"{fault.filename or 'stdout'}: {fault.strerror or fault}", PlanError.exit_code)
+
+
+@contextmanager
+def data_stream() -> Iterator[BinaryIO]:
+    """Keep stdout for data: what native libraries print there, such as Paddle's oneDNN, is dropped."""
+    if sys.stdout is None:
+        raise PlanError("stdout is closed, and results go there")
+    sys.stdout.flush()
+    saved = os.dup(1)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+    os.close(nowhere)
+    stream = os.fdopen(os.dup(saved), "wb")
+    try:
+        yield stream
+    finally:
+        with suppress(BrokenPipeError):
+            stream.close()
+        sys.stdout.flush()
+        os.dup2(saved, 1)
+        os.close(saved)
+
+
+def positive_number(text: str) -> int:
+    """Read a number from 1, for argparse."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"must be a whole number from 1, not {text!r}")
+    return int(text)
 
 
 def _said(name: str, message: str, code: int) -> int:

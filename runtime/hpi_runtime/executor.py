@@ -1,8 +1,7 @@
 """The executor: items flow through a chain of workers, so that their stages overlap.
 
-Workers alternate between work on the processor (decoding, pre- and postprocessing, glue) and one
-engine each. The queues between them are short: memory stays flat however many inputs there are,
-results keep the order of the inputs, and each engine has one thread that calls it.
+The queues between them are short: memory stays flat however many inputs there are, and results keep
+the order of the inputs.
 """
 
 from __future__ import annotations
@@ -16,7 +15,6 @@ from typing import Any, Generic, TypeVar
 from hpi_runtime.errors import InputError
 
 Source = TypeVar("Source")
-_DEPTH = 2
 _POLL_SECONDS = 0.1
 
 
@@ -49,14 +47,14 @@ class _StoppedError(Exception):
     """The consumer went away."""
 
 
-def execute(items: Iterable[Item[Source]], workers: list[Worker]) -> Iterator[Item[Source]]:
-    """Send items through the workers and yield them in order.
+def execute(items: Iterable[Item[Source]], workers: list[Worker], depth: int = 2) -> Iterator[Item[Source]]:
+    """Send items through the workers and yield them in order; ``depth`` of them may wait between workers.
 
     An exception of a worker becomes the item's error; one of the iterable ends the stream and is
     raised here, behind the results of the items before it.
     """
     stop = threading.Event()
-    links = [_Link(stop) for _ in range(len(workers) + 1)]
+    links = [_Link(stop, depth) for _ in range(len(workers) + 1)]
     threads = [threading.Thread(target=_feed, args=(items, links[0]), name="hpi-decode", daemon=True)]
     for index, worker in enumerate(workers):
         arguments = (worker, links[index], links[index + 1])
@@ -77,8 +75,8 @@ def execute(items: Iterable[Item[Source]], workers: list[Worker]) -> Iterator[It
 class _Link:
     """A bounded queue that lets go of both ends when the stream stops."""
 
-    def __init__(self, stop: threading.Event) -> None:
-        self._queue: queue.Queue[Any] = queue.Queue(_DEPTH)
+    def __init__(self, stop: threading.Event, depth: int) -> None:
+        self._queue: queue.Queue[Any] = queue.Queue(depth)
         self._stop = stop
 
     def put(self, item: Any) -> None:

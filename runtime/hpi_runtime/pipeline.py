@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import time
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -11,21 +12,22 @@ from typing import Any
 
 from hpi_schemas.model_store import CONFIG_FILE
 
-from hpi_runtime import engines, modules, ops, prepare
-from hpi_runtime.engines.base import Arrays, Engine
+from hpi_runtime import engines, modules, prepare
+from hpi_runtime.engines.base import Engine
 from hpi_runtime.errors import EngineError, PlanError, PrepareError, RunnerError
-from hpi_runtime.executor import Item, Worker, execute
+from hpi_runtime.executor import Item, execute
 from hpi_runtime.inputs import Input, read
 from hpi_runtime.limits import DEFAULT, Limits
-from hpi_runtime.modules.base import Module, Prepared
+from hpi_runtime.modules.base import Module
 from hpi_runtime.plan import Plan
 from hpi_runtime.preflight import check
 from hpi_runtime.results import Result, failed
+from hpi_runtime.stages import DECODE, Observer, Runner, Timer, workers
 
-# Is called with a module's address, the arrays that went in, and those that came out.
-Observer = Callable[[str, Arrays, Arrays], None]
 _INPUT = "input"
 _SINGLE = "module"
+# Inputs that may wait between two stages.
+_DEPTH = 2
 # The largest recogniser's has 0.4 MB.
 _LARGEST_CONFIG = 16 << 20
 _DEEPEST = 5000
@@ -43,7 +45,12 @@ class Pipeline:
     """
 
     def __init__(
-        self, plan: Plan, module: str | None = None, strict: bool = False, observe: Observer | None = None
+        self,
+        plan: Plan,
+        module: str | None = None,
+        strict: bool = False,
+        observe: Observer | None = None,
+        measure: Timer | None = None,
     ) -> None:
         """Check this machine, prepare and load everything.
 
@@ -52,6 +59,7 @@ class Pipeline:
             module: the address of one module to run alone, instead of the whole pipeline.
             strict: refuse other versions of the backends than the plan's, other threads, and fallbacks.
             observe: is told the address, the inputs and the outputs of every run of an engine, in the engine's thread.
+            measure: is told how long each step took, see ``stages``.
 
         Raises:
             PlanError: the plan has no such module, or no stage graph.
@@ -66,11 +74,12 @@ class Pipeline:
         self.engines: dict[str, Engine] = {}
         self.fallbacks: dict[str, str] = {}
         self._strict = strict
+        self._measure = measure
         addresses = [stage["module"] for stage in self._stages() if "module" in stage]
         folders, self.warnings = check(plan, addresses, strict)
         try:
-            loaded = {address: self._load(address, folders[address]) for address in addresses}
-            self._workers = _workers(self._graph, loaded, observe)
+            loaded = {address: self._load(address, folders[address], observe) for address in addresses}
+            self._workers = workers(self._graph, loaded, measure)
         except BaseException:
             self.close()
             raise
@@ -85,7 +94,8 @@ class Pipeline:
         is_one = isinstance(inputs, (str, Path)) or hasattr(inputs, "shape") or not isinstance(inputs, Iterable)
         named = [inputs] if is_one else inputs
         paths = (str(item) if isinstance(item, Path) else item for item in named)
-        for item in execute(_items(read(paths, limits)), self._workers):
+        depth = max(_DEPTH, *(engine.streams for engine in self.engines.values()))
+        for item in execute(_items(read(paths, limits), self._measure), self._workers, depth):
             yield self._result(item)
 
     def actual(self) -> dict[str, Any]:
@@ -107,7 +117,7 @@ class Pipeline:
     def _stages(self) -> list[Mapping[str, Any]]:
         return [self._graph["stages"][name] for name in self._graph["order"]]
 
-    def _load(self, address: str, folder: Path) -> tuple[Module, Engine]:
+    def _load(self, address: str, folder: Path, observe: Observer | None) -> tuple[Module, Runner]:
         record = self.plan.modules[address]
         module = make_module(address, record, folder)
         engine = self._resources.enter_context(self._engine(address, record, folder))
@@ -116,7 +126,7 @@ class Pipeline:
         if deviations and self._strict:
             raise EngineError("\n".join(deviations))
         self.warnings += deviations
-        return module, engine
+        return module, self._resources.enter_context(Runner(address, engine, observe, self._measure))
 
     def _engine(self, address: str, record: Mapping[str, Any], folder: Path) -> Engine:
         """Load the plan's engine, or the first of its fallbacks that loads, and say so loudly."""
@@ -237,91 +247,16 @@ def _load_engine(engine: Mapping[str, Any], record: Mapping[str, Any], folder: P
     return kind(place, files, engine["config"], record["device"])
 
 
-def _items(inputs: Iterable[Input]) -> Iterator[Item[Input]]:
-    for source in inputs:
+def _items(inputs: Iterator[Input], measure: Timer | None) -> Iterator[Item[Input]]:
+    while True:
+        started = time.perf_counter()
+        source = next(inputs, None)
+        if source is None:
+            return
+        if measure is not None:
+            measure(_INPUT, DECODE, time.perf_counter() - started)
         item = Item(source, error=source.error)
         if source.image is not None:
             item.values[f"{_INPUT}.image"] = source.image
             source.image = None
         yield item
-
-
-def _workers(
-    graph: Mapping[str, Any], loaded: Mapping[str, tuple[Module, Engine]], observe: Observer | None
-) -> list[Worker]:
-    """Return the workers: glue up to an engine, the engine, glue up to the next, and so on."""
-    workers: list[Worker] = []
-    steps: list[Worker] = []
-    for name in graph["order"]:
-        stage = graph["stages"][name]
-        if "op" in stage:
-            steps.append(_op(name, stage))
-            continue
-        module, engine = loaded[stage["module"]]
-        steps.append(_before(name, stage, module))
-        workers += [_in_turn(steps), _infer(name, stage["module"], engine, observe)]
-        steps = [_after(name, stage, module)]
-    workers.append(_in_turn(steps))
-    return workers
-
-
-def _in_turn(steps: list[Worker]) -> Worker:
-    def work(item: Item[Any]) -> None:
-        for step in steps:
-            step(item)
-
-    return work
-
-
-def _op(name: str, stage: Mapping[str, Any]) -> Worker:
-    run = ops.find(stage["op"])
-    if run is None:
-        raise PlanError(f"this hpi-run does not know the operation {stage['op']}")
-
-    def work(item: Item[Any]) -> None:
-        inputs = {port: item.values[ref] for port, ref in stage["inputs"].items()}
-        for port, value in run(inputs, stage["params"]).items():
-            item.values[f"{name}.{port}"] = value
-
-    return work
-
-
-def _before(name: str, stage: Mapping[str, Any], module: Module) -> Worker:
-    port, ref = next(iter(stage["inputs"].items()))
-
-    def work(item: Item[Any]) -> None:
-        value = item.values[ref]
-        item.values[name] = module.preprocess([value] if port == "image" else value)
-
-    return work
-
-
-def _infer(name: str, address: str, engine: Engine, observe: Observer | None) -> Worker:
-    tensor, output = engine.inputs[0].name, engine.outputs[0]
-
-    def work(item: Item[Any]) -> None:
-        prepared: Prepared = item.values[name]
-        results = []
-        for batch in prepared.batches:
-            outputs = engine.run({tensor: batch})
-            if observe is not None:
-                observe(address, {tensor: batch}, outputs)
-            results.append(outputs[output])
-        item.values[name] = Prepared(results, prepared.context)
-
-    return work
-
-
-def _after(name: str, stage: Mapping[str, Any], module: Module) -> Worker:
-    is_single = "image" in stage["inputs"]
-
-    def work(item: Item[Any]) -> None:
-        outputs: Prepared = item.values.pop(name)
-        values: dict[str, Any] = module.postprocess(outputs.batches, outputs.context)
-        if is_single:
-            values = {port: value[0] for port, value in values.items()}
-            values["result"] = module.result(values)
-        for port, value in values.items():
-            item.values[f"{name}.{port}"] = value
-
-    return work

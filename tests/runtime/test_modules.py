@@ -60,7 +60,7 @@ def test_pages_are_resized_to_what_the_network_takes(
     settings: dict[str, Any], size: tuple[int, int], expected: tuple[int, int]
 ) -> None:
     prepared = TextDetection(DETECTOR, settings, 1).preprocess([noise(*size)])
-    assert prepared.batches[0].shape == (1, 3, *expected)
+    assert next(iter(prepared.batches)).shape == (1, 3, *expected)
 
 
 @pytest.mark.parametrize(
@@ -78,7 +78,7 @@ def test_without_settings_the_model_decides_how_large_a_page_is(
 ) -> None:
     steps = [{"DetResizeForTest": arguments}, NORMALIZE, {"ToCHWImage": None}]
     config = {**DETECTOR, "Global": {"model_name": model}, "PreProcess": {"transform_ops": steps}}
-    assert TextDetection(config, {}, 1).preprocess([noise(1000, 2000)]).batches[0].shape == (1, 3, *expected)
+    assert next(iter(TextDetection(config, {}, 1).preprocess([noise(1000, 2000)]).batches)).shape == (1, 3, *expected)
 
 
 def test_boxes_come_back_in_the_pixels_of_the_page() -> None:
@@ -96,6 +96,25 @@ def test_boxes_come_back_in_the_pixels_of_the_page() -> None:
     assert abs(right - (298 + 25)) <= 3
     assert abs(bottom - (238 + 25)) <= 3
     assert module.result({"dt_polys": values["dt_polys"][0], "dt_scores": [0.9]})["dt_polys"] == [box.tolist()]
+
+
+def test_a_size_step_pads_pages_and_boxes_stay_where_they_are() -> None:
+    settings = {"limit_side_len": 320, "limit_type": "max"}
+    plain, padded = (TextDetection(DETECTOR, {**settings, **more}, 1) for more in ({}, {"size_step": 128}))
+    page = noise(400, 640)
+    (small,), (large,) = plain.preprocess([page]).batches, padded.preprocess([page]).batches
+    assert (small.shape, large.shape) == ((1, 3, 192, 320), (1, 3, 256, 384))
+    np.testing.assert_array_equal(large[..., :192, :320], small)
+    assert not large[..., 192:, :].any()
+    assert not large[..., 320:].any()
+    probabilities = np.zeros((1, 1, 256, 384), np.float32)
+    probabilities[..., 100:120, 50:150] = 0.9
+    # What the network sees in the padding is on no page.
+    probabilities[..., 200:250, 330:380] = 0.9
+    found = padded.postprocess([probabilities], padded.preprocess([page]).context)
+    wanted = plain.postprocess([probabilities[..., :192, :320]], plain.preprocess([page]).context)
+    np.testing.assert_array_equal(found["dt_polys"][0], wanted["dt_polys"][0])
+    assert found["dt_scores"] == wanted["dt_scores"]
 
 
 def test_very_wide_pages_have_boxes_too() -> None:
@@ -126,9 +145,11 @@ def test_a_page_without_text_has_no_boxes() -> None:
 def test_the_colours_of_the_picture_go_in_as_the_model_wants_them() -> None:
     blue = np.zeros((64, 64, 3), np.uint8)
     blue[..., 0] = 255
-    rgb = TextDetection(DETECTOR, {}, 1).preprocess([blue]).batches[0]
+    rgb = next(iter(TextDetection(DETECTOR, {}, 1).preprocess([blue]).batches))
     steps = [{"DecodeImage": {"img_mode": "BGR", "channel_first": False}}, *DETECTOR["PreProcess"]["transform_ops"]]
-    bgr = TextDetection({**DETECTOR, "PreProcess": {"transform_ops": steps}}, {}, 1).preprocess([blue]).batches[0]
+    bgr = next(
+        iter(TextDetection({**DETECTOR, "PreProcess": {"transform_ops": steps}}, {}, 1).preprocess([blue]).batches)
+    )
     assert rgb[0, :, 0, 0].tolist() == [-1, -1, 1]
     assert bgr[0, :, 0, 0].tolist() == [1, -1, -1]
 
@@ -152,13 +173,39 @@ def test_lines_of_similar_width_share_a_batch_and_come_back_in_order() -> None:
     assert values["rec_score"] == [pytest.approx(0.9)] * 4
 
 
+@pytest.mark.parametrize(
+    ("settings", "widths"),
+    [
+        ({}, [320, 320, 600, 901]),
+        ({"width_step": 64}, [320, 320, 640, 960]),
+        ({"min_width": 1}, [50, 100, 600, 901]),
+        ({"min_width": 64, "width_step": 32}, [64, 128, 608, 928]),
+    ],
+)
+def test_settings_say_how_lines_are_padded(settings: dict[str, int], widths: list[int]) -> None:
+    module = TextRecognition(RECOGNISER, settings, 1)
+    lines = [noise(48, width) for width in (50, 100, 600, 901)]
+    batches = list(module.preprocess(lines).batches)
+    assert [batch.shape[3] for batch in batches] == widths
+    # The line itself is the same, whatever stands behind it.
+    for line, batch in zip(lines, batches, strict=True):
+        exact = next(iter(TextRecognition(RECOGNISER, {"min_width": 1}, 1).preprocess([line]).batches))
+        np.testing.assert_array_equal(batch[..., : line.shape[1]], exact)
+
+
+def test_a_line_much_higher_than_wide_is_still_a_line() -> None:
+    (batch,) = TextRecognition(RECOGNISER, {"min_width": 1}, 1).preprocess([noise(1000, 1)]).batches
+    assert batch.shape == (1, 3, 48, 1)
+
+
 def test_padding_is_grey_and_very_long_lines_are_squeezed() -> None:
     module = TextRecognition(RECOGNISER, {}, 1)
     white = np.full((48, 96, 3), 255, np.uint8)
     (batch,) = module.preprocess([white]).batches
     assert batch[0, :, :, :96].min() == 1
     assert not batch[0, :, :, 96:].any()
-    assert module.preprocess([noise(10, 1000)]).batches[0].shape == (1, 3, 48, 3200)
+    (squeezed,) = module.preprocess([noise(10, 1000)]).batches
+    assert squeezed.shape == (1, 3, 48, 3200)
 
 
 @pytest.mark.parametrize(
@@ -237,7 +284,7 @@ def test_an_unwarped_page_is_a_picture_again() -> None:
     module = ImageUnwarping({}, {}, 1)
     image = noise(40, 60)
     prepared = module.preprocess([image])
-    assert prepared.batches[0].shape == (1, 3, 40, 60)
+    assert next(iter(prepared.batches)).shape == (1, 3, 40, 60)
     assert np.abs(module.postprocess(prepared.batches, None)["image"][0].astype(int) - image).max() <= 1
     wild = module.postprocess([np.full((1, 3, 2, 2), 1.7, np.float32)], None)["image"][0]
     assert wild.max() == 255

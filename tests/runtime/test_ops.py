@@ -48,8 +48,10 @@ def test_boxes_without_area_are_dropped_with_their_polygons() -> None:
 
 def test_lines_that_are_upside_down_are_turned() -> None:
     line = np.arange(2 * 3 * 3, dtype=np.uint8).reshape(2, 3, 3)
-    kept, turned = turn_lines.run({"crops": [line, line], "class_ids": [[0], [1]]}, {})["crops"]
+    inputs = {"class_ids": [[0], [1], [1]], "crops": [line] * 3, "scores": [[0.99], [0.95], [0.85]]}
+    kept, turned, doubtful = turn_lines.run(inputs, {"score_thresh": 0.9})["crops"]
     assert kept is line
+    assert doubtful is line
     assert np.array_equal(turned, line[::-1, ::-1])
 
 

@@ -190,6 +190,11 @@ class Engine(ABC):
         return EngineError(f"{self.name}: the plan says {option} {planned}, the backend runs {real}{because}")
 
     @property
+    def streams(self) -> int:
+        """How many runs the backend does side by side."""
+        return 1 if self.thread_bound else int(self.config.get("num_streams", 1))
+
+    @property
     def _device_number(self) -> int:
         """The number in ``gpu:1``; 0 without one."""
         return device_number(self.device)

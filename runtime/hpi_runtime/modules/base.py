@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,11 +19,11 @@ class Prepared(NamedTuple):
     """Pictures made ready for the engine.
 
     Attributes:
-        batches: float32 arrays, batch × channels × height × width.
+        batches: float32 arrays, batch × channels × height × width; perhaps made one by one as they are asked for.
         context: what postprocessing needs to know of the pictures.
     """
 
-    batches: list[Batch]
+    batches: Iterable[Batch]
     context: Any
 
 
@@ -54,7 +54,7 @@ class Module(ABC):
         """Turn BGR pictures (height × width × 3, uint8) into batches."""
 
     @abstractmethod
-    def postprocess(self, outputs: Sequence[Batch], context: Any) -> dict[str, list[Any]]:
+    def postprocess(self, outputs: Iterable[Batch], context: Any) -> dict[str, list[Any]]:
         """Turn the first output of each batch into values: for each name one value a picture."""
 
     @abstractmethod
@@ -65,6 +65,11 @@ class Module(ABC):
         """Return the plan's setting, or ``default`` where the plan leaves it open."""
         value = self.settings.get(name)
         return default if value is None else value
+
+
+def rounded_up(number: int, step: int) -> int:
+    """Return the least multiple of ``step`` that is not less than a number."""
+    return -(-number // step) * step
 
 
 def chunks(items: Sequence[Any], size: int) -> list[Sequence[Any]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import cv2
@@ -52,7 +52,7 @@ class ImageClassification(Module):
         resized = self._resize(np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB)))
         return resized if self._crop is None else self._crop(resized)
 
-    def postprocess(self, outputs: Sequence[Batch], context: Any) -> dict[str, list[Any]]:
+    def postprocess(self, outputs: Iterable[Batch], context: Any) -> dict[str, list[Any]]:
         """Return ``class_ids``, ``scores`` (rounded to 5 decimals, as PaddleX does) and ``label_names``."""
         values: dict[str, list[Any]] = {"class_ids": [], "scores": [], "label_names": []}
         for probabilities in (row for output in outputs for row in output):

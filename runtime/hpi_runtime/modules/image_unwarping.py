@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -23,7 +23,7 @@ class ImageUnwarping(Module):
         """Make a batch of each picture: pages differ in size."""
         return Prepared([self._normalize(image)[np.newaxis] for image in images], None)
 
-    def postprocess(self, outputs: Sequence[Batch], context: Any) -> dict[str, list[Any]]:
+    def postprocess(self, outputs: Iterable[Batch], context: Any) -> dict[str, list[Any]]:
         """Return ``image``, a BGR picture; values outside 0 to 1 are clipped, where PaddleX lets them wrap."""
         return {"image": [_picture(plane) for output in outputs for plane in output]}
 

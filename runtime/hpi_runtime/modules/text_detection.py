@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import cv2
@@ -13,7 +13,7 @@ import pyclipper
 from hpi_runtime import transforms
 from hpi_runtime.errors import EngineError
 from hpi_runtime.geometry import Points, min_area_box
-from hpi_runtime.modules.base import SCORE_DECIMALS, Batch, Module, Prepared
+from hpi_runtime.modules.base import SCORE_DECIMALS, Batch, Module, Prepared, rounded_up
 from hpi_runtime.transforms import Image
 
 _KNOWN = ("DecodeImage", "DetResizeForTest", "NormalizeImage", "ToCHWImage", "DetLabelEncode", "KeepKeys")
@@ -35,6 +35,8 @@ _MIN_SIDE, _MIN_WIDE_SIDE = 3, 5
 class _Page(NamedTuple):
     height: int
     width: int
+    # What the network saw of it, without the padding.
+    seen: tuple[int, int]
 
 
 class TextDetection(Module):
@@ -54,6 +56,7 @@ class TextDetection(Module):
         self._thresh = float(self.setting("thresh", post.get("thresh", 0.3)))
         self._box_thresh = float(self.setting("box_thresh", post.get("box_thresh", 0.6)))
         self._unclip_ratio = float(self.setting("unclip_ratio", post.get("unclip_ratio", 2.0)))
+        self._step = int(self.setting("size_step", 1))
         self._max_candidates = int(post.get("max_candidates", 1000))
         self._use_dilation = bool(post.get("use_dilation", False))
         self._is_slow_score = post.get("score_mode", "fast") == "slow"
@@ -61,19 +64,28 @@ class TextDetection(Module):
             raise EngineError("inference.yml asks for polygons (box_type: poly); only quadrilaterals are known here")
 
     def preprocess(self, images: Sequence[Image]) -> Prepared:
-        """Make a batch of each picture: sizes differ."""
-        batches = []
+        """Make a batch of each picture: sizes differ.
+
+        With the setting ``size_step`` (pixels) they are padded on the right and below to a multiple of it: backends
+        compile something for every new shape.
+        """
+        batches, pages = [], []
         for image in images:
             small = self._resize(image)
             colours = small if self._is_bgr else np.asarray(cv2.cvtColor(small, cv2.COLOR_BGR2RGB))
-            batches.append(self._normalize(colours)[np.newaxis])
-        return Prepared(batches, [_Page(*image.shape[:2]) for image in images])
+            height, width = small.shape[:2]
+            batch = np.zeros((1, 3, rounded_up(height, self._step), rounded_up(width, self._step)), np.float32)
+            self._normalize(colours, batch[0, :, :height, :width])
+            batches.append(batch)
+            pages.append(_Page(image.shape[0], image.shape[1], (height, width)))
+        return Prepared(batches, pages)
 
-    def postprocess(self, outputs: Sequence[Batch], context: Any) -> dict[str, list[Any]]:
+    def postprocess(self, outputs: Iterable[Batch], context: Any) -> dict[str, list[Any]]:
         """Return ``dt_polys`` (boxes × 4 × 2, int32, clockwise from top left) and ``dt_scores``."""
         values: dict[str, list[Any]] = {"dt_polys": [], "dt_scores": []}
         for output, page in zip(outputs, context, strict=True):
-            polys, scores = self._boxes(output[0, 0], page)
+            height, width = page.seen
+            polys, scores = self._boxes(output[0, 0, :height, :width], page)
             values["dt_polys"].append(polys)
             values["dt_scores"].append(scores)
         return values

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import cv2
@@ -11,7 +11,7 @@ import numpy as np
 
 from hpi_runtime import transforms
 from hpi_runtime.errors import EngineError
-from hpi_runtime.modules.base import SCORE_DECIMALS, Batch, Module, Prepared, chunks
+from hpi_runtime.modules.base import SCORE_DECIMALS, Batch, Module, Prepared, chunks, rounded_up
 from hpi_runtime.transforms import Image
 
 _KNOWN = ("DecodeImage", "RecResizeImg", "MultiLabelEncode", "KeepKeys")
@@ -22,7 +22,11 @@ _RIGHT_TO_LEFT = ("arabic_PP-OCRv3_mobile_rec", "arabic_PP-OCRv5_mobile_rec")
 
 
 class TextRecognition(Module):
-    """Lines of similar width share a batch, padded on the right to its widest."""
+    """Lines of similar width share a batch, padded on the right to its widest.
+
+    The settings ``min_width`` and ``width_step`` (pixels) say how wide a line is at least, and of what the width of a
+    batch is a multiple: backends compile something for every new shape.
+    """
 
     def __init__(self, config: Mapping[str, Any], settings: Mapping[str, Any], batch_size: int) -> None:
         """Read the shape of the input and the dictionary."""
@@ -37,6 +41,8 @@ class TextRecognition(Module):
         shape = steps.get("RecResizeImg", {}).get("image_shape", [3, 48, 320])
         self._height, self._width = int(shape[1]), int(shape[2])
         self._fixed = self.setting("input_shape")
+        self._least = int(self.setting("min_width", self._width))
+        self._step = int(self.setting("width_step", 1))
         self._is_reversed = (config.get("Global") or {}).get("model_name") in _RIGHT_TO_LEFT
         values = np.arange(256, dtype=np.float32)
         self._table = (values / np.float32(255) - np.float32(0.5)) / np.float32(0.5)
@@ -44,7 +50,7 @@ class TextRecognition(Module):
     def preprocess(self, images: Sequence[Image]) -> Prepared:
         """Sort lines by their proportions and stack them; ``context`` is their order."""
         order = sorted(range(len(images)), key=lambda index: images[index].shape[1] / images[index].shape[0])
-        batches = [self._batch([images[index] for index in group]) for group in chunks(order, self.batch_size)]
+        batches = (self._batch([images[index] for index in group]) for group in chunks(order, self.batch_size))
         return Prepared(batches, order)
 
     def _batch(self, lines: Sequence[Image]) -> Batch:
@@ -64,12 +70,12 @@ class TextRecognition(Module):
         if self._fixed is not None:
             return int(self._fixed[2]), int(self._fixed[2])
         ratio = line.shape[1] / line.shape[0]
-        full = int(self._height * max(self._width / self._height, ratio))
+        full = int(self._height * max(self._least / self._height, ratio))
         if full > _MAX_WIDTH:
             return _MAX_WIDTH, _MAX_WIDTH
-        return full, min(full, math.ceil(self._height * ratio))
+        return rounded_up(full, self._step), max(1, min(full, math.ceil(self._height * ratio)))
 
-    def postprocess(self, outputs: Sequence[Batch], context: Any) -> dict[str, list[Any]]:
+    def postprocess(self, outputs: Iterable[Batch], context: Any) -> dict[str, list[Any]]:
         """Return ``rec_text`` and ``rec_score`` (the mean over the characters; 0 for no text)."""
         texts: list[str] = [""] * len(context)
         scores: list[float] = [0.0] * len(context)

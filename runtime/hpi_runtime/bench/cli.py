@@ -1,0 +1,110 @@
+"""hpi-bench: measure plans side by side."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hpi_runtime.console import DONE, NEGATIVE, guarded, positive_number
+from hpi_runtime.errors import PlanError
+
+if TYPE_CHECKING:
+    from hpi_runtime.bench.driver import Progress
+
+_ROUNDS = 5
+_EPILOG = """\
+Every plan runs in a process of its own. A first pass is the cold one; then, in every round, each input
+goes through every plan alone, and all inputs in one go. With a truth.json beside the inputs, or --truth,
+error rates are measured too.
+exit codes: 0 done; 1 some inputs failed, or a plan's process was killed; 2 a plan, the command line or the
+inputs are wrong; 3 this machine does not satisfy a plan; 4 prepare or loading an engine failed; 130 interrupted
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; the exit code is the return value."""
+    options = _parser().parse_args(arguments)
+    return guarded("hpi-bench", lambda: _run(options))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="hpi-bench",
+        description="Measure plans side by side on the same pictures: latency, throughput, stages, memory.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    add = parser.add_argument
+    add("plans", nargs="+", metavar="PLAN", help="a plan.json; the first is what the others are compared with")
+    inputs_help = "picture, folder, glob, PDF or URL; repeatable"
+    add("--input", action="append", default=[], required=True, metavar="X", help=inputs_help)
+    add("--rounds", type=positive_number, default=_ROUNDS, metavar="N", help="default: %(default)s")
+    add("--module", metavar="ADDRESS", help="run one module alone")
+    add("--truth", metavar="FILE", help="what is on the pictures; default: truth.json in the folder of --input")
+    add("--json", action="store_true", help="write the figures as JSON to stdout, instead of tables")
+    add("--plot", metavar="FILE", help="draw what each plan spends its time on into a PNG, SVG or PDF")
+    add("--root", metavar="DIR", help="where relative model folders start; default: beside the plan's YAML")
+    add("--models", action="append", default=[], metavar="DIR", help="folder with official models, one folder per name")
+    return parser
+
+
+def _run(options: argparse.Namespace) -> int:
+    from hpi_schemas.canonical import dumps
+
+    from hpi_runtime.bench import driver, figures, plot, show
+    from hpi_runtime.inputs import expand
+
+    inputs = expand(options.input)
+    setting = driver.Setting(options.root, options.models, options.module, _truth(options))
+    with _progress(len(options.plans) + 1 + 2 * options.rounds) as progress:
+        measured = driver.measure([Path(name) for name in options.plans], inputs, options.rounds, setting, progress)
+    if options.json:
+        sys.stdout.write(dumps(figures.report(measured, options.rounds)))
+    else:
+        show.show(measured)
+    if options.plot is not None:
+        plot.plot(measured, Path(options.plot))
+    return NEGATIVE if any(item.failed for item in measured) else DONE
+
+
+def _truth(options: argparse.Namespace) -> str | None:
+    """Return the path of the truth, None if there is none."""
+    from hpi_runtime import truth
+
+    if options.truth is None:
+        beside = [Path(name) / truth.FILE for name in options.input if (Path(name) / truth.FILE).is_file()]
+        if not beside:
+            return None
+        path = beside[0]
+    else:
+        path = Path(options.truth)
+    truth.load(path)
+    try:
+        import rapidfuzz  # noqa: F401 (workers need it)
+    except ImportError:
+        raise PlanError("error rates need rapidfuzz: pip install 'hpi-plan[bench]'") from None
+    return str(path)
+
+
+@contextmanager
+def _progress(total: int) -> Iterator[Progress]:
+    """Show a bar on a terminal, and nothing elsewhere."""
+    from rich.console import Console
+    from rich.progress import Progress as Bar
+
+    with Bar(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as bar:
+        task = bar.add_task("", total=total)
+
+        def progress(what: str) -> None:
+            bar.update(task, advance=1, description=what)
+
+        yield progress
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,86 @@
+"""Figures as tables for people."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from hpi_runtime.bench.figures import Measured, percentile, ratio
+from hpi_runtime.stages import DECODE, GLUE, INFERENCE, POSTPROCESS, PREPROCESS
+
+_WIDTH = 140
+_KINDS = (DECODE, PREPROCESS, INFERENCE, POSTPROCESS, GLUE)
+
+
+def show(measured: Sequence[Measured]) -> None:
+    """Print the tables on stdout."""
+    from rich.console import Console
+    from rich.text import Text
+
+    console = Console(width=None if sys.stdout.isatty() else _WIDTH, highlight=False)
+    console.print(_side_by_side(measured))
+    for item in measured:
+        console.print()
+        console.print(_steps(item))
+        for line in (*item.warnings, *item.failed):
+            console.print(Text(f"{item.name}: {line}"))
+
+
+def _table(title: str, columns: Sequence[str]) -> Any:
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(title=Text(title), title_justify="left", box=None, pad_edge=False)
+    table.add_column(columns[0], overflow="fold")
+    for name in columns[1:]:
+        table.add_column(name, justify="right")
+    return table
+
+
+def _side_by_side(measured: Sequence[Measured]) -> Any:
+    from rich.text import Text
+
+    names = ("p50 ms", "p90 ms", "p99 ms", "×", "pictures/s", "×", "overhead", "peak MiB", "loaded s", "first result s")
+    with_truth = any(item.accuracy.to_json() for item in measured)
+    table = _table(
+        f"{measured[0].pictures} pictures; × is how many times the first plan's speed",
+        ("plan", *names, *(("errors", "boxes", "labels") if with_truth else ())),
+    )
+    for item in measured:
+        compared, late = ratio(measured[0], item), item.latencies
+        figures = [
+            *(f"{1000 * percentile(late, share):.1f}" for share in (0.5, 0.9, 0.99)),
+            f"{compared.latency:.2f}",
+            f"{item.pictures / item.stream_seconds:.2f}",
+            f"{compared.throughput:.2f}",
+            f"{item.overhead:.1%}",
+            f"{item.stream[-1]['peak_mib']:.0f}",
+            f"{item.loaded_seconds:.2f}",
+            f"{item.first_seconds:.2f}",
+        ]
+        if with_truth:
+            known = (item.accuracy.error_rate, item.accuracy.box_recall, item.accuracy.label_share)
+            figures += ["" if share is None else f"{share:.2%}" for share in known]
+        table.add_row(Text(item.name), *figures)
+    return table
+
+
+def _steps(item: Measured) -> Any:
+    from rich.text import Text
+
+    table = _table(
+        f"{item.name}: ms per picture, one at a time",
+        ("step", *_KINDS, "first run ms", "shapes"),
+    )
+    last = item.stream[-1]
+    for name, kinds in item.steps.items():
+        backend = item.backends.get(name)
+        first = last["first_runs"].get(name)
+        table.add_row(
+            Text(name if backend is None else f"{name} ({backend})"),
+            *(f"{kinds[kind]:.2f}" if kind in kinds else "" for kind in _KINDS),
+            "" if first is None else f"{1000 * first:.1f}",
+            str(last["shapes"].get(name, "")),
+        )
+    return table

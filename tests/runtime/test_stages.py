@@ -1,0 +1,134 @@
+import threading
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from hpi_runtime.engines.base import Arrays, Engine, Tensor
+from hpi_runtime.executor import Item, execute
+from hpi_runtime.modules.base import Batch, Module, Prepared
+from hpi_runtime.stages import INFERENCE, POSTPROCESS, PREPROCESS, Runner, workers
+
+GRAPH = {
+    "order": ["one"],
+    "outputs": {},
+    "stages": {"one": {"inputs": {"images": "input.images"}, "module": "M"}},
+}
+
+
+class Doubling(Engine):
+    """Doubles a number, and notes who runs when."""
+
+    name = "doubling"
+
+    def _load(self) -> None:
+        self.inputs, self.outputs = (Tensor("x", np.dtype(np.float32), (None,)),), ("y",)
+        self.running = self.most = 0
+        self.gate: threading.Barrier | None = None
+        self._lock = threading.Lock()
+
+    def _run(self, arrays: Arrays) -> Arrays:
+        with self._lock:
+            self.running += 1
+            self.most = max(self.most, self.running)
+        if self.gate is not None:
+            self.gate.wait()
+        if arrays["x"][0] < 0:
+            raise ValueError("negative")
+        with self._lock:
+            self.running -= 1
+        return {"y": arrays["x"] * 2}
+
+    def _close(self) -> None:
+        pass
+
+    def actual(self) -> dict[str, Any]:
+        return {"device": "cpu"}
+
+
+class Numbers(Module):
+    """A batch of each number; the next one is made when ``ready`` says so."""
+
+    ready: threading.Event | None = None
+
+    def preprocess(self, images: Sequence[Any]) -> Prepared:
+        return Prepared(self._batches(images), None)
+
+    def _batches(self, images: Sequence[Any]) -> Iterator[Batch]:
+        for place, number in enumerate(images):
+            if place and self.ready is not None:
+                assert self.ready.wait(5), "the first batch does not run before the second is made"
+            yield np.array([number], np.float32)
+
+    def postprocess(self, outputs: Iterable[Batch], context: Any) -> dict[str, list[Any]]:
+        return {"n": [float(output[0]) for output in outputs]}
+
+    def result(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        return {}
+
+
+def engine(streams: int) -> Doubling:
+    return Doubling(Path(), ("x",), {"num_streams": streams}, "cpu")
+
+
+def items(*numbers: list[float]) -> Iterator[Item[Any]]:
+    return (Item(None, {"input.images": each}) for each in numbers)
+
+
+def test_an_engine_runs_as_many_batches_side_by_side_as_it_has_streams() -> None:
+    doubling = engine(2)
+    # Breaks, and fails the items, unless two are in there at a time.
+    doubling.gate = threading.Barrier(2, timeout=5)
+    with Runner("M", doubling, None, None) as runner:
+        chain = workers(GRAPH, {"M": (Numbers({}, {}, 1), runner)}, None)
+        found = [item.values["one.n"] for item in execute(items([1, 2, 3, 4], [5], [6]), chain)]
+    assert found == [[2, 4, 6, 8], [10], [12]]
+    assert doubling.most == 2
+
+
+def test_an_engine_with_one_stream_runs_one_batch_at_a_time_in_order() -> None:
+    doubling = engine(1)
+    seen: list[float] = []
+    with Runner("M", doubling, lambda _address, arrays, _outputs: seen.append(float(arrays["x"][0])), None) as runner:
+        chain = workers(GRAPH, {"M": (Numbers({}, {}, 1), runner)}, None)
+        assert len(list(execute(items([1, 2, 3], [4, 5]), chain))) == 2
+    assert (doubling.most, seen) == (1, [1, 2, 3, 4, 5])
+
+
+def test_the_first_batch_of_a_picture_runs_while_its_second_is_made() -> None:
+    module = Numbers({}, {}, 1)
+    module.ready = threading.Event()
+    ready = module.ready
+    with Runner("M", engine(1), lambda *_: ready.set(), None) as runner:
+        chain = workers(GRAPH, {"M": (module, runner)}, None)
+        (item,) = execute(items([1, 2]), chain)
+    assert item.error is None
+    assert item.values["one.n"] == [2, 4]
+
+
+def test_a_batch_that_fails_fails_its_own_picture_alone() -> None:
+    with Runner("M", engine(2), None, None) as runner:
+        chain = workers(GRAPH, {"M": (Numbers({}, {}, 1), runner)}, None)
+        found = list(execute(items([1], [2, -1, 3], [4]), chain))
+    assert [item.error and str(item.error) for item in found] == [None, "ValueError: negative", None]
+
+
+def test_a_timer_hears_of_every_step_and_waiting_is_no_work() -> None:
+    heard: list[tuple[str, str, float]] = []
+
+    def slow(*_: Any) -> None:
+        time.sleep(0.05)
+
+    def measure(name: str, kind: str, seconds: float) -> None:
+        heard.append((name, kind, seconds))
+
+    with Runner("M", engine(1), slow, measure) as runner:
+        list(execute(items([1, 2]), workers(GRAPH, {"M": (Numbers({}, {}, 1), runner)}, measure)))
+    assert sorted((name, kind) for name, kind, _ in heard) == [
+        ("M", INFERENCE),
+        ("M", INFERENCE),
+        ("M", POSTPROCESS),
+        ("M", PREPROCESS),
+    ]
+    assert max(seconds for _, _, seconds in heard) < 0.05
