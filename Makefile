@@ -29,6 +29,7 @@ lint: $(READY)
 bench: $(MODELS) $(PADDLEX)
 	$(BIN)/python benchmarks/startup.py
 	$(BIN)/python benchmarks/planner.py
+	$(BIN)/python benchmarks/floor.py
 
 # Rewrites the golden cases and the editors' schema; look at the diff.
 golden: $(MODELS)

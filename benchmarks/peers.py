@@ -1,8 +1,9 @@
 """Side by side with RapidOCR and PaddleX: same pictures, same weights, same threads, in one run.
 
-``python benchmarks/peers.py --output peers.json`` makes a virtual environment for each peer in ``.peers`` on its first run, renders
-the corpus, and then measures in rounds: every picture goes through every program alone, then all pictures through each in
-one go; last, whole commands on one picture. Each program has a process of its own and sleeps while others work.
+``python benchmarks/peers.py`` makes a virtual environment for each peer in ``.peers``
+on its first run, renders the corpus, and then measures in rounds: every picture goes through every
+program alone, then all pictures through each in one go; last, whole commands on one picture. Each
+program has a process of its own and sleeps while others work.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import corpus
+import report
 import yaml
 from hpi_runtime import truth
 
@@ -194,7 +196,7 @@ def lay_out(folder: Path) -> dict[str, Path]:
             shutil.rmtree(target, ignore_errors=True)
             if kind == "paddle":
                 twin = [sys.executable, ROOT / "examples/ocr/onnx_to_paddle.py", MODELS / model, target]
-                subprocess.run(twin, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+                subprocess.run(_text(twin), check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
             else:
                 shutil.copytree(MODELS / model, target)
             module = pipeline["SubModules"][key]
@@ -225,16 +227,16 @@ def programs(folder: Path, threads: int) -> list[Program]:
         sets = [token for item in (*OURS, *more) for token in ("-o", item)]
         command = [own / "hpi-plan", pipelines["hpi"], *sets, "--output", plan]
         subprocess.run(command, check=True, stderr=subprocess.DEVNULL)
-        worker = [own / "python", workers / "hpi.py", plan, plan.parent]
-        found.append(Program(name, _text(worker), _text([own / "hpi-run", plan, "--input"])))
+        worker = _text([own / "python", workers / "hpi.py", plan, plan.parent])
+        found.append(Program(name, worker, _text([own / "hpi-run", plan, "--input"])))
     for kind in ("openvino-f32", "openvino", "onnxruntime"):
-        worker = [rapid / "python", workers / "rapidocr_worker.py", kind, threads]
-        once = [rapid / "rapidocr", "-img"] if kind == "onnxruntime" else []
-        found.append(Program(f"RapidOCR, {kind}", _text(worker), _text(once)))
+        worker = _text([rapid / "python", workers / "rapidocr_worker.py", kind, threads])
+        once = _text([rapid / "rapidocr", "-img"]) if kind == "onnxruntime" else []
+        found.append(Program(f"RapidOCR, {kind}", worker, once))
     for kind, form in (("onnxruntime", "onnx"), ("paddle", "paddle")):
-        worker = [paddlex / "python", workers / "paddlex_worker.py", kind, threads, pipelines[form]]
-        once = [paddlex / "paddlex", "--pipeline", pipelines[form], "--device", "cpu", "--input"]
-        found.append(Program(f"PaddleX, {kind}", _text(worker), _text(once if kind == "paddle" else [])))
+        worker = _text([paddlex / "python", workers / "paddlex_worker.py", kind, threads, pipelines[form]])
+        once = _text([paddlex / "paddlex", "--pipeline", pipelines[form], "--device", "cpu", "--input"])
+        found.append(Program(f"PaddleX, {kind}", worker, once if kind == "paddle" else []))
     return found
 
 
@@ -284,16 +286,16 @@ def measure_commands(found: Sequence[Program], picture: Path, rounds: int) -> No
                 program.onces.append(time.perf_counter() - started)
 
 
-def show(report: Mapping[str, Any]) -> None:
+def show(figures: Mapping[str, Any]) -> None:
     """Print a table."""
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(box=None, title=f"{report['pictures']} pictures; × is peer ÷ {next(iter(report['programs']))}")
+    table = Table(box=None, title=f"{figures['pictures']} pictures; × is peer ÷ {figures['base']}")
     for name in ("program", "alone s", "×", "in one go s", "×", "first pass ×", "command s", "×", "MiB", "ready s"):
         table.add_column(name, justify="left" if name == "program" else "right")
     table.add_column("errors", justify="right")
-    for name, row in report["programs"].items():
+    for name, row in figures["programs"].items():
         ratio = row["ratio"]
         once = ("", "") if row["once_s"] is None else (f"{row['once_s']:.2f}", f"{ratio['once']:.2f}")
         table.add_row(
@@ -314,7 +316,7 @@ def show(report: Mapping[str, Any]) -> None:
 def main() -> None:
     """Measure, write the JSON and print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--output", type=Path, default=Path("peers.json"))
+    parser.add_argument("--output", type=Path, default=report.FIGURES, help="default: %(default)s")
     parser.add_argument("--count", type=int, default=32, help="pictures of the corpus")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=2)
@@ -328,14 +330,15 @@ def main() -> None:
         found = [item for item in found if item.name.startswith("hpi-run") or item.name in options.only]
     measure(found, pictures, options.rounds)
     measure_commands(found, pictures[0], 2 * options.rounds + 1)
-    report = {
+    figures = {
+        "base": found[0].name,
         "pictures": len(pictures),
         "programs": {item.name: item.figures(found[0]) for item in found},
         "rounds": options.rounds,
         "threads": options.threads,
     }
-    options.output.write_text(json.dumps(report, indent=2) + "\n")
-    show(report)
+    report.keep("peers", figures, options.output)
+    show(figures)
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ def main() -> None:
         if engine == "onnxruntime"
         else {"engine": "paddle_static", "engine_config": {"run_mode": "mkldnn", "cpu_threads": threads}}
     )
-    pipeline = create_pipeline(config=config, device="cpu", **given)
+    pipeline = create_pipeline(pipeline=config, device="cpu", **given)
 
     def read(paths: list[str]) -> list[Lines]:
         return [lines(result["rec_texts"], result["rec_polys"]) for result in pipeline.predict(paths)]

@@ -1,14 +1,15 @@
-"""The executor: items flow through a chain of workers, so that their stages overlap.
+"""The executor: items flow through a chain of workers in small groups, so that their stages overlap.
 
-The queues between them are short: memory stays flat however many inputs there are, and results keep
-the order of the inputs.
+The queues between the workers are short: memory stays flat however many inputs there are, and results
+keep the order of the inputs.
 """
 
 from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
@@ -33,7 +34,18 @@ class Item(Generic[Source]):
     error: InputError | None = None
 
 
-Worker = Callable[[Item[Any]], None]
+# Works on the items of a group that have no error yet; may set one.
+Worker = Callable[[Sequence[Item[Any]]], None]
+
+
+def each(work: Callable[[Item[Any]], None]) -> Worker:
+    """Return a worker that does one item after the other; an exception becomes the item's error."""
+
+    def worker(items: Sequence[Item[Any]]) -> None:
+        for item in items:
+            _guarded(lambda one: work(one[0]), [item])
+
+    return worker
 
 
 class _End:
@@ -47,29 +59,38 @@ class _StoppedError(Exception):
     """The consumer went away."""
 
 
-def execute(items: Iterable[Item[Source]], workers: list[Worker], depth: int = 2) -> Iterator[Item[Source]]:
-    """Send items through the workers and yield them in order; ``depth`` of them may wait between workers.
+def execute(
+    items: Iterable[Item[Source]], workers: Sequence[Worker], depth: int = 2, size: int = 1
+) -> Iterator[Item[Source]]:
+    """Send items through the workers, ``size`` at a time, and yield them in order.
 
-    An exception of a worker becomes the item's error; one of the iterable ends the stream and is
-    raised here, behind the results of the items before it.
+    ``depth`` groups may wait between two workers. An exception of a worker becomes the error of its items; one of
+    the iterable ends the stream and is raised here, behind the results of the items before it.
     """
     stop = threading.Event()
     links = [_Link(stop, depth) for _ in range(len(workers) + 1)]
-    threads = [threading.Thread(target=_feed, args=(items, links[0]), name="hpi-decode", daemon=True)]
+    threads = [threading.Thread(target=_feed, args=(items, size, links[0]), name="hpi-decode", daemon=True)]
     for index, worker in enumerate(workers):
         arguments = (worker, links[index], links[index + 1])
         threads.append(threading.Thread(target=_work, args=arguments, name=f"hpi-{index}", daemon=True))
     for thread in threads:
         thread.start()
     try:
-        while not isinstance(item := links[-1].get(), _End):
-            yield item
-        if item.fault is not None:
-            raise item.fault
+        while not isinstance(group := links[-1].get(), _End):
+            yield from group
+        if group.fault is not None:
+            raise group.fault
     finally:
         stop.set()
         for thread in threads:
             thread.join()
+
+
+def execute_one(item: Item[Source], workers: Sequence[Worker]) -> Item[Source]:
+    """Send an item through the workers in the thread of the caller: with nothing to overlap, threads only cost."""
+    for worker in workers:
+        _advance(worker, [item])
+    return item
 
 
 class _Link:
@@ -79,10 +100,10 @@ class _Link:
         self._queue: queue.Queue[Any] = queue.Queue(depth)
         self._stop = stop
 
-    def put(self, item: Any) -> None:
+    def put(self, group: Any) -> None:
         while not self._stop.is_set():
             try:
-                return self._queue.put(item, timeout=_POLL_SECONDS)
+                return self._queue.put(group, timeout=_POLL_SECONDS)
             except queue.Full:
                 continue
         raise _StoppedError
@@ -96,40 +117,49 @@ class _Link:
         raise _StoppedError
 
 
-def _feed(items: Iterable[Item[Any]], out: _Link) -> None:
+def _feed(items: Iterable[Item[Any]], size: int, out: _Link) -> None:
     fault: BaseException | None = None
+    group: list[Item[Any]] = []
     try:
         for item in items:
-            out.put(item)
+            group.append(item)
+            if len(group) == size:
+                out.put(group)
+                group = []
     except _StoppedError:
         return
     except BaseException as found:
         fault = found
-    _finish(out, fault)
+    with suppress(_StoppedError):
+        if group:
+            out.put(group)
+        out.put(_End(fault))
 
 
 def _work(worker: Worker, source: _Link, out: _Link) -> None:
     try:
-        while not isinstance(item := source.get(), _End):
-            if item.error is None:
-                _guarded(worker, item)
-            out.put(item)
-        out.put(item)
+        while not isinstance(group := source.get(), _End):
+            _advance(worker, group)
+            out.put(group)
+        out.put(group)
     except _StoppedError:
         return
 
 
-def _guarded(worker: Worker, item: Item[Any]) -> None:
-    try:
-        worker(item)
-    except InputError as fault:
-        item.error = fault
-    except Exception as fault:
-        item.error = InputError("PROCESSING_FAILED", f"{type(fault).__name__}: {fault}")
+def _advance(worker: Worker, group: Sequence[Item[Any]]) -> None:
+    alive = [item for item in group if item.error is None]
+    if alive:
+        _guarded(worker, alive)
 
 
-def _finish(out: _Link, fault: BaseException | None) -> None:
+def _guarded(worker: Worker, items: Sequence[Item[Any]]) -> None:
+    fault: InputError
     try:
-        out.put(_End(fault))
-    except _StoppedError:
+        worker(items)
         return
+    except InputError as found:
+        fault = found
+    except Exception as found:
+        fault = InputError("PROCESSING_FAILED", f"{type(found).__name__}: {found}")
+    for item in items:
+        item.error = item.error or fault

@@ -4,25 +4,27 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from itertools import chain, islice
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, NamedTuple
 
 from hpi_schemas.model_store import CONFIG_FILE
 
 from hpi_runtime import engines, modules, prepare
 from hpi_runtime.engines.base import Engine
 from hpi_runtime.errors import EngineError, PlanError, PrepareError, RunnerError
-from hpi_runtime.executor import Item, execute
+from hpi_runtime.executor import Item, execute, execute_one
 from hpi_runtime.inputs import Input, read
 from hpi_runtime.limits import DEFAULT, Limits
 from hpi_runtime.modules.base import Module
 from hpi_runtime.plan import Plan
 from hpi_runtime.preflight import check
 from hpi_runtime.results import Result, failed
-from hpi_runtime.stages import DECODE, Observer, Runner, Timer, workers
+from hpi_runtime.stages import DECODE, Observer, Runner, Timer, group_size, workers
 
 _INPUT = "input"
 _SINGLE = "module"
@@ -78,8 +80,9 @@ class Pipeline:
         addresses = [stage["module"] for stage in self._stages() if "module" in stage]
         folders, self.warnings = check(plan, addresses, strict)
         try:
-            loaded = {address: self._load(address, folders[address], observe) for address in addresses}
+            loaded = self._load_all({address: folders[address] for address in addresses}, observe)
             self._workers = workers(self._graph, loaded, measure)
+            self._group_size = group_size(self._graph, loaded)
         except BaseException:
             self.close()
             raise
@@ -95,7 +98,15 @@ class Pipeline:
         named = [inputs] if is_one else inputs
         paths = (str(item) if isinstance(item, Path) else item for item in named)
         depth = max(_DEPTH, *(engine.streams for engine in self.engines.values()))
-        for item in execute(_items(read(paths, limits), self._measure), self._workers, depth):
+        items = _items(read(paths, limits), self._measure)
+        if is_one or (isinstance(named, Sequence) and len(named) == 1):
+            # A file may hold several pages.
+            ahead = list(islice(items, 2))
+            if len(ahead) == 1:
+                yield self._result(execute_one(ahead[0], self._workers))
+                return
+            items = chain(ahead, items)
+        for item in execute(items, self._workers, depth, self._group_size):
             yield self._result(item)
 
     def actual(self) -> dict[str, Any]:
@@ -117,35 +128,68 @@ class Pipeline:
     def _stages(self) -> list[Mapping[str, Any]]:
         return [self._graph["stages"][name] for name in self._graph["order"]]
 
-    def _load(self, address: str, folder: Path, observe: Observer | None) -> tuple[Module, Runner]:
+    def _load_all(self, folders: Mapping[str, Path], observe: Observer | None) -> dict[str, tuple[Module, Runner]]:
+        """Load every module: those that need no preparation side by side, the others one after the other."""
+        with ThreadPoolExecutor(max(1, len(folders))) as pool:
+            early = {
+                address: pool.submit(self._open, address, folder)
+                for address, folder in folders.items()
+                if self._is_ready(self.plan.modules[address])
+            }
+            faults: list[BaseException] = []
+            loaded: dict[str, tuple[Module, Runner]] = {}
+            for address, folder in folders.items():
+                # After a fault, what is being opened is still waited for: it must be closed.
+                if faults and address not in early:
+                    continue
+                try:
+                    opened = early[address].result() if address in early else self._open(address, folder)
+                    loaded[address] = self._adopt(address, opened, observe)
+                except BaseException as fault:
+                    faults.append(fault)
+        if faults:
+            raise faults[0]
+        return loaded
+
+    @staticmethod
+    def _is_ready(record: Mapping[str, Any]) -> bool:
+        """Tell whether a module only has to be loaded, on a CPU: GPUs would measure kernels while others load."""
+        engine = record["engine"]
+        return record["device"] == "cpu" and not engine["prepare"] and not engine.get("fallback")
+
+    def _open(self, address: str, folder: Path) -> _Opened:
         record = self.plan.modules[address]
         module = make_module(address, record, folder)
-        engine = self._resources.enter_context(self._engine(address, record, folder))
+        engine, failure = self._engine(address, record, folder)
+        return _Opened(module, engine, failure)
+
+    def _adopt(self, address: str, opened: _Opened, observe: Observer | None) -> tuple[Module, Runner]:
+        """Own an engine from now on, and say what is not as planned."""
+        engine = self._resources.enter_context(opened.engine)
         self.engines[address] = engine
+        if opened.failure:
+            self.fallbacks[address] = engine.name
+            self.warnings.append(f"{address} runs on its fallback {engine.name}, because {opened.failure}")
         deviations = [f"{address}: {line}" for line in engine.deviations]
         if deviations and self._strict:
             raise EngineError("\n".join(deviations))
         self.warnings += deviations
-        return module, self._resources.enter_context(Runner(address, engine, observe, self._measure))
+        return opened.module, self._resources.enter_context(Runner(address, engine, observe, self._measure))
 
-    def _engine(self, address: str, record: Mapping[str, Any], folder: Path) -> Engine:
-        """Load the plan's engine, or the first of its fallbacks that loads, and say so loudly."""
+    def _engine(self, address: str, record: Mapping[str, Any], folder: Path) -> tuple[Engine, str]:
+        """Load the plan's engine, or the first of its fallbacks that loads and why the plan's does not."""
         planned = record["engine"]
         try:
-            return _load_engine(planned, record, folder)
+            return _load_engine(planned, record, folder), ""
         except (PrepareError, EngineError) as fault:
             if self._strict or not planned.get("fallback"):
                 raise type(fault)(f"{address}: {fault}{self._mend(address, fault)}") from fault
             failures = [str(fault)]
         for engine in planned["fallback"]:
             try:
-                loaded = _load_engine(engine, record, folder)
+                return _load_engine(engine, record, folder), failures[0]
             except (PrepareError, EngineError) as fault:
                 failures.append(str(fault))
-                continue
-            self.fallbacks[address] = engine["backend"]
-            self.warnings.append(f"{address} runs on its fallback {engine['backend']}, because {failures[0]}")
-            return loaded
         raise EngineError(f"{address}: neither its engine nor any fallback can be loaded:\n" + "\n".join(failures))
 
     def _mend(self, address: str, fault: RunnerError) -> str:
@@ -167,6 +211,14 @@ class Pipeline:
         if self.fallbacks:
             fields["fallback"] = dict(self.fallbacks)
         return Result({**fields, **item.values[outputs["result"]]}, image=item.values[outputs["image"]])
+
+
+class _Opened(NamedTuple):
+    """A module's task and engine, and why it is not the plan's; empty if it is."""
+
+    module: Module
+    engine: Engine
+    failure: str
 
 
 def make_module(address: str, record: Mapping[str, Any], folder: Path) -> Module:

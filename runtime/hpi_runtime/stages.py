@@ -8,28 +8,23 @@ over several.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 from hpi_runtime import ops
 from hpi_runtime.engines.base import Arrays, Engine
 from hpi_runtime.errors import PlanError
-from hpi_runtime.executor import Item, Worker
+from hpi_runtime.executor import Item, Worker, each
 from hpi_runtime.modules.base import Batch, Module
 
 # Is called with a module's address, the arrays that went in, and those that came out.
 Observer = Callable[[str, Arrays, Arrays], None]
 # Is called with a module's address or an operation's stage, what it did (one of the kinds below), and the seconds.
 Timer = Callable[[str, str, float], None]
+_IMAGE = "image"
 DECODE, PREPROCESS, INFERENCE, POSTPROCESS, GLUE = "decode", "preprocess", "inference", "postprocess", "glue"
-
-
-class Submitted(NamedTuple):
-    """Batches on their way through an engine, and what postprocessing needs to know of them."""
-
-    answers: list[Future[Batch]]
-    context: Any
 
 
 class Runner:
@@ -83,36 +78,42 @@ def workers(
     for name in graph["order"]:
         stage = graph["stages"][name]
         if "op" in stage:
-            steps.append(_timed(_op(name, stage), name, GLUE, measure))
+            steps.append(_timed(each(_op(name, stage)), name, GLUE, measure))
             continue
-        module, runner = loaded[stage["module"]]
-        before = _before(name, stage, module, runner)
-        found.append(_in_turn([*steps, _timed(before, stage["module"], PREPROCESS, measure)]))
-        steps = [_after(name, stage, module, measure)]
+        address = stage["module"]
+        task = _Task(name, stage, *loaded[address], measure)
+        found.append(_in_turn([*steps, _timed(task.begin, address, PREPROCESS, measure)]))
+        steps = [task.finish]
     return [*found, _in_turn(steps)]
+
+
+def group_size(graph: Mapping[str, Any], loaded: Mapping[str, tuple[Module, Runner]]) -> int:
+    """Return how many inputs the modules that take one picture of each want to see together: the largest batch."""
+    stages = (stage for stage in graph["stages"].values() if _IMAGE in stage["inputs"] and "module" in stage)
+    return max((loaded[stage["module"]][0].batch_size for stage in stages), default=1)
 
 
 def _timed(worker: Worker, name: str, kind: str, measure: Timer | None) -> Worker:
     if measure is None:
         return worker
 
-    def work(item: Item[Any]) -> None:
+    def work(items: Sequence[Item[Any]]) -> None:
         started = time.perf_counter()
-        worker(item)
+        worker(items)
         measure(name, kind, time.perf_counter() - started)
 
     return work
 
 
 def _in_turn(steps: list[Worker]) -> Worker:
-    def work(item: Item[Any]) -> None:
+    def work(items: Sequence[Item[Any]]) -> None:
         for step in steps:
-            step(item)
+            step([item for item in items if item.error is None])
 
     return work
 
 
-def _op(name: str, stage: Mapping[str, Any]) -> Worker:
+def _op(name: str, stage: Mapping[str, Any]) -> Callable[[Item[Any]], None]:
     run = ops.find(stage["op"])
     if run is None:
         raise PlanError(f"this hpi-run does not know the operation {stage['op']}")
@@ -125,35 +126,76 @@ def _op(name: str, stage: Mapping[str, Any]) -> Worker:
     return work
 
 
-def _before(name: str, stage: Mapping[str, Any], module: Module, runner: Runner) -> Worker:
-    port, ref = next(iter(stage["inputs"].items()))
+class _Task:
+    """A module's stage: ``begin`` hands batches to the engine, ``finish`` makes values of its answers.
 
-    def work(item: Item[Any]) -> None:
-        value = item.values[ref]
-        prepared = module.preprocess([value] if port == "image" else value)
+    A module that takes one picture of each input gets those of a whole group, which share batches. One that takes
+    several (the lines of a page) gets them input by input: a page's result does not depend on its neighbours.
+    """
+
+    def __init__(
+        self, name: str, stage: Mapping[str, Any], module: Module, runner: Runner, measure: Timer | None
+    ) -> None:
+        self._name = name
+        self._address = stage["module"]
+        port, self._ref = next(iter(stage["inputs"].items()))
+        self._takes_one = port == _IMAGE
+        self._module = module
+        self._runner = runner
+        self._measure = measure
+
+    def begin(self, items: Sequence[Item[Any]]) -> None:
+        """Preprocess and submit; the first of the items that share batches carries what is on its way."""
+        if self._takes_one and len(items) > 1:
+            # If one of them is bad, each goes by itself, and the others go on.
+            with suppress(Exception):
+                return self._submit(items)
+        return each(lambda item: self._submit([item]))(items)
+
+    def finish(self, items: Sequence[Item[Any]]) -> None:
+        """Wait for the answers and postprocess them."""
+        for item in items:
+            submitted: _Submitted | None = item.values.pop(self._name, None)
+            # None: it shares the batches of one before it.
+            if submitted is not None:
+                self._finish(submitted)
+
+    def _finish(self, submitted: _Submitted) -> None:
+        if len(submitted.items) == 1:
+            return each(lambda _: self._read(submitted))(submitted.items)
+        with suppress(Exception):
+            return self._read(submitted)
+        return each(self._alone)(submitted.items)
+
+    def _submit(self, items: Sequence[Item[Any]]) -> None:
+        values = [item.values[self._ref] for item in items]
+        prepared = self._module.preprocess(values if self._takes_one else values[0])
         # Batches may be made one by one: the first runs while the second is made.
-        item.values[name] = Submitted([runner.submit(batch) for batch in prepared.batches], prepared.context)
+        answers = [self._runner.submit(batch) for batch in prepared.batches]
+        items[0].values[self._name] = _Submitted(items, answers, prepared.context)
 
-    return work
-
-
-def _after(name: str, stage: Mapping[str, Any], module: Module, measure: Timer | None) -> Worker:
-    is_single = "image" in stage["inputs"]
-
-    def work(item: Item[Any]) -> None:
-        submitted: Submitted = item.values.pop(name)
+    def _read(self, submitted: _Submitted) -> None:
         started = time.perf_counter()
         answers = _Answers(submitted.answers)
-        values: dict[str, Any] = module.postprocess(answers, submitted.context)
-        if is_single:
-            values = {port: value[0] for port, value in values.items()}
-            values["result"] = module.result(values)
-        for port, value in values.items():
-            item.values[f"{name}.{port}"] = value
-        if measure is not None:
-            measure(stage["module"], POSTPROCESS, time.perf_counter() - started - answers.waited)
+        values = self._module.postprocess(answers, submitted.context)
+        for place, item in enumerate(submitted.items):
+            own: dict[str, Any] = {port: value[place] for port, value in values.items()} if self._takes_one else values
+            result = {"result": self._module.result(own)} if self._takes_one else {}
+            item.values |= {f"{self._name}.{port}": value for port, value in {**own, **result}.items()}
+        if self._measure is not None:
+            self._measure(self._address, POSTPROCESS, time.perf_counter() - started - answers.waited)
 
-    return work
+    def _alone(self, item: Item[Any]) -> None:
+        self._submit([item])
+        self._read(item.values.pop(self._name))
+
+
+class _Submitted(NamedTuple):
+    """Batches on their way through an engine, whose they are, and what postprocessing needs to know of them."""
+
+    items: Sequence[Item[Any]]
+    answers: list[Future[Batch]]
+    context: Any
 
 
 class _Answers:

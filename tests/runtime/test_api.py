@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from pathlib import Path
 
 import cv2
@@ -11,6 +12,8 @@ import numpy as np
 import pytest
 from hpi_runtime import create_model, create_pipeline, load_plan
 from hpi_runtime.errors import PlanError
+from hpi_runtime.pipeline import Pipeline
+from hpi_runtime.stages import PREPROCESS
 
 ROOT = Path(__file__).parent.parent.parent
 OCR = ROOT / "examples/ocr"
@@ -85,6 +88,24 @@ def test_a_committed_plan_runs(models: Path, tmp_path: Path) -> None:
     assert result.save_to_json(tmp_path) == tmp_path / "receipt.json"
     assert result.save_to_img(tmp_path) == tmp_path / "receipt.png"
     assert json.loads((tmp_path / "receipt.json").read_text())["rec_texts"] == result["rec_texts"]
+
+
+def test_one_picture_is_worked_on_by_the_callers_thread_and_several_by_others(tmp_path: Path) -> None:
+    own = threading.current_thread()
+    seen: list[bool] = []
+
+    def measure(_name: str, kind: str, _seconds: float) -> None:
+        if kind == PREPROCESS:
+            seen.append(threading.current_thread() is own)
+
+    picture = np.zeros((320, 320, 3), np.uint8)
+    with create_model("page_orientation", OCR / "page_orientation", module_name="doc_text_orientation") as model:
+        plan = model.plan
+    with Pipeline(plan, measure=measure) as pipeline:
+        assert len(list(pipeline.predict(picture))) == 1
+        assert seen == [True]
+        assert len(list(pipeline.predict([picture, picture]))) == 2
+        assert seen == [True, False, False]
 
 
 def test_what_cannot_be_compiled_is_said_as_hpi_plan_says_it(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from hpi_runtime.bench.figures import Measured, percentile, ratio
+from hpi_runtime.bench.figures import Measured, Pass, percentile, ratio
 from hpi_runtime.bench.meter import Meter, covered
 from hpi_runtime.stages import INFERENCE, PREPROCESS
 from hypothesis import given
@@ -167,12 +167,12 @@ def test_a_percentile_is_the_least_value_that_enough_do_not_exceed(values: list[
 
 def test_ratios_are_taken_round_by_round() -> None:
     def measured(seconds: list[float]) -> Measured:
-        passes = [{"seconds": value} for value in seconds]
+        passes: list[Pass] = [{"seconds": value} for value in seconds]
         return Measured("p", {}, [], single={"a": passes, "b": passes}, stream=passes)
 
     # The third round was disturbed, for both alike.
     found = ratio(measured([2.0, 2.2, 9.0]), measured([1.0, 1.1, 4.5]))
-    assert (found.latency, found.throughput) == (pytest.approx(2), pytest.approx(2))
+    assert [found.latency, found.throughput] == pytest.approx([2, 2])
 
 
 def test_a_meter_counts_side_by_side_runs_once_and_shapes_for_good() -> None:

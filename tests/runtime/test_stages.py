@@ -8,7 +8,7 @@ import numpy as np
 from hpi_runtime.engines.base import Arrays, Engine, Tensor
 from hpi_runtime.executor import Item, execute
 from hpi_runtime.modules.base import Batch, Module, Prepared
-from hpi_runtime.stages import INFERENCE, POSTPROCESS, PREPROCESS, Runner, workers
+from hpi_runtime.stages import INFERENCE, POSTPROCESS, PREPROCESS, Runner, group_size, workers
 
 GRAPH = {
     "order": ["one"],
@@ -112,6 +112,48 @@ def test_a_batch_that_fails_fails_its_own_picture_alone() -> None:
         chain = workers(GRAPH, {"M": (Numbers({}, {}, 1), runner)}, None)
         found = list(execute(items([1], [2, -1, 3], [4]), chain))
     assert [item.error and str(item.error) for item in found] == [None, "ValueError: negative", None]
+
+
+def numbered(*numbers: float) -> Iterator[Item[Any]]:
+    return (Item(None, {"input.image": number}) for number in numbers)
+
+
+def classified(numbers: Sequence[float], bad: float | None = None) -> tuple[list[Any], list[tuple[int, ...]]]:
+    """Send single pictures through in groups of three; return what came out and the shapes that the engine saw."""
+    graph = {**GRAPH, "stages": {"one": {"inputs": {"image": "input.image"}, "module": "M"}}}
+    shapes: list[tuple[int, ...]] = []
+    with Runner("M", engine(1), lambda _, arrays, __: shapes.append(arrays["x"].shape), None) as runner:
+        loaded: dict[str, tuple[Module, Runner]] = {"M": (Stacked({"bad": bad}, {}, 3), runner)}
+        chain = workers(graph, loaded, None)
+        found = list(execute(numbered(*numbers), chain, size=group_size(graph, loaded)))
+    return [item.values["one.n"] if item.error is None else str(item.error) for item in found], shapes
+
+
+class Stacked(Numbers):
+    """One batch of all numbers; refuses a bad one."""
+
+    def preprocess(self, images: Sequence[Any]) -> Prepared:
+        if self.config["bad"] in images:
+            raise ValueError("bad")
+        return Prepared([np.array(images, np.float32)], None)
+
+    def postprocess(self, outputs: Iterable[Batch], context: Any) -> dict[str, list[Any]]:
+        return {"n": [float(number) for output in outputs for number in output]}
+
+
+def test_pictures_of_several_inputs_share_a_batch() -> None:
+    assert classified([1, 2, 3, 4, 5, 6, 7]) == ([2, 4, 6, 8, 10, 12, 14], [(3,), (3,), (1,)])
+
+
+def test_a_picture_that_cannot_be_made_ready_leaves_its_batch_and_the_others_go_on() -> None:
+    assert classified([1, 2, 3, 4], bad=2) == ([2, "ValueError: bad", 6, 8], [(1,), (1,), (1,)])
+
+
+def test_a_picture_that_the_engine_refuses_fails_alone() -> None:
+    # The whole batch fails with its first number; alone, the others do not.
+    found, shapes = classified([-1, 2, 3, 4])
+    assert found == ["ValueError: negative", 4, 6, 8]
+    assert shapes == [(1,), (1,), (1,)]
 
 
 def test_a_timer_hears_of_every_step_and_waiting_is_no_work() -> None:

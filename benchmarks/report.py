@@ -1,0 +1,124 @@
+"""Figures of the benchmarks: kept in figures.json, and shown in docs/performance.md, where nobody types them.
+
+``python benchmarks/report.py`` writes the tables of the document anew from the JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import statistics
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from hpi_schemas import probe
+from hpi_schemas.files import write_atomic
+
+HERE = Path(__file__).parent
+FIGURES = HERE / "figures.json"
+DOCUMENT = HERE.parent / "docs/performance.md"
+_PACKAGES = ("numpy", "onnxruntime", "opencv-python-headless", "openvino")
+_FEATURES = ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_bf16", "amx_int8")
+_BLOCK = re.compile(r"(<!-- figures: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+
+def keep(section: str, found: Mapping[str, Any], path: Path = FIGURES) -> None:
+    """Put what a benchmark found into the JSON, with the machine that it ran on."""
+    figures = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    figures[section] = {**found, "machine": machine()}
+    write_atomic(path, (json.dumps(figures, ensure_ascii=False, indent=1, sort_keys=True) + "\n").encode())
+
+
+def machine() -> dict[str, Any]:
+    """Describe this machine: processor, cores, what of its instructions matters, versions."""
+    lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    told = {name.strip(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+    return {
+        "cores": probe.usable_cores(),
+        "cpu": told.get("model name", "unknown"),
+        "features": [name for name in _FEATURES if name in told.get("flags", "").split()],
+        "packages": {name: version(name) for name in _PACKAGES},
+    }
+
+
+def render(figures: Mapping[str, Any]) -> dict[str, str]:
+    """Return the Markdown of each section."""
+    found = {name: _SECTIONS[name](data) for name, data in figures.items()}
+    return {name: f"{text}\n\n{_on(figures[name]['machine'])}\n" for name, text in found.items()}
+
+
+def document(text: str, figures: Mapping[str, Any]) -> str:
+    """Return a document with the tables of its sections as the figures have them."""
+    sections = render(figures)
+    return _BLOCK.sub(lambda found: f"{found[1]}{sections[found[2]]}{found[3]}", text)
+
+
+def _on(told: Mapping[str, Any]) -> str:
+    packages = ", ".join(f"{name} {number}" for name, number in told["packages"].items())
+    return f"*{told['cpu']}, {told['cores']} cores, {', '.join(told['features'])}; {packages}.*"
+
+
+def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    marks = ["---", *["---:"] * (len(heads) - 1)]
+    return "\n".join("| " + " | ".join(row) + " |" for row in (heads, marks, *rows))
+
+
+def _peers(data: Mapping[str, Any]) -> str:
+    rows = []
+    # What the others are compared with comes first.
+    for name, row in sorted(data["programs"].items(), key=lambda item: (item[0] != data["base"], item[0])):
+        ratio, once = row["ratio"], row["once_s"]
+        rows.append(
+            (
+                name,
+                f"{data['pictures'] / row['latency_s']:.2f}",
+                f"{ratio['latency']:.2f}",
+                f"{data['pictures'] / statistics.median(row['stream_s']):.2f}",
+                f"{ratio['throughput']:.2f}",
+                f"{ratio['first_pass']:.2f}",
+                "" if once is None else f"{once:.2f}",
+                "" if once is None else f"{ratio['once']:.2f}",
+                "" if row["overhead"] is None else f"{row['overhead']:.1%}",
+                f"{row['peak_mib']:.0f}",
+                f"{row['accuracy']['character_error_rate']:.2%}",
+            )
+        )
+    heads = (
+        *("program", "one by one /s", "×", "in one go /s", "×", "first pass ×", "command s", "×"),
+        *("overhead", "peak MiB", "character errors"),
+    )
+    told = f"{data['pictures']} pictures, {data['rounds']} rounds, {data['threads']} threads"
+    return f"{_table(heads, rows)}\n\n{told}; × is the time ÷ that of {data['base']}."
+
+
+def _floor(data: Mapping[str, Any]) -> str:
+    rows = [
+        (name, f"{row['loop_ms']:.2f}", f"{row['hpi_ms']:.2f}", f"{row['ratio']:.2f}")
+        for name, row in data["runs"].items()
+    ]
+    return _table(("pipeline", "loop by hand ms", "hpi-run ms", "ratio"), rows)
+
+
+def _flat(data: Mapping[str, Any]) -> str:
+    rows = [
+        (
+            name,
+            f"{row['pictures']:,}",
+            f"{row['sizes']:,}",
+            f"{row['settled_mib']:.0f}",
+            f"{row['growth']:+.1%}",
+            f"{row['speed_late_to_early']:.2f}",
+        )
+        for name, row in data["runs"].items()
+    ]
+    heads = ("plan", "pictures", "sizes", "MiB after 1,000", "most after that", "speed late ÷ early")
+    return _table(heads, rows)
+
+
+_SECTIONS = {"flat": _flat, "floor": _floor, "peers": _peers}
+
+if __name__ == "__main__":
+    kept = json.loads(FIGURES.read_text(encoding="utf-8"))
+    write_atomic(DOCUMENT, document(DOCUMENT.read_text(encoding="utf-8"), kept).encode())
