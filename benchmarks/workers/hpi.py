@@ -3,44 +3,25 @@
 from __future__ import annotations
 
 import sys
-import threading
-import time
-from collections.abc import Callable
-from typing import Any
+from pathlib import Path
 
-from hpi_runtime import load_plan
+from hpi_runtime.bench.meter import Meter
+from hpi_runtime.pipeline import Pipeline
+from hpi_runtime.plan import load
 from protocol import Lines, lines, serve
-
-_lock = threading.Lock()
-_spent = 0.0
-
-
-def timed(run: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """Return an engine's ``run`` that adds up its time."""
-
-    def work(arrays: Any) -> Any:
-        global _spent
-        started = time.perf_counter()
-        try:
-            return run(arrays)
-        finally:
-            with _lock:
-                _spent += time.perf_counter() - started
-
-    return work
 
 
 def main() -> None:
     """Load a plan and serve."""
-    pipeline = load_plan(sys.argv[1], root=sys.argv[2])
-    for engine in pipeline.engines.values():
-        engine.run = timed(engine.run)
+    meter = Meter()
+    pipeline = Pipeline(load(Path(sys.argv[1]), Path(sys.argv[2])), measure=meter.measure)
 
     def read(paths: list[str]) -> list[Lines]:
-        found = pipeline.predict(paths if len(paths) > 1 else paths[0])
-        return [lines(result["rec_texts"], result["rec_polys"]) for result in found]
+        meter.restart()
+        return [lines(result["rec_texts"], result["rec_polys"]) for result in pipeline.predict(paths)]
 
-    serve(read, lambda: _spent)
+    # Engines may run side by side: the time in which any of them does.
+    serve(read, lambda: float(meter.to_json()["busy"]))
 
 
 if __name__ == "__main__":

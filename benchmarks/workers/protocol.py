@@ -23,18 +23,17 @@ def serve(read: Callable[[list[str]], list[Lines]], engine_seconds: Callable[[],
 
     Args:
         read: does the work: paths in, lines of each picture out.
-        engine_seconds: how long the backend has run since the program started.
+        engine_seconds: how long the backend ran in the last call of ``read``.
     """
     # What libraries print must not stand between the answers.
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     _say(answers, {"ready": True})
     for line in sys.stdin:
-        before = engine_seconds() if engine_seconds else 0.0
         started = time.perf_counter()
         pictures = read(json.loads(line))
         seconds = time.perf_counter() - started
-        inside = engine_seconds() - before if engine_seconds else None
+        inside = engine_seconds() if engine_seconds else None
         _say(answers, {"engine_seconds": inside, "peak_mib": peak_mib(), "pictures": pictures, "seconds": seconds})
 
 
