@@ -165,6 +165,15 @@ def test_a_percentile_is_the_least_value_that_enough_do_not_exceed(values: list[
     assert sum(value < found for value in values) < share * len(values)
 
 
+def test_the_peak_is_that_of_the_process_and_not_of_the_one_that_started_it() -> None:
+    child = "from hpi_runtime.bench.meter import peak_mib; print(peak_mib())"
+    parent = (
+        f"import os, subprocess, sys; held = os.urandom(400 << 20); subprocess.run([sys.executable, '-c', {child!r}])"
+    )
+    done = subprocess.run([sys.executable, "-c", parent], capture_output=True, text=True, check=True)
+    assert 10 < float(done.stdout) < 300
+
+
 def test_ratios_are_taken_round_by_round() -> None:
     def measured(seconds: list[float]) -> Measured:
         passes: list[Pass] = [{"seconds": value} for value in seconds]
