@@ -22,6 +22,7 @@ import cv2
 import numpy as np
 import report
 from hpi_runtime import create_pipeline
+from hpi_runtime.bench.meter import memory_mib
 
 ROOT = Path(__file__).parents[1]
 MODELS = ROOT / "examples/ocr/models"
@@ -65,14 +66,6 @@ def labels(count: int, sizes: set[tuple[int, int]]) -> Iterator[Any]:
         yield cv2.cvtColor(np.asarray(page.image), cv2.COLOR_RGB2BGR)
 
 
-def resident_mib() -> float:
-    """Return the resident memory of this process in MiB."""
-    for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
-        if line.startswith("VmRSS:"):
-            return int(line.split()[1]) / 1024
-    return 0.0
-
-
 def run(backend: str, overrides: Sequence[str], count: int, folder: Path) -> dict[str, Any]:
     """Return memory and speed along the way."""
     file = folder / ".flat.yaml"
@@ -86,7 +79,7 @@ def run(backend: str, overrides: Sequence[str], count: int, folder: Path) -> dic
             assert not result.is_failed, result["error"]
             if done % STEP == 0:
                 gc.collect()
-                memory.append(resident_mib())
+                memory.append(memory_mib("VmRSS"))
                 times.append(time.perf_counter() - started)
                 started = time.perf_counter()
                 print(f"{done:6} {memory[-1]:8.1f} MiB {STEP / times[-1]:6.1f} pictures/s", file=sys.stderr, flush=True)

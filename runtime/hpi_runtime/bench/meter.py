@@ -65,7 +65,12 @@ def covered(spans: list[tuple[float, float]]) -> float:
 def peak_mib() -> float:
     """Return the greatest resident memory of this process so far."""
     # Not getrusage's, which begins with that of the process that started this one.
+    return memory_mib("VmHWM")
+
+
+def memory_mib(field: str) -> float:
+    """Return a figure of ``/proc/self/status`` that the kernel keeps in KiB, such as ``VmRSS``."""
     for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
-        if line.startswith("VmHWM:"):
+        if line.startswith(f"{field}:"):
             return int(line.split()[1]) / 1024
     return 0.0

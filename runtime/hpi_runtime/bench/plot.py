@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from hpi_runtime.bench.figures import Measured
@@ -65,5 +65,5 @@ def plot(measured: Sequence[Measured], path: Path) -> None:
 
 def _colour(name: str, names: Sequence[str]) -> str:
     # Okabe and Ito's palette, told apart by colour-blind people too; jfly.uni-koeln.de/color.
-    palette: Mapping[int, str] = dict(enumerate(("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")))
+    palette = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
     return "#8A8A8A" if name == names[-1] else palette[names.index(name) % len(palette)]

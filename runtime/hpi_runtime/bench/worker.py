@@ -15,28 +15,24 @@ from typing import Any, BinaryIO
 
 from hpi_runtime import truth
 from hpi_runtime.bench.meter import Meter
-from hpi_runtime.console import data_stream
-from hpi_runtime.errors import RunnerError
+from hpi_runtime.console import DONE, data_stream, guarded
 from hpi_runtime.pipeline import Pipeline
 from hpi_runtime.plan import load
 
 
 def main(text: str) -> int:
     """Serve until stdin ends; the exit code is the return value."""
-    try:
-        with data_stream() as answers:
-            _serve(json.loads(text), answers)
-    except RunnerError as fault:
-        sys.stderr.write(
-            f"hpi-bench: {json.loads(text)['plan']}: {fault}\n".encode("utf-8", "backslashreplace").decode()
-        )
-        return fault.exit_code
-    except (BrokenPipeError, KeyboardInterrupt):
-        pass
-    return 0
+    options = json.loads(text)
+    return guarded(f"hpi-bench: {options['plan']}", lambda: _serve(options))
 
 
-def _serve(options: Mapping[str, Any], answers: BinaryIO) -> None:
+def _serve(options: Mapping[str, Any]) -> int:
+    with data_stream() as answers:
+        _answer_all(options, answers)
+    return DONE
+
+
+def _answer_all(options: Mapping[str, Any], answers: BinaryIO) -> None:
     root = None if options["root"] is None else Path(options["root"])
     plan = load(Path(options["plan"]), root, [Path(folder) for folder in options["models"]])
     known = {} if options["truth"] is None else truth.load(Path(options["truth"]))
