@@ -210,10 +210,10 @@ def _tensorrt(model: str, device: str, folder: Path, precision: str) -> Any:
         folder.mkdir()
         source = MODELS / model / "inference.onnx"
         if precision == "fp16" and not hasattr(tensorrt.BuilderFlag, "FP16"):
-            to_fp16.run(Job("to_fp16", {}, device, (source,), folder / "inference.onnx"))
+            to_fp16.run(Job("to_fp16", {}, device, (source,), folder, folder / "inference.onnx"))
             source = folder / "inference.onnx"
         options = {**TENSORRT, "precision": precision, "dynamic_shapes": {"x": SHAPES[model]}}
-        build_engine.run(Job("build_engine", options, device, (source,), folder / "inference.engine"))
+        build_engine.run(Job("build_engine", options, device, (source,), folder, folder / "inference.engine"))
         kind = engines.find("tensorrt")
         assert kind is not None
         return kind(folder, ("inference.engine",), options, device)

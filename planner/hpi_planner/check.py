@@ -80,11 +80,15 @@ def _causes(found: Sequence[Change], plan: ReviewedPlan, trusted: str | None) ->
         trusted: what the source gives with the models as the plan records them, None if nothing.
     """
     data = None if trusted is None else loads(trusted)
+    otherwise = causes.SOURCE if plan.data["rules"] == RULES else causes.RULES
+    if any(change.path == ("source", "profile", "digest") for change in found):
+        # The one that it was made with is gone, so what the YAML does beside it cannot be known.
+        otherwise = causes.PROFILE
     for change in found:
         if data is None or repr(causes.at(data, change.path)) == repr(causes.at(plan.data, change.path)):
             yield change, causes.MODEL
         else:
-            yield change, causes.SOURCE if plan.data["rules"] == RULES else causes.RULES
+            yield change, otherwise
 
 
 def _trusting(request: Request, plan: ReviewedPlan) -> Request:
@@ -92,6 +96,6 @@ def _trusting(request: Request, plan: ReviewedPlan) -> Request:
 
 
 def _request(plan: ReviewedPlan, pipeline: str, models: Sequence[str], root: str | None, trust_models: bool) -> Request:
-    made = make(pipeline, plan.overrides, None, models, root, Path(plan.place.path).parent)
+    made = make(pipeline, plan.overrides, None, models, root, Path(plan.place.path).parent, plan.measured)
     made = replace(made, target=plan.target)
     return _trusting(made, plan) if trust_models else made

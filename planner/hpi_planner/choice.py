@@ -25,6 +25,10 @@ NOT_INSTALLED = "NOT_INSTALLED"
 NOT_RANKED = "NOT_RANKED"
 RANKED_LOWER = "RANKED_LOWER"
 NOT_REQUESTED = "NOT_REQUESTED"
+MEASURED_SLOWER = "MEASURED_SLOWER"
+MEASURED_INACCURATE = "MEASURED_INACCURATE"
+MEASURED_FAULTY = "MEASURED_FAULTY"
+NOT_MEASURED = "NOT_MEASURED"
 REGULAR_INFERENCE = "REGULAR_INFERENCE"
 
 WHY = {
@@ -37,8 +41,16 @@ WHY = {
     NOT_RANKED: "PaddleX's prior knowledge does not rank it for this model",
     RANKED_LOWER: "another is ranked higher for this model",
     NOT_REQUESTED: "another was asked for",
+    MEASURED_SLOWER: "the profile has another that is faster",
+    MEASURED_INACCURATE: "the profile has no answers of it that are accurate enough",
+    MEASURED_FAULTY: "it failed when the profile was made",
+    NOT_MEASURED: "the profile does not have it",
     REGULAR_INFERENCE: "high-performance inference is off here",
 }
+
+
+# An engine, and where its options come from.
+Variant = tuple[Engine, Mapping[str, Origin]]
 
 
 class Choice:
@@ -151,6 +163,36 @@ class Choice:
         mode = ranking.run_mode(candidates[0])
         run_mode = None if mode is None else Traced(mode, Origin(rule))
         return self._with_engine(backend, run_mode, origin, others, options.given(self.module.keys))
+
+    # -- what else could run it ------------------------------------------------------------------
+
+    def feasible(self) -> list[str]:
+        """Return the backends that could run the module as its configuration has it, ranked or not."""
+        if self.module.paddlex_engine.value != engines.HPI:
+            return []
+        requested = self._value("backend", None)
+        names = load_all() if requested is None else [str(requested)]
+        blocked = "tensorrt" if knowledge.blocked("tensorrt", self.module.model_name) and requested is None else None
+        return [name for name in names if name != blocked and self._unavailable(load_all()[name]) is None]
+
+    def given(self) -> Mapping[str, Traced]:
+        """Return the options that the configuration gives."""
+        return options.given(self.module.keys)
+
+    def variant(self, backend: Backend, run_mode: Traced | None, tried: Mapping[str, Traced]) -> Variant | None:
+        """Return the module's engine on a backend with options that the configuration leaves open, and their origins.
+
+        None if they do not go together, or the target lacks a tool that they need.
+        """
+        resolved = options.resolve(self.module, backend, self._kind, self.target, run_mode, {**self.given(), **tried})
+        if has_errors(resolved.found) or self._missing_tool(backend, resolved.config) is not None:
+            return None
+        return self._engine(backend, resolved.config), resolved.origins
+
+    @property
+    def kind(self) -> str:
+        """The kind of device that the module runs on."""
+        return self._kind
 
     # -- facts ---------------------------------------------------------------------------------
 
@@ -277,7 +319,10 @@ class Choice:
     ) -> Module:
         resolved = options.resolve(self.module, backend, self._kind, self.target, run_mode, given)
         self.found.extend(resolved.found)
-        if has_errors(resolved.found) or self._lacks_fp16_tool(backend, resolved.config):
+        tool = self._missing_tool(backend, resolved.config)
+        if has_errors(resolved.found) or tool is not None:
+            if tool is not None:
+                self._fail_tool(backend, str(resolved.config["precision"]), tool)
             return self._broken()
         fallback = self._fallback(backend)
         origins = {f"engine.config.{key}": item for key, item in resolved.origins.items()}
@@ -296,21 +341,22 @@ class Choice:
         prepare = steps.steps(backend, config, not direct, self._facts.files[form], self.target)
         return Engine(backend.name, config, prepare, form)
 
-    def _lacks_fp16_tool(self, backend: Backend, config: Mapping[str, Any]) -> bool:
-        """Report a precision that needs a tool which the target does not have."""
-        if not steps.needs_fp16_model(backend, config, self.target):
-            return False
-        version = self.target.tools.get(steps.FP16_TOOL)
-        self._read.setdefault("tools", {})[steps.FP16_TOOL] = version
-        if version is not None:
-            return False
+    def _missing_tool(self, backend: Backend, config: Mapping[str, Any]) -> str | None:
+        """Return the tool that a precision needs and the target does not have, None if nothing is missing."""
+        tool = steps.precision_tool(backend, config, self.target)
+        if tool is None:
+            return None
+        version = self.target.tools.get(tool)
+        self._read.setdefault("tools", {})[tool] = version
+        return tool if version is None else None
+
+    def _fail_tool(self, backend: Backend, precision: str, tool: str) -> None:
         self._fail(
             Code.BACKEND_UNAVAILABLE,
-            f"{backend.title} runs fp16 only with a model converted to it, and the target has no {steps.FP16_TOOL}",
+            f"{backend.title} runs {precision} only with a model converted to it, and the target has no {tool}",
             "hpi_config.backend_config.precision",
-            help=f"`pip install {steps.FP16_TOOL}` there; or `precision: fp32`",
+            help=f"`pip install {tool}` there; or `precision: fp32`",
         )
-        return True
 
     def _fallback(self, chosen: Backend) -> tuple[Engine, ...]:
         names = self._value("on_failure", None)

@@ -14,10 +14,13 @@ from hpi_planner import overrides, report, request, stages
 from hpi_planner.compile import Request, compile
 from hpi_planner.diagnostics import has_errors
 from hpi_planner.ir import Ir
+from hpi_planner.profile import LATENCY, THROUGHPUT
 
 if TYPE_CHECKING:
     from hpi_planner import prove
 
+# Keys that tell what a file holds, of those that this command writes.
+_KEYS = {"plan": {"must_understand", "pass"}, "candidates": {"plan"}}
 _LARGEST_PLAN = 256 << 20
 DONE, NEGATIVE, WRONG_INPUT, INTERRUPTED = 0, 1, 2, 130
 # How diagnostics are written; the name is that of the YAML.
@@ -88,6 +91,15 @@ def _parser() -> argparse.ArgumentParser:
     add("--output-dir", metavar="DIR", help="write a plan for each --target there, named after it")
     add("--models", action="append", default=[], metavar="DIR", help="folder with official models, one folder per name")
     add("--root", metavar="DIR", help="where relative model folders start; default: the folder of the YAML")
+    candidates_help = "instead of a plan, write there what could run each module, for hpi-bench to measure"
+    add("--candidates", metavar="FILE", help=candidates_help)
+    add("--profile", metavar="FILE", help="choose by what hpi-bench measured, where the user leaves a choice")
+    drop_help = (
+        "with --profile: percentage points of accuracy that speed may cost; default: what fp32 engines differ by"
+    )
+    add("--max-accuracy-drop", type=_points, metavar="X", help=drop_help)
+    optimize_help = "with --profile: inputs one at a time (the default), or all in one go"
+    add("--optimize", choices=(LATENCY, THROUGHPUT), help=optimize_help)
     passes = "read, override, inherit, bind_target, locate, select, schedule, freeze"
     add("--stop-after", metavar="PASS", help=f"print the state after this pass as JSON: {passes}")
     add("--check", nargs="+", metavar="PLAN", help="do these plans still follow from their YAML? exit code 1 if not")
@@ -141,6 +153,13 @@ def _contradiction(options: argparse.Namespace) -> str | None:
         return "--prove compares whole plans; leave --stop-after, --check and the like out"
     if options.trust_models and options.check is None:
         return "--trust-models goes with --check"
+    if options.profile is None and (options.max_accuracy_drop is not None or options.optimize is not None):
+        return "--max-accuracy-drop and --optimize go with --profile"
+    if options.profile is not None and chosen:
+        return f"{chosen[0]} takes no --profile" + ("; the plan records it" if options.check is not None else "")
+    plans = (options.output, options.output_dir, options.stop_after, options.profile)
+    if options.candidates is not None and (chosen or options.prove or any(item is not None for item in plans)):
+        return "--candidates writes what there is to measure, and no plan; leave --output and the like out"
     return None
 
 
@@ -202,13 +221,16 @@ def _overrides(options: argparse.Namespace) -> tuple[overrides.Override, ...]:
 
 
 def _compile(options: argparse.Namespace, target: str | None, output: Path | None) -> int:
+    listed = None if options.candidates is None else Path(options.candidates)
+    beside = listed or output
     made = request.make(
         options.pipeline,
         _overrides(options),
         target,
         options.models,
         options.root,
-        None if output is None else output.parent,
+        None if beside is None else beside.parent,
+        _measured(options),
     )
     try:
         ir = compile(made, options.stop_after or "freeze")
@@ -222,9 +244,30 @@ def _compile(options: argparse.Namespace, target: str | None, output: Path | Non
         shown = json.dumps(stages.snapshot(ir, options.stop_after), indent=2, ensure_ascii=False, default=str)
         return _write(shown + "\n", output)
     assert ir.plan is not None
+    if listed is not None:
+        from hpi_planner import candidates
+
+        return _write(candidates.to_json(ir), listed, "candidates")
     if options.prove and not _proved(_arguments(options, made, target, output), ir.plan):
         return NEGATIVE
     return _write(ir.plan, output)
+
+
+def _points(text: str) -> float:
+    """Read percentage points, for argparse."""
+    try:
+        points = float(text)
+    except ValueError:
+        points = -1.0
+    if not 0 <= points <= 100:
+        raise argparse.ArgumentTypeError(f"must be percentage points, from 0 to 100, not {text!r}")
+    return points
+
+
+def _measured(options: argparse.Namespace) -> request.Measured | None:
+    if options.profile is None:
+        return None
+    return request.Measured(Path(options.profile), options.optimize or LATENCY, options.max_accuracy_drop)
 
 
 def _proved(arguments: prove.Arguments, plan: str) -> bool:
@@ -242,6 +285,7 @@ def _arguments(options: argparse.Namespace, made: Request, target: str | None, o
     from hpi_planner import prove
 
     is_file = "file" in made.source
+    measured = _measured(options)
     return prove.Arguments(
         pipeline=str(Path(options.pipeline).absolute()) if is_file else options.pipeline,
         overrides=tuple(layer.token for layer in made.overrides),
@@ -249,17 +293,18 @@ def _arguments(options: argparse.Namespace, made: Request, target: str | None, o
         models=tuple(str(Path(folder).absolute()) for folder in options.models),
         root=None if options.root is None else str(Path(options.root).absolute()),
         plan_folder=None if output is None else str(output.absolute().parent),
+        measured=None if measured is None else (str(measured.path.absolute()), *measured[1:]),
     )
 
 
-def _write(text: str, output: Path | None) -> int:
+def _write(text: str, output: Path | None, kind: str = "plan") -> int:
     if output is None:
         _print(text)
         return DONE
     from hpi_schemas.files import write_atomic
 
-    if not _may_replace(output):
-        return _fail(f"{output} is there and is no plan; remove it first, or name another file")
+    if not _may_replace(output, kind):
+        return _fail(f"{output} is there and holds no {kind}; remove it first, or name another file")
     try:
         write_atomic(output, text.encode())
     except OSError as fault:
@@ -267,7 +312,7 @@ def _write(text: str, output: Path | None) -> int:
     return DONE
 
 
-def _may_replace(output: Path) -> bool:
+def _may_replace(output: Path, kind: str) -> bool:
     """Tell whether a file may be written over: what an earlier call wrote, and no YAML, target or model."""
     from hpi_schemas.canonical import JsonError, loads
 
@@ -279,7 +324,7 @@ def _may_replace(output: Path) -> bool:
         found = loads(output.read_bytes())
     except (OSError, JsonError):
         return not output.exists()
-    return isinstance(found, dict) and ("modules" in found or "pass" in found)
+    return isinstance(found, dict) and not _KEYS[kind].isdisjoint(found)
 
 
 def _get_config(name: str) -> int:

@@ -20,6 +20,7 @@ from hpi_planner.passes.override import LayOverrides
 from hpi_planner.passes.read import Read
 from hpi_planner.passes.schedule import Schedule
 from hpi_planner.passes.select import Select
+from hpi_planner.profile import Profile
 from hpi_planner.suggest import did_you_mean
 
 
@@ -34,6 +35,7 @@ class Request:
         target: describes the machine; asked by the pass that needs it.
         reader: gives the facts of models.
         overrides: in the order in which they act.
+        profile: what was measured, None to decide by prior knowledge.
     """
 
     source: Mapping[str, Any]
@@ -42,6 +44,7 @@ class Request:
     target: Callable[[], Target]
     reader: ModelReader
     overrides: tuple[Override, ...] = ()
+    profile: Profile | None = None
 
 
 def passes(request: Request) -> tuple[Pass, ...]:
@@ -52,7 +55,7 @@ def passes(request: Request) -> tuple[Pass, ...]:
         Inherit(),
         BindTarget(request.target),
         Locate(request.reader),
-        Select(),
+        Select(request.profile),
         Schedule(),
         Freeze(),
     )
@@ -71,7 +74,10 @@ def compile(request: Request, stop_after: str = "freeze") -> Ir:
     names = [step.name for step in steps]
     if stop_after not in names:
         raise ValueError(f"there is no pass `{stop_after}`; {did_you_mean(stop_after, names)}")
-    ir = Ir(source={**request.source, "overrides": [layer.token for layer in request.overrides]})
+    source = {**request.source, "overrides": [layer.token for layer in request.overrides]}
+    if request.profile is not None:
+        source["profile"] = request.profile.source
+    ir = Ir(source=source)
     for step in steps[: names.index(stop_after) + 1]:
         ir = step.apply(ir)
     return replace(ir, diagnostics=ordered(ir.diagnostics))

@@ -57,6 +57,7 @@ class Member:
         batch_size_required: its absence is an error.
         settings: the keys that the pipeline reads from it.
         config: what the built-in configuration of the parent changes in that of a sub-pipeline.
+        shape_policies: settings that are worth measuring together, for they say how many shapes there are.
         defaults_by: a setting of the pipeline whose value picks other defaults.
         help: one line for ``--get-config``.
     """
@@ -76,6 +77,7 @@ class Member:
     batch_size_required: bool = False
     settings: Mapping[str, Setting] = field(default_factory=dict)
     config: Mapping[str, Any] = field(default_factory=dict)
+    shape_policies: tuple[Mapping[str, Any], ...] = ()
     defaults_by: tuple[str, Mapping[Any, Mapping[str, Any]]] | None = None
     help: str = ""
 
@@ -166,6 +168,15 @@ def load(name: str) -> Definition:
 
 
 @cache
+def shape_policies_of(module_name: str) -> tuple[Mapping[str, Any], ...]:
+    """Return the shape policies of a task, as the first pipeline that has some names them."""
+    members = (member for name in names() for member in load(name).members)
+    return next(
+        (item.shape_policies for item in members if item.module_name == module_name and item.shape_policies), ()
+    )
+
+
+@cache
 def settings_of(module_name: str) -> Mapping[str, Setting]:
     """Return the settings of a task, as the first pipeline that has it reads them; empty if none does."""
     members = (member for name in names() for member in load(name).members)
@@ -180,6 +191,7 @@ def _member(data: dict[str, Any]) -> Member:
         flags=(flag,) if isinstance(flag, str) else tuple(flag),
         models=tuple(data.pop("models", ())),
         tasks=tuple(data.pop("tasks", ())),
+        shape_policies=tuple(data.pop("shape_policies", ())),
         settings=_settings(data.pop("settings", None)),
         defaults_by=None if by is None else (by["setting"], by["values"]),
         **data,

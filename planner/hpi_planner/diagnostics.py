@@ -55,6 +55,7 @@ class Code(str, Enum):
     OVERRIDE_UNMATCHED = "override-unmatched"
     PIPELINE_UNKNOWN = "pipeline-unknown"
     POLICY_BROKEN = "policy-broken"
+    PROFILE_UNUSED = "profile-unused"
     RANKING_MISSING = "ranking-missing"
     REGULAR_INFERENCE = "regular-inference"
     RUN_MODE_BLOCKED = "run-mode-blocked"

@@ -85,6 +85,15 @@ class Engine:
     prepare: tuple[Mapping[str, Json], ...] = ()
     format: str = "onnx"
 
+    def to_json(self, form: str) -> dict[str, Json]:
+        """Return plain JSON values, with the format if it is not ``form``, the model's."""
+        plain = {
+            "backend": self.backend,
+            "config": dict(self.config),
+            "prepare": [dict(step) for step in self.prepare],
+        }
+        return plain if self.format == form else {**plain, "format": self.format}
+
 
 @dataclass(frozen=True)
 class Module:
@@ -106,6 +115,7 @@ class Module:
         lazy: PaddleX creates it at the first prediction (1), or later than another such (2).
         kernel_option: what a module file says of Paddle's regular inference, keys as in ``keys``.
         facts, engine, fallback, not_chosen, device: filled in by locate and select.
+        profile: what was measured of the engine, None where prior knowledge chose it.
         broken: an error concerns it; later passes leave it alone.
     """
 
@@ -130,6 +140,7 @@ class Module:
     fallback: tuple[Engine, ...] = ()
     not_chosen: Mapping[str, str] = field(default_factory=dict)
     device: str | None = None
+    profile: Mapping[str, Json] | None = None
     broken: bool = False
 
 

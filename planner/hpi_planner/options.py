@@ -20,6 +20,7 @@ from hpi_planner.value_types import described, is_of
 # PaddleX's guide to high-performance inference names 8 threads as its default.
 _DEFAULT_THREADS = 8
 _SECTION = "backend_config"
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _FILE_NAME = re.compile(r"[\w-][\w.-]*")
 
 
@@ -91,6 +92,7 @@ class _Resolver:
             self._settle_run_mode()
             self._agree_on_precision()
             self._check_half_precision()
+        self._check_calibration()
         self._check_shapes()
         self._check_threads()
         return self.result
@@ -217,6 +219,17 @@ class _Resolver:
         if self.result.config["run_mode"] == "paddle_fp16" and self.device == "cpu":
             self._fail("the run mode `paddle_fp16` is for a gpu, and the device is a cpu", origin.labels())
 
+    def _check_calibration(self) -> None:
+        """Refuse int8 without the samples that say how far the numbers of the model reach."""
+        if self.backend.int8 is None or self.result.config.get("precision") != "int8":
+            return
+        if "calibration" not in self.result.config:
+            self._fail(
+                "`precision: int8` needs `calibration`, the digest of samples of the model's input",
+                self.result.origins["precision"].labels(),
+                help="`hpi-bench --candidates` collects samples, and `--profile` chooses int8 where it is worth it",
+            )
+
     def _check_shapes(self) -> None:
         for key, option in self.backend.options.items():
             value = self.result.config.get(key)
@@ -276,6 +289,8 @@ def _fault(key: str, option: Option, value: Any) -> str | None:
         return f"`{key}` must be at most {option.maximum}, not {value}"
     if option.items == "string" and not all(isinstance(item, str) for item in value):
         return f"`{key}` must be a list of names, not `{value}`"
+    if option.items == "digest" and not _DIGEST.fullmatch(value):
+        return f"`{key}` must be a digest, sha256: and 64 hexadecimal digits, not `{value}`"
     if option.items == "name" and not _FILE_NAME.fullmatch(value):
         return f"`{key}` must be the name of a file without folders, not `{value}`"
     return None

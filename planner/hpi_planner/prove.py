@@ -17,7 +17,7 @@ import yaml
 
 from hpi_planner.compile import Request, compile
 from hpi_planner.overrides import from_token
-from hpi_planner.request import make
+from hpi_planner.request import Measured, make
 from hpi_planner.yaml_tree import Loader
 
 _PERMUTATIONS = 3
@@ -52,12 +52,14 @@ class Arguments(NamedTuple):
     models: tuple[str, ...]
     root: str | None
     plan_folder: str | None
+    measured: tuple[str, str, float | None] | None = None
 
     def request(self) -> Request:
         """Make the request."""
         layers = tuple(from_token(token) for token in self.overrides)
         folder = None if self.plan_folder is None else Path(self.plan_folder)
-        return make(self.pipeline, layers, self.target, self.models, self.root, folder)
+        measured = None if self.measured is None else Measured(Path(self.measured[0]), *self.measured[1:])
+        return make(self.pipeline, layers, self.target, self.models, self.root, folder, measured)
 
 
 def prove(arguments: Arguments, plan: str) -> Iterator[Outcome]:

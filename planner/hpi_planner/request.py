@@ -5,16 +5,18 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from hpi_schemas.canonical import JsonError, loads
 from hpi_schemas.model_store import official_folders
 from hpi_schemas.target import Target, from_json
 
-from hpi_planner import backends, configs, definitions
+from hpi_planner import backends, configs, definitions, profile
 from hpi_planner.compile import Request
 from hpi_planner.facts import DiskReader
 from hpi_planner.overrides import Override
 from hpi_planner.passes.read import MAX_BYTES
+from hpi_planner.profile import Profile, ProfileError
 from hpi_planner.suggest import did_you_mean
 
 _TARGETS = Path(__file__).parent / "targets"
@@ -24,6 +26,14 @@ class RequestError(Exception):
     """An argument that names nothing usable; the message is for people."""
 
 
+class Measured(NamedTuple):
+    """A profile as the command line, or a plan, names it."""
+
+    path: Path
+    optimize: str = profile.LATENCY
+    max_accuracy_drop: float | None = None
+
+
 def make(
     pipeline: str,
     overrides: tuple[Override, ...] = (),
@@ -31,6 +41,7 @@ def make(
     models: Sequence[str] = (),
     root: str | None = None,
     plan_folder: Path | None = None,
+    measured: Measured | None = None,
 ) -> Request:
     """Build a request.
 
@@ -41,9 +52,10 @@ def make(
         models: folders with official models.
         root: where relative model folders start, by default the folder of the YAML.
         plan_folder: where the plan will lie, by default beside the YAML.
+        measured: a profile, and how to decide by it.
 
     Raises:
-        RequestError: the file, the pipeline or the target is not there or not readable.
+        RequestError: the file, the pipeline, the target or the profile is not there or not readable.
     """
     given = tuple(Path(folder) for folder in models)
     for folder in given:
@@ -67,7 +79,8 @@ def make(
         away = os.path.relpath(path, plan_folder) if plan_folder is not None else path.name
         source, name = {"file": Path(away).as_posix()}, pipeline
     reader = DiskReader(Path(root) if root else folder, given, official_folders(given))
-    return Request(source, name, data, _target(target), reader, overrides)
+    profile = None if measured is None else _profile(measured, folder if plan_folder is None else plan_folder)
+    return Request(source, name, data, _target(target), reader, overrides, profile)
 
 
 def from_text(text: str, folder: Path, overrides: tuple[Override, ...] = (), models: Sequence[str] = ()) -> Request:
@@ -75,6 +88,15 @@ def from_text(text: str, folder: Path, overrides: tuple[Override, ...] = (), mod
     given = tuple(Path(item) for item in models)
     reader = DiskReader(folder, given, official_folders(given))
     return Request({"file": "pipeline.yaml"}, "<text>", text.encode(), this_machine, reader, overrides)
+
+
+def _profile(measured: Measured, plan_folder: Path) -> Profile:
+    file = Path(os.path.relpath(measured.path, plan_folder)).as_posix()
+    try:
+        text = profile.read(measured.path)
+        return profile.parse(text, str(measured.path), file, measured.optimize, measured.max_accuracy_drop)
+    except ProfileError as fault:
+        raise RequestError(str(fault)) from None
 
 
 def _read(path: Path) -> bytes:

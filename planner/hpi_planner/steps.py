@@ -34,6 +34,9 @@ def steps(
         found.append(_step("to_onnx", "paddle2onnx", {"opset": OPSET}, "inference.onnx"))
     if needs_fp16_model(backend, config, target):
         found.append(_step("to_fp16", FP16_TOOL, {}, "inference.onnx"))
+    if backend.int8 is not None and config.get("precision") == "int8":
+        options = {"calibration": config["calibration"]}
+        found.append(_step(backend.int8.step, backend.int8.tool, options, backend.int8.produces))
     if backend.name == "paddle":
         if str(config["run_mode"]).startswith("trt"):
             # The new IR is written as .json, whatever it was read from.
@@ -51,6 +54,13 @@ def needs_fp16_model(backend: Backend, config: Mapping[str, Any], target: Target
         return False
     version = target.backends.get(backend.name) or "0"
     return _major(version) >= _major(backend.fp16_model_since)
+
+
+def precision_tool(backend: Backend, config: Mapping[str, Any], target: Target) -> str | None:
+    """Return the tool that makes the model for a precision, None if the model will do as it is."""
+    if needs_fp16_model(backend, config, target):
+        return FP16_TOOL
+    return backend.int8.tool if backend.int8 is not None and config.get("precision") == "int8" else None
 
 
 def _major(version: str) -> int:

@@ -94,6 +94,10 @@ class Pipeline:
             inputs: a path, a URL, a BGR array (height × width × 3, uint8), or an iterable of such.
             limits: what each input may cost.
         """
+        yield from map(self._result, self.items(inputs, limits))
+
+    def items(self, inputs: Any, limits: Limits = DEFAULT) -> Iterator[Item[Input]]:
+        """Run the plan on pictures, as ``predict`` does, and yield everything that its stages made of each."""
         is_one = isinstance(inputs, (str, Path)) or hasattr(inputs, "shape") or not isinstance(inputs, Iterable)
         named = [inputs] if is_one else inputs
         paths = (str(item) if isinstance(item, Path) else item for item in named)
@@ -103,11 +107,10 @@ class Pipeline:
             # A file may hold several pages.
             ahead = list(islice(items, 2))
             if len(ahead) == 1:
-                yield self._result(execute_one(ahead[0], self._workers))
+                yield execute_one(ahead[0], self._workers)
                 return
             items = chain(ahead, items)
-        for item in execute(items, self._workers, depth, self._group_size):
-            yield self._result(item)
+        yield from execute(items, self._workers, depth, self._group_size)
 
     def actual(self) -> dict[str, Any]:
         """Return what every engine really runs, by module address."""
@@ -180,14 +183,14 @@ class Pipeline:
         """Load the plan's engine, or the first of its fallbacks that loads and why the plan's does not."""
         planned = record["engine"]
         try:
-            return _load_engine(planned, record, folder), ""
+            return load_engine(planned, record, folder), ""
         except (PrepareError, EngineError) as fault:
             if self._strict or not planned.get("fallback"):
                 raise type(fault)(f"{address}: {fault}{self._mend(address, fault)}") from fault
             failures = [str(fault)]
         for engine in planned["fallback"]:
             try:
-                return _load_engine(engine, record, folder), failures[0]
+                return load_engine(engine, record, folder), failures[0]
             except (PrepareError, EngineError) as fault:
                 failures.append(str(fault))
         raise EngineError(f"{address}: neither its engine nor any fallback can be loaded:\n" + "\n".join(failures))
@@ -291,7 +294,17 @@ def _is_deep(text: str) -> bool:
     return text.count("[") + text.count("{") > _DEEPEST or _COMPACT.search(text) is not None
 
 
-def _load_engine(engine: Mapping[str, Any], record: Mapping[str, Any], folder: Path) -> Engine:
+def load_engine(engine: Mapping[str, Any], record: Mapping[str, Any], folder: Path) -> Engine:
+    """Prepare and load an engine.
+
+    Args:
+        engine: the plan's record of it.
+        record: the plan's, of its module.
+        folder: of the model.
+
+    Raises:
+        PrepareError, EngineError: it cannot be prepared or loaded.
+    """
     kind = engines.find(engine["backend"])
     if kind is None:
         raise EngineError(f"the backend {engine['backend']} is not known to this hpi-run")

@@ -22,15 +22,15 @@ def faults(name: str, value: Any) -> list[str]:
     """Return what is wrong with ``value``, one line each, at most 20; none when it is valid.
 
     Args:
-        name: ``pipeline``, ``target``, ``plan`` or ``results``.
+        name: ``pipeline``, ``target``, ``plan``, ``candidates``, ``profile`` or ``results``.
         value: plain JSON values.
     """
     from jsonschema import Draft202012Validator
     from referencing import Registry, Resource
 
     # A registry of its own: a reference is looked up here or nowhere, never on the network.
-    target = Resource.from_contents(schema("target"))
-    registry: Any = Registry().with_resource(schema("target")["$id"], target)
+    referred = [(schema(item)["$id"], Resource.from_contents(schema(item))) for item in ("target", "plan")]
+    registry: Any = Registry().with_resources(referred)
     errors = sorted(
         Draft202012Validator(schema(name), registry=registry).iter_errors(value),
         key=lambda error: [str(part) for part in error.absolute_path],

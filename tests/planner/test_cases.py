@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from hpi_planner import definitions, overrides, report, request, stages
-from hpi_planner.cli import _parser
+from hpi_planner.cli import _measured, _parser
 from hpi_planner.compile import compile
 from hpi_planner.diagnostics import Code
 from support import tiny_onnx, txtar
@@ -45,7 +45,8 @@ def _outputs(sections: dict[str, str]) -> dict[str, str]:
     flags = {name: getattr(options, name) for name in overrides.FLAGS}
     pipeline = options.pipeline or "pipeline.yaml"
     target = options.target[0] if options.target else "linux-x64-cpu"
-    made = request.make(pipeline, overrides.collect(flags, options.sets, options.regular), target, options.models)
+    layers = overrides.collect(flags, options.sets, options.regular)
+    made = request.make(pipeline, layers, target, options.models, measured=_measured(options))
     found: dict[str, str] = {}
     for name in sections:
         if name.startswith("after "):

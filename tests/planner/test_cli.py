@@ -274,7 +274,7 @@ def test_output_never_replaces_what_is_no_plan(folder: Path, victim: str) -> Non
     before = (folder / victim).read_bytes()
     done = run(folder, "pipeline.yaml", "--target", "target.json", "--output", victim)
     assert done.returncode == 2
-    assert "is no plan" in done.stderr
+    assert "holds no plan" in done.stderr
     assert (folder / victim).read_bytes() == before
 
 

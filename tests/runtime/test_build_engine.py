@@ -106,7 +106,7 @@ def test_without_a_gpu_nothing_of_tensorrt_is_touched(
 
 def test_an_fp16_model_takes_and_gives_what_the_fp32_one_does(models: Path, tmp_path: Path) -> None:
     source = models / CLASSIFIER / "inference.onnx"
-    found = to_fp16.run(Job("to_fp16", {}, "gpu:0", (source,), tmp_path / "inference.onnx"))
+    found = to_fp16.run(Job("to_fp16", {}, "gpu:0", (source,), tmp_path, tmp_path / "inference.onnx"))
     assert found["casts"] > 0
     assert (tmp_path / "inference.onnx").stat().st_size < 0.8 * source.stat().st_size
     kind = engines.find("onnxruntime")

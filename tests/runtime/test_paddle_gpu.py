@@ -72,7 +72,7 @@ def test_a_gpu_runs_in_fp32_or_fp16_as_the_plan_says_and_without_tf32(told: list
 def job(folder: Path, out: Path, options: dict[str, Any], program: str = "inference.pdmodel") -> Job:
     out.mkdir(parents=True)
     files = (folder / program, folder / "inference.pdiparams")
-    return Job("build_subgraphs", options, "gpu:0", files, out / program)
+    return Job("build_subgraphs", options, "gpu:0", files, out, out / program)
 
 
 def test_a_legacy_program_keeps_its_ranges_and_engines_beside_it(

@@ -65,7 +65,7 @@ def test_both_paddle_formats_become_onnx_with_the_same_answers(
 
 def _job(folder: Path, out: Path) -> Job:
     files = (folder / "inference.json", folder / "inference.pdiparams")
-    return Job("to_onnx", {"opset": 14}, "cpu", files, out / "inference.onnx")
+    return Job("to_onnx", {"opset": 14}, "cpu", files, out, out / "inference.onnx")
 
 
 def test_what_was_converted_is_compared_with_paddle(folder: Path, tmp_path: Path) -> None:

@@ -65,4 +65,4 @@ def build(model: Path, folder: Path, shapes: Mapping[str, Any], **options: Any) 
     """Build an engine with the imitation of TensorRT, by the real prepare step."""
     folder.mkdir(parents=True, exist_ok=True)
     given = {**CONFIGS["tensorrt"], "dynamic_shapes": shapes, **options}
-    return build_engine.run(Job("build_engine", given, "gpu:0", (model,), folder / "inference.engine"))
+    return build_engine.run(Job("build_engine", given, "gpu:0", (model,), folder, folder / "inference.engine"))

@@ -7,7 +7,7 @@ is the package that holds ``NAME.yaml``.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,7 @@ class Option:
         minimum, maximum: the least and the greatest number.
         devices: where it counts; empty means everywhere.
         model_default: where the model's ``Hpi.backend_configs`` may hold a default, dotted.
+        trials: the values worth measuring where the user leaves it open, by device kind.
     """
 
     type: str
@@ -43,6 +44,22 @@ class Option:
     maximum: float | None = None
     devices: tuple[str, ...] = ()
     model_default: str = ""
+    trials: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Quantization:
+    """A prepare step that makes an int8 model.
+
+    Attributes:
+        step: its name.
+        tool: the package that it needs.
+        produces: the file that it makes.
+    """
+
+    step: str
+    tool: str
+    produces: str
 
 
 @dataclass(frozen=True)
@@ -56,6 +73,7 @@ class Backend:
         formats: the model formats it loads, preferred first.
         converts: it also takes a Paddle model converted to ONNX.
         builds: the prepare step that makes its engine file, empty without one.
+        int8: the prepare step that quantises a model for ``precision: int8``, None where there is none.
         fp16_model_since: the version from which on ``precision: fp16`` needs a model converted to
             fp16; empty where the backend has a switch of its own.
         distributions: the packages that bring it, per device kind where that matters.
@@ -69,6 +87,7 @@ class Backend:
     formats: tuple[str, ...]
     converts: bool
     builds: str
+    int8: Quantization | None
     fp16_model_since: str
     distributions: tuple[str, ...]
     extra: str
@@ -90,6 +109,8 @@ def packages() -> dict[str, tuple[str, ...]]:
 
 # The tools of prepare steps and the distributions that bring them.
 TOOLS: Mapping[str, tuple[str, ...]] = {
+    "nncf": ("nncf",),
+    "onnx": ("onnx",),
     "onnxconverter-common": ("onnxconverter-common",),
     "paddle2onnx": ("paddle2onnx",),
 }
@@ -116,6 +137,7 @@ def _read(name: str, path: Path) -> Backend:
         formats=tuple(data["formats"]),
         converts=data.get("converts", False),
         builds=data.get("builds", ""),
+        int8=Quantization(**data["int8"]) if "int8" in data else None,
         fp16_model_since=data.get("fp16_model_since", ""),
         distributions=tuple(data["distributions"]),
         extra=data["extra"],
@@ -126,4 +148,5 @@ def _read(name: str, path: Path) -> Backend:
 def _option(data: dict[str, Any]) -> Option:
     for key in ("one_of", "devices"):
         data[key] = tuple(data.get(key, ()))
+    data["trials"] = {kind: tuple(values) for kind, values in data.get("trials", {}).items()}
     return Option(**data)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -47,29 +47,14 @@ class Freeze:
 
 def _module(module: Module) -> dict[str, Any]:
     assert module.engine is not None and module.facts is not None
-    facts, form = module.facts, module.engine.format
-    files = {
-        name: item for used in (module.engine, *module.fallback) for name, item in facts.files[used.format].items()
-    }
-    model: dict[str, Any] = {
-        "dir": facts.dir,
-        "files": files,
-        "format": form,
-        "formats": list(facts.formats),
-        "inputs": {name: [dtype, dims] for name, (dtype, dims) in facts.inputs[form].items()},
-        "name": module.model_name,
-    }
-    if facts.hpi is not None:
-        model["hpi"] = facts.hpi
-    if facts.double_lists:
-        model["double_lists"] = list(facts.double_lists)
-    engine = _engine(module.engine)
+    form = module.engine.format
+    engine = module.engine.to_json(form)
     record: dict[str, Any] = {
         "batch_size": module.batch_size or 1,
         "device": module.device,
-        "engine": {**engine, "fallback": [_fallback(item, form) for item in module.fallback]},
+        "engine": {**engine, "fallback": [item.to_json(form) for item in module.fallback]},
         "hpi_config": None if module.hpi_config is None else _clean(module.hpi_config),
-        "model": model,
+        "model": model(module, (module.engine, *module.fallback)),
         "module_name": module.module_name,
         "not_chosen": dict(module.not_chosen),
         "origin": {key: origin.text for key, origin in module.origins.items()},
@@ -78,23 +63,31 @@ def _module(module: Module) -> dict[str, Any]:
     }
     if module.lazy:
         record["lazy"] = True
+    if module.profile is not None:
+        record["profile"] = dict(module.profile)
     if module.engine_given is not None or module.engine_config is not None:
         config = None if module.engine_config is None else _clean(module.engine_config)
         record["requested"] = {"engine": module.engine_given, "engine_config": config}
     return record
 
 
-def _engine(engine: Engine) -> dict[str, Any]:
-    return {
-        "backend": engine.backend,
-        "config": dict(engine.config),
-        "prepare": [dict(step) for step in engine.prepare],
+def model(module: Module, engines: Iterable[Engine]) -> dict[str, Any]:
+    """Return the record of a module's model, with the files that some engines start from."""
+    assert module.engine is not None and module.facts is not None
+    facts, form = module.facts, module.engine.format
+    record: dict[str, Any] = {
+        "dir": facts.dir,
+        "files": {name: item for used in engines for name, item in facts.files[used.format].items()},
+        "format": form,
+        "formats": list(facts.formats),
+        "inputs": {name: [dtype, dims] for name, (dtype, dims) in facts.inputs[form].items()},
+        "name": module.model_name,
     }
-
-
-def _fallback(engine: Engine, form: str) -> dict[str, Any]:
-    """Return an engine that may start from another format than the chosen one."""
-    return _engine(engine) if engine.format == form else {**_engine(engine), "format": engine.format}
+    if facts.hpi is not None:
+        record["hpi"] = facts.hpi
+    if facts.double_lists:
+        record["double_lists"] = list(facts.double_lists)
+    return record
 
 
 def _pipeline(ir: Ir) -> dict[str, Any]:

@@ -6,17 +6,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from hpi_planner import engines
+from hpi_planner import engines, evidence
 from hpi_planner.choice import Choice
 from hpi_planner.diagnostics import Code, Diagnostic, error, note
 from hpi_planner.ir import Ir, Module
+from hpi_planner.profile import Profile
 from hpi_planner.suggest import did_you_mean
 
 
 @dataclass(frozen=True)
 class Select:
-    """Decides module by module."""
+    """Decides module by module: by the user's word, by what was measured, or by prior knowledge."""
 
+    profile: Profile | None = None
     name: str = "select"
 
     def apply(self, ir: Ir) -> Ir:
@@ -41,9 +43,15 @@ class Select:
                 modules.append(module)
                 continue
             choice = Choice(ir, module, ir.target, read)
-            modules.append(choice.decide())
+            decided = choice.decide()
             found.extend(choice.found)
+            if self.profile is not None and not decided.broken:
+                decided, told = evidence.decide(choice, decided, self.profile)
+                found.extend(told)
+            modules.append(decided)
         facts = _target_facts(ir, modules, read)
+        if self.profile is not None and ir.target.cpu_features:
+            facts["cpu_features"] = list(ir.target.cpu_features)
         return replace(ir, modules=tuple(modules), external=external, target_facts=facts).report(*found)
 
 

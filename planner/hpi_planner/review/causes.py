@@ -10,10 +10,13 @@ from typing import Any
 from hpi_planner import configs
 from hpi_planner.compile import Request, compile
 from hpi_planner.facts import RecordedReader
+from hpi_planner.profile import Profile
 from hpi_planner.review.changes import ABSENT, Change
 from hpi_planner.review.plans import Place, ReviewedPlan, ReviewError
 
-SOURCE, OVERRIDE, TARGET, MODEL, RULES = "source", "override", "target", "model", "rules"
+SOURCE, OVERRIDE, TARGET, MODEL, PROFILE, RULES = "source", "override", "target", "model", "profile", "rules"
+# Of a plan's `source`, what the compiler writes itself.
+_WRITTEN = ("overrides", "profile")
 
 
 @dataclass(frozen=True)
@@ -22,10 +25,11 @@ class Inputs:
 
     data: bytes
     plan: ReviewedPlan
+    profile: Profile | None = None
 
     def request(self) -> Request:
         """Return the request that makes the plan again."""
-        source = {key: value for key, value in self.plan.data["source"].items() if key != "overrides"}
+        source = {key: value for key, value in self.plan.data["source"].items() if key not in _WRITTEN}
         return Request(
             source=source,
             source_name=source.get("file") or f"<builtin {source.get('builtin')}>",
@@ -33,6 +37,7 @@ class Inputs:
             target=self.plan.target,
             reader=RecordedReader(self.plan.modules),
             overrides=self.plan.overrides,
+            profile=self.profile,
         )
 
 
@@ -46,9 +51,10 @@ def inputs(plan: ReviewedPlan, source: Place | None = None) -> Inputs | None:
     try:
         where = source or plan.source
         data = configs.text(plan.data["source"]["builtin"]).encode() if where is None else where.read()
+        profile = plan.profile()
     except (ReviewError, KeyError):
         return None
-    return Inputs(data, plan)
+    return Inputs(data, plan, profile)
 
 
 def is_stale(plan: ReviewedPlan, found: Inputs) -> bool:
@@ -76,12 +82,14 @@ def explained(
             SOURCE: replace(first, data=second.data, source=second.source),
             OVERRIDE: replace(first, overrides=second.overrides),
             TARGET: replace(first, target=second.target),
+            PROFILE: replace(first, profile=second.profile),
             MODEL: replace(first, reader=RecordedReader({**old.modules, **new.modules})),
         }
         same = {
             SOURCE: before.data == after.data and first.source == second.source,
             OVERRIDE: first.overrides == second.overrides,
             TARGET: old.data["target"] == new.data["target"],
+            PROFILE: first.profile == second.profile,
             MODEL: {address: item["model"] for address, item in old.modules.items()}
             == {address: item["model"] for address, item in new.modules.items()},
         }
@@ -129,12 +137,15 @@ def _guess(change: Change, old: ReviewedPlan, new: ReviewedPlan) -> str:
         return RULES
     if change.path[:2] == ("source", "overrides"):
         return OVERRIDE
+    if change.path[:2] == ("source", "profile") or change.path[2:3] == ("profile",):
+        return PROFILE
     if change.address and change.path[2:3] == ("model",):
         return MODEL
     key = ".".join(change.path[2:])
     origins = [plan.modules.get(change.address, {}).get("origin", {}).get(key, "") for plan in (new, old)]
     kinds = {origin.partition(":")[0] for origin in origins}
-    for kind, cause in (("override", OVERRIDE), ("model", MODEL), ("file", SOURCE)):
+    known = (("override", OVERRIDE), ("profile", PROFILE), ("model", MODEL), ("file", SOURCE))
+    for kind, cause in known:
         if kind in kinds:
             return cause
     if "rule" in kinds and old.data["target"] != new.data["target"]:

@@ -43,7 +43,7 @@ class Change:
         path: of the value in the plan.
         old, new: the values; ``ABSENT`` where there is none.
         impact: what it risks.
-        causes: ``source``, ``override``, ``target``, ``model``, ``rules``; more than one may have done it.
+        causes: ``source``, ``override``, ``target``, ``model``, ``profile``, ``rules``; more than one may have done it.
         cause_known: the causes were found by compiling again, not guessed from origins.
     """
 
@@ -89,6 +89,7 @@ _PATTERNS: tuple[tuple[str, Impact], ...] = (
     ("modules.*.model.files.**", Impact.NUMERICS),
     ("modules.*.model.format", Impact.NUMERICS),
     ("modules.*.module_name", Impact.NUMERICS),
+    ("modules.*.profile.**", Impact.COSMETIC),
     ("modules.*.settings.**", Impact.NUMERICS),
     ("pipeline.settings.*.batch_size", Impact.PERFORMANCE),
     ("pipeline.**", Impact.NUMERICS),

@@ -12,7 +12,9 @@ from hpi_schemas.canonical import JsonError, loads
 from hpi_schemas.target import Target, from_json
 
 from hpi_planner.overrides import Override, from_token
-from hpi_planner.request import RequestError
+from hpi_planner.profile import Profile, ProfileError
+from hpi_planner.profile import parse as parse_profile
+from hpi_planner.request import Measured, RequestError
 
 _MAX_BYTES = 256 << 20
 
@@ -99,6 +101,30 @@ class ReviewedPlan:
             ValueError: one that this version does not read.
         """
         return from_json(self.data["target"])
+
+    @property
+    def measured(self) -> Measured | None:
+        """The profile that it was made with, None without one."""
+        found = self.data["source"].get("profile")
+        if found is None:
+            return None
+        path = Path(self.place.beside(found["file"]).path)
+        return Measured(path, found["optimize"], found["max_accuracy_drop"])
+
+    def profile(self) -> Profile | None:
+        """Return the profile that it was made with, of the same revision; None without one.
+
+        Raises:
+            ReviewError: it is not there or not readable.
+        """
+        found = self.data["source"].get("profile")
+        if found is None:
+            return None
+        place = self.place.beside(found["file"])
+        try:
+            return parse_profile(place.read(), str(place), found["file"], found["optimize"], found["max_accuracy_drop"])
+        except ProfileError as fault:
+            raise ReviewError(str(fault)) from None
 
     @property
     def source(self) -> Place | None:

@@ -17,7 +17,8 @@ _STEPS = {
     "to_fp16": "convert the model to fp16",
     "build_engine": "build the engine",
     "build_subgraphs": "build engines for parts of the model",
-    "quantize": "quantise the model",
+    "quantize_onnx": "quantise the model",
+    "quantize_openvino": "quantise the model",
 }
 
 
@@ -156,6 +157,7 @@ def origin(text: str, plan: Mapping[str, Any]) -> str:
         "file": "the YAML at `{}`",
         "default": "the default of {}",
         "model": "the model's {}",
+        "profile": "the profile, for {}",
         "rule": "the rule {}",
     }
     return known[kind].format(rest) if kind in known else text
@@ -169,6 +171,8 @@ def _reason(text: str, plan: Mapping[str, Any]) -> str:
         return "regular inference"
     if kind == "rule" and rest.startswith("generic/"):
         return "first of the generic order; the model is not ranked"
+    if kind == "profile":
+        return f"fastest in the profile {plan['source']['profile']['file']}"
     return f"first of PaddleX's ranking {rest}" if kind == "rule" else origin(text, plan)
 
 
@@ -211,6 +215,11 @@ def _facts(plan: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     versions = {**target.get("backends", {}), **target.get("tools", {})}
     installed = [f"{name} {version}" for name, version in sorted(versions.items()) if version is not None]
     yield "packages", ", ".join(installed) or "none"
+    if "profile" in source:
+        measured = source["profile"]
+        allowed = measured["max_accuracy_drop"]
+        drop = "no drop of accuracy" if allowed is None else f"a drop of accuracy of up to {allowed:g} points"
+        yield "profile", f"{measured['file']}, for {measured['optimize']}, with {drop}"
     if plan.get("replicas"):
         yield "replicas", ", ".join(map(str, plan["replicas"]))
     yield "rules", plan["rules"]

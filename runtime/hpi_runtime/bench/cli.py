@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from hpi_runtime.bench.driver import Progress
 
 _ROUNDS = 5
+_BUDGET = 1800
 _EPILOG = """\
 Every plan runs in a process of its own. A first pass is the cold one; then, in every round, each input
 goes through every plan alone, and all inputs in one go. With a truth.json beside the inputs, or --truth,
@@ -40,7 +41,11 @@ def _parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     add = parser.add_argument
-    add("plans", nargs="+", metavar="PLAN", help="a plan.json; the first is what the others are compared with")
+    add("plans", nargs="*", metavar="PLAN", help="a plan.json; the first is what the others are compared with")
+    add("--candidates", metavar="FILE", help="instead of plans: what `hpi-plan --candidates` wrote")
+    add("--profile", metavar="FILE", help="with --candidates: where the figures go, for `hpi-plan --profile`")
+    budget_help = "with --candidates: seconds that it may take, roughly; default: %(default)s"
+    add("--budget", type=positive_number, default=_BUDGET, metavar="SECONDS", help=budget_help)
     inputs_help = "picture, folder, glob, PDF or URL; repeatable"
     add("--input", action="append", default=[], required=True, metavar="X", help=inputs_help)
     add("--rounds", type=positive_number, default=_ROUNDS, metavar="N", help="default: %(default)s")
@@ -54,6 +59,40 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _run(options: argparse.Namespace) -> int:
+    if options.candidates is not None or options.profile is not None:
+        return _profile(options)
+    if not options.plans:
+        raise PlanError("name a plan, or `--candidates FILE --profile FILE`; see hpi-bench --help")
+    return _compare(options)
+
+
+def _profile(options: argparse.Namespace) -> int:
+    from hpi_schemas.canonical import dumps
+
+    from hpi_runtime.bench import profiling, show
+    from hpi_runtime.inputs import expand
+
+    if options.candidates is None or options.profile is None or options.plans or options.plot is not None:
+        raise PlanError("--candidates FILE and --profile FILE go together, without plans and without --plot")
+    setting = profiling.Setting(
+        Path(options.candidates),
+        expand(options.input),
+        options.root,
+        options.models,
+        _truth(options),
+        options.module,
+        options.budget,
+    )
+    with _progress(None) as progress:
+        found = profiling.measure(setting, Path(options.profile), progress)
+    if options.json:
+        sys.stdout.write(dumps(found))
+    else:
+        show.profile(found)
+    return DONE
+
+
+def _compare(options: argparse.Namespace) -> int:
     from hpi_schemas.canonical import dumps
 
     from hpi_runtime.bench import driver, figures, plot, show
@@ -92,7 +131,7 @@ def _truth(options: argparse.Namespace) -> str | None:
 
 
 @contextmanager
-def _progress(total: int) -> Iterator[Progress]:
+def _progress(total: int | None) -> Iterator[Progress]:
     """Show a bar on a terminal, and nothing elsewhere."""
     from rich.console import Console
     from rich.progress import Progress as Bar

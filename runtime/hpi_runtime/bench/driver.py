@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -13,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from hpi_runtime.bench.figures import Measured
+from hpi_runtime.bench.process import EndedError, Process
 from hpi_runtime.errors import PlanError, RunnerError
 
 Progress = Callable[[str], None]
-_WAIT_SECONDS = 30
 
 
 @dataclass(frozen=True)
@@ -44,59 +40,29 @@ class _FailedError(RunnerError):
 
 
 class _Worker:
-    """The process of one plan."""
+    """The process of one plan, and what was measured of it."""
 
-    def __init__(self, plan: Path, setting: Setting) -> None:
-        options = {**vars(setting), "models": list(setting.models), "plan": str(plan)}
+    def __init__(self, plan: Path, process: Process) -> None:
         self._plan = str(plan)
-        self._started = time.perf_counter()
-        command = [sys.executable, "-m", "hpi_runtime.bench.worker", json.dumps(options)]
-        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)  # noqa: S603 (ours)
-        try:
-            ready = self._answer()
-        except BaseException:
-            self.close()
-            raise
+        self._process = process
+        ready = self._told(process.answer)
         self.measured = Measured(self._plan, ready["backends"], ready["warnings"], self.age)
 
     @property
     def age(self) -> float:
         """Seconds since the process was started."""
-        return time.perf_counter() - self._started
+        return self._process.age
 
     def ask(self, inputs: Sequence[str], accuracy: bool = False) -> dict[str, Any]:
         """Run a pass and return what it took."""
-        assert self._process.stdin is not None
+        return self._told(lambda: self._process.ask({"accuracy": accuracy, "inputs": list(inputs)}))
+
+    def _told(self, answer: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         try:
-            self._process.stdin.write(json.dumps({"accuracy": accuracy, "inputs": list(inputs)}).encode() + b"\n")
-            self._process.stdin.flush()
-        except BrokenPipeError:
-            raise self._failed() from None
-        return self._answer()
-
-    def close(self) -> None:
-        """End the process."""
-        for stream in (self._process.stdin, self._process.stdout):
-            if stream is not None:
-                stream.close()
-        try:
-            self._process.wait(_WAIT_SECONDS)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-
-    def _answer(self) -> dict[str, Any]:
-        assert self._process.stdout is not None
-        line = self._process.stdout.readline()
-        if not line:
-            raise self._failed()
-        found: dict[str, Any] = json.loads(line)
-        return found
-
-    def _failed(self) -> _FailedError:
-        code = self._process.wait()
-        # Killed, for want of memory perhaps.
-        return _FailedError(self._plan, code if code > 0 else RunnerError.exit_code)
+            return answer()
+        except EndedError as fault:
+            # Killed, for want of memory perhaps.
+            raise _FailedError(self._plan, fault.code if fault.code > 0 else RunnerError.exit_code) from None
 
 
 def measure(
@@ -141,11 +107,9 @@ def measure(
 
 @contextmanager
 def _working(plan: Path, setting: Setting) -> Iterator[_Worker]:
-    worker = _Worker(plan, setting)
-    try:
-        yield worker
-    finally:
-        worker.close()
+    options = {**vars(setting), "models": list(setting.models), "plan": str(plan)}
+    with Process("hpi_runtime.bench.worker", options) as process:
+        yield _Worker(plan, process)
 
 
 def _first(worker: _Worker, inputs: Sequence[str]) -> None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from hpi_runtime.bench import trial
 from hpi_runtime.bench.figures import Measured, percentile, ratio
 from hpi_runtime.stages import DECODE, GLUE, INFERENCE, POSTPROCESS, PREPROCESS
 
@@ -25,6 +26,32 @@ def show(measured: Sequence[Measured]) -> None:
         console.print(_steps(item))
         for line in (*item.warnings, *item.failed):
             console.print(Text(f"{item.name}: {line}"))
+
+
+def profile(found: Mapping[str, Any]) -> None:
+    """Print what was measured of each module, the fastest first."""
+    from rich.console import Console
+    from rich.text import Text
+
+    console = Console(width=None if sys.stdout.isatty() else _WIDTH, highlight=False)
+    columns = ("candidate", "ms alone", "×", "ms in one go", "×", "same results", "accuracy")
+    for address, record in found["modules"].items():
+        table = _table(f"{address}: ms per input; × is the time ÷ that of the plan's own engine", columns)
+        timed = [entry for entry in record["entries"] if "ratio" in entry]
+        for entry in sorted(timed, key=lambda entry: float(entry["ratio"]["latency"])):
+            times = [
+                f"{entry[key][kind]:.2f}" for kind in ("latency", "throughput") for key in ("milliseconds", "ratio")
+            ]
+            same = f"{min(entry['agreement'].values()):.1%}" if "agreement" in entry else ""
+            measures = [f"{key.replace('_', ' ')} {value:.2%}" for key, value in entry.get("accuracy", {}).items()]
+            table.add_row(Text(trial.name(entry)), *times, same, ", ".join(measures))
+        console.print(table)
+        if not record["finished"]:
+            console.print("the budget was spent before everything promising was measured; the same command goes on")
+        for entry in record["entries"]:
+            if "fault" in entry:
+                console.print(Text(f"{trial.name(entry)}: {entry['fault']}"))
+        console.print()
 
 
 def _table(title: str, columns: Sequence[str]) -> Any:

@@ -21,8 +21,8 @@ _LEVELS = {
     "extended": "ORT_ENABLE_EXTENDED",
     "all": "ORT_ENABLE_ALL",
 }
-# A session runs in the model's own precision; for fp16 a prepare step has converted it.
-_PRECISIONS = {"fp32": "fp32", "fp16": "fp16"}
+# A session runs in the model's own precision; for fp16 and int8 a prepare step has converted it.
+_PRECISIONS = {"fp32": "fp32", "fp16": "fp16", "int8": "int8"}
 _TYPES = {
     "tensor(float)": np.float32,
     "tensor(float16)": np.float16,
@@ -80,7 +80,8 @@ class OnnxRuntimeEngine(Engine):
 
     def _options(self, onnxruntime: Any) -> Any:
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = self.config["cpu_num_threads"]
+        # Runs side by side bring their own thread each, and share the session's others.
+        options.intra_op_num_threads = max(1, self.config["cpu_num_threads"] - self.streams + 1)
         options.inter_op_num_threads = 1
         options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
         level = self._choice("graph_optimization", _LEVELS)
@@ -163,7 +164,7 @@ class OnnxRuntimeEngine(Engine):
         """Return the providers in use with what each runs, and the options that the session tells."""
         options = self._session.get_session_options()
         found: dict[str, Any] = {
-            "cpu_num_threads": options.intra_op_num_threads,
+            "cpu_num_threads": options.intra_op_num_threads + self.streams - 1,
             "device": self.device,
             "nodes": self._nodes,
             "providers": self._session.get_providers(),

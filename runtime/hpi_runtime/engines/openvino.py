@@ -10,7 +10,9 @@ import numpy as np
 from hpi_runtime.engines.base import Arrays, Engine, Tensor
 from hpi_runtime.errors import EngineError
 
-_PRECISIONS = {"fp32": "f32", "bf16": "bf16", "fp16": "f16"}
+# An int8 model has been quantised in a prepare step; what is not quantised in it runs in fp32.
+_PRECISIONS = {"fp32": "f32", "bf16": "bf16", "fp16": "f16", "int8": "f32"}
+_INT8 = ("i8", "u8")
 _TYPES = {
     "boolean": np.bool_,
     "f16": np.float16,
@@ -97,23 +99,34 @@ class OpenVinoEngine(Engine):
 
     def actual(self) -> dict[str, Any]:
         """Return the device, precision, threads and streams that the compiled model tells."""
-        kind = str(self._model.get_property("INFERENCE_PRECISION_HINT").get_type_name())
+        hint = str(self._model.get_property("INFERENCE_PRECISION_HINT").get_type_name())
+        precision = next((plan for plan, name in _PRECISIONS.items() if name == hint), hint)
         devices = list(self._model.get_property("EXECUTION_DEVICES"))
         found = {
             "device": self.device,
             "device_name": self._planned_name(devices),
             "num_streams": int(self._model.get_property("NUM_STREAMS")),
-            "precision": {name: plan for plan, name in _PRECISIONS.items()}.get(kind, kind),
+            "precision": "int8" if self.config["precision"] == "int8" and self._runs_int8() else precision,
             "providers": devices,
         }
         if devices == ["CPU"]:
             found["cpu_num_threads"] = self._model.get_property("INFERENCE_NUM_THREADS")
         return found
 
+    def _runs_int8(self) -> bool:
+        """Tell whether any layer takes whole numbers of 8 bits, as the compiled graph tells."""
+        layers = self._model.get_runtime_model().get_ops()
+        return any(_runtime_precision(layer) in _INT8 for layer in layers)
+
     def _planned_name(self, devices: list[str]) -> str:
         """Return the plan's name of the devices in use: of two GPUs, OpenVINO calls its ``GPU`` ``GPU.0``."""
         planned = str(self.config["device_name"])
         return planned if devices in ([planned], [f"{planned}.0"]) else ", ".join(devices)
+
+
+def _runtime_precision(layer: Any) -> str:
+    info = layer.get_rt_info()
+    return str(info["runtimePrecision"].astype(str)) if "runtimePrecision" in info else ""
 
 
 def _name(port: Any) -> str:

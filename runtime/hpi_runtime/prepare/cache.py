@@ -11,7 +11,7 @@ import platform
 import shutil
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -72,7 +72,8 @@ class Artefact:
         """Return what the step has to do to make it in a folder."""
         files = tuple((self.source / file).absolute() for file in self.files)
         out = (folder / self.step["produces"]).absolute()
-        return steps.Job(self.step["step"], dict(self.step["options"]), self.device, files, out)
+        options = dict(self.step["options"])
+        return steps.Job(self.step["step"], options, self.device, files, self.folder.absolute(), out)
 
     @property
     def _kind(self) -> steps.Step:
@@ -106,10 +107,7 @@ def obtain(artefact: Artefact) -> Path:
     for folder in folders:
         if is_whole(folder / key):
             return folder / key
-    home = next((folder for folder in folders if _writable(folder)), None)
-    if home is None:
-        mend = "HPI_CACHE_DIR names it" if "HPI_CACHE_DIR" in os.environ else "HPI_CACHE_DIR can name another"
-        raise PrepareError(f"no folder for prepared artefacts can be written: {', '.join(map(str, folders))}; {mend}")
+    home = _home(folders)
     from filelock import FileLock, Timeout
 
     try:
@@ -133,6 +131,43 @@ def caches(model_folder: Path) -> list[Path]:
     from platformdirs import user_cache_path
 
     return [model_folder / ".cache", user_cache_path("hpi-plan")]
+
+
+def keep(folder: Path, key: str, write: Callable[[Path], None], step: Mapping[str, Any]) -> Path:
+    """Put something that no step makes into a model's cache, unless it is there; return its folder.
+
+    Args:
+        folder: the model's.
+        key: its name: a digest of what it is.
+        write: writes its files into a folder.
+        step: what its record says that it is.
+
+    Raises:
+        PrepareError: no cache can be written.
+    """
+    from filelock import FileLock
+
+    home = _home(caches(folder))
+    with FileLock(home / f"{key}.lock"):
+        if is_whole(home / key):
+            return home / key
+        shutil.rmtree(home / key, ignore_errors=True)
+        with tempfile.TemporaryDirectory(prefix=f"{key}.building-", dir=home) as building:
+            place = Path(building) / key
+            place.mkdir()
+            write(place)
+            _seal(place, {}, step)
+            place.rename(home / key)
+    return home / key
+
+
+def _home(folders: list[Path]) -> Path:
+    """Return the first folder that can be written."""
+    home = next((folder for folder in folders if _writable(folder)), None)
+    if home is None:
+        mend = "HPI_CACHE_DIR names it" if "HPI_CACHE_DIR" in os.environ else "HPI_CACHE_DIR can name another"
+        raise PrepareError(f"no folder for prepared artefacts can be written: {', '.join(map(str, folders))}; {mend}")
+    return home
 
 
 def _writable(folder: Path) -> bool:
@@ -180,12 +215,17 @@ def _make(artefact: Artefact, home: Path, key: str) -> None:
     building.mkdir()
     try:
         found = process.run(artefact.job(building), artefact.title, home / f"{key}.log")
-        files = {path.relative_to(building).as_posix(): digest_file(path) for path in _files(building)}
-        record = {"files": files, "found": dict(found), "step": dict(artefact.step)}
-        write_atomic(building / _RECORD, dumps(record).encode())
+        _seal(building, found, artefact.step)
         building.rename(place)
     finally:
         shutil.rmtree(building, ignore_errors=True)
+
+
+def _seal(folder: Path, found: Mapping[str, Any], step: Mapping[str, Any]) -> None:
+    """Write the record of an artefact whose files are all there."""
+    files = {path.relative_to(folder).as_posix(): digest_file(path) for path in _files(folder)}
+    record = {"files": files, "found": dict(found), "step": dict(step)}
+    write_atomic(folder / _RECORD, dumps(record).encode())
 
 
 def _files(folder: Path) -> list[Path]:

@@ -25,7 +25,8 @@ def main(text: str) -> int:
     """Run the step; what it returns is written beside its result."""
     data = json.loads(text)
     _die_with(data["parent"])
-    job = steps.Job(data["step"], data["options"], data["device"], tuple(map(Path, data["files"])), Path(data["out"]))
+    files, folder, out = tuple(map(Path, data["files"])), Path(data["folder"]), Path(data["out"])
+    job = steps.Job(data["step"], data["options"], data["device"], files, folder, out)
     step = steps.find(job.step)
     assert step is not None
     found = step.run(job)

@@ -11,6 +11,7 @@ from typing import Any
 from hpi_schemas.model_store import program_files
 
 from hpi_runtime.plan import Plan
+from hpi_runtime.prepare import calibration
 from hpi_runtime.prepare.cache import KEY_LENGTH, Artefact, caches, files_of, is_whole, record_of
 
 WHOLE, DAMAGED, LEFTOVER = "whole", "damaged", "leftover"
@@ -77,6 +78,8 @@ def _keys(model: Mapping[str, Any], engine: Mapping[str, Any], folder: Path, dev
     source, files = folder, program_files(engine.get("format", model["format"]), model["files"])
     digests: Mapping[str, str] = {name: model["files"][name] for name in files}
     for step in engine["prepare"]:
+        if "calibration" in step["options"]:
+            yield calibration.key(step["options"]["calibration"])
         key = Artefact(step, source, files, digests, folder, device).key
         yield key
         made = next((cache / key for cache in caches(folder) if is_whole(cache / key)), None)

@@ -39,7 +39,8 @@ def run(job: Job, title: str, log: Path) -> Mapping[str, Any]:
         PrepareError: it failed, or made nothing.
     """
     given = {"device": job.device, "files": list(map(str, job.files)), "options": job.options, "step": job.step}
-    command = [sys.executable, "-m", _CHILD, dumps({**given, "out": str(job.out), "parent": os.getpid()})]
+    places = {"folder": str(job.folder), "out": str(job.out)}
+    command = [sys.executable, "-m", _CHILD, dumps({**given, **places, "parent": os.getpid()})]
     with log.open("wb") as stream, _progress(title) as remind:
         child = subprocess.Popen(command, stdout=stream, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)  # noqa: S603 (our own module)
         try:

@@ -39,6 +39,7 @@ class Job:
         options: as in the plan.
         device: as in the plan, ``cpu``, ``gpu:0`` ….
         files: what it starts from, program first; absolute.
+        folder: of the model, by which its caches are found.
         out: what it makes; other files of the result stand beside it. The folder lies in the cache, so what is in
             the folder above it outlives the build.
     """
@@ -47,6 +48,7 @@ class Job:
     options: dict[str, Any]
     device: str
     files: tuple[Path, ...]
+    folder: Path
     out: Path
 
 

@@ -1,0 +1,113 @@
+"""One candidate under test, in a process of its own: ``python -m hpi_runtime.bench.candidate OPTIONS``, and JSON lines.
+
+OPTIONS is a JSON object with ``plan`` (a file in which the module is the candidate), ``root``, ``models``, ``module``
+and ``folder``, which holds what the module gets. It answers ``{"items": N}`` once all is loaded; then a request
+``{"items": [places], "stream": bool}`` with the seconds that it took, one by one or in one go, and ``{"results":
+true}`` with the results of all items.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from hpi_runtime.bench import replay
+from hpi_runtime.bench.meter import peak_mib
+from hpi_runtime.console import DONE, data_stream, guarded
+from hpi_runtime.executor import Item, execute, execute_one
+from hpi_runtime.modules.base import Module
+from hpi_runtime.pipeline import load_engine, make_module
+from hpi_runtime.plan import load
+from hpi_runtime.results import Result
+from hpi_runtime.stages import Runner, group_size, workers
+
+Items = Sequence[Item[str]]
+
+
+def main(text: str) -> int:
+    """Serve until stdin ends; the exit code is the return value."""
+    options = json.loads(text)
+    return guarded("hpi-bench", lambda: _serve(options))
+
+
+def _serve(options: Mapping[str, Any]) -> int:
+    with data_stream() as answers, _loaded(options) as (run, module, part):
+        items = list(replay.load(Path(options["folder"])))
+        _answer(answers, {"items": len(items)})
+        for line in sys.stdin:
+            request = json.loads(line)
+            chosen = items if "results" in request else [items[place] for place in request["items"]]
+            done, seconds = run(chosen, request.get("stream", True))
+            results = [_results(item, module, part) for item in done] if "results" in request else None
+            _answer(answers, {"peak_mib": peak_mib(), "results": results, "seconds": seconds})
+    return DONE
+
+
+# Runs items one by one or in one go; returns them, and the seconds that each took, or all together.
+Run = Callable[[Items, bool], tuple[list[Item[str]], list[float]]]
+
+
+@contextmanager
+def _loaded(options: Mapping[str, Any]) -> Iterator[tuple[Run, Module, replay.Part]]:
+    plan = load(Path(options["plan"]), Path(options["root"]), [Path(folder) for folder in options["models"]])
+    address = options["module"]
+    record = plan.modules[address]
+    folder = plan.store.resolve(record["model"]["dir"])
+    part = replay.part(plan.data["graph"], address)
+    with ExitStack() as stack:
+        module = make_module(address, record, folder)
+        engine = stack.enter_context(load_engine(record["engine"], record, folder))
+        loaded = {address: (module, stack.enter_context(Runner(address, engine, None, None)))}
+        chain = workers(part.graph, loaded, None)
+        size, depth = group_size(part.graph, loaded), max(2, engine.streams)
+
+        def run(items: Items, stream: bool) -> tuple[list[Item[str]], list[float]]:
+            fresh = [Item(item.source, dict(item.values)) for item in items]
+            if stream:
+                started = time.perf_counter()
+                done = list(execute(fresh, chain, depth, size))
+                return done, [time.perf_counter() - started]
+            seconds = []
+            for item in fresh:
+                started = time.perf_counter()
+                execute_one(item, chain)
+                seconds.append(time.perf_counter() - started)
+            return fresh, seconds
+
+        yield run, module, part
+
+
+def _results(item: Item[str], module: Module, part: replay.Part) -> list[Mapping[str, Any]]:
+    """Return the results of an item: the pipeline's, or the module's for each picture that it got."""
+    if item.error is not None:
+        return [{"error": {"message": str(item.error)}, "input_path": item.source}]
+    if part.result is not None:
+        return [_plain(item.values[part.result], item)]
+    if f"{part.stage}.result" in item.values:
+        return [_plain(item.values[f"{part.stage}.result"], item)]
+    prefix = f"{part.stage}."
+    ports = {key.removeprefix(prefix): value for key, value in item.values.items() if key.startswith(prefix)}
+    pictures = max(map(len, ports.values()), default=0)
+    return [
+        _plain(module.result({port: values[place] for port, values in ports.items()}), item)
+        for place in range(pictures)
+    ]
+
+
+def _plain(result: Mapping[str, Any], item: Item[str]) -> Mapping[str, Any]:
+    plain: Mapping[str, Any] = json.loads(Result({"input_path": item.source, **result}, image=None).to_line())
+    return plain
+
+
+def _answer(answers: BinaryIO, value: Mapping[str, Any]) -> None:
+    answers.write(json.dumps(value).encode() + b"\n")
+    answers.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))

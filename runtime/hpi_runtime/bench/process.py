@@ -1,0 +1,86 @@
+"""A measuring process: it is asked in JSON lines on stdin, and answers each on stdout."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from types import TracebackType
+from typing import IO, Any
+
+_WAIT_SECONDS = 30
+
+
+class EndedError(Exception):
+    """The process ended before it answered.
+
+    Attributes:
+        code: its exit code; negative for a signal.
+    """
+
+    def __init__(self, code: int) -> None:
+        super().__init__(f"exit code {code}")
+        self.code = code
+
+
+class Process:
+    """A module of this package, running. Use it in a ``with`` statement."""
+
+    def __init__(self, module: str, options: Mapping[str, Any], stderr: IO[bytes] | None = None) -> None:
+        """Start ``python -m MODULE OPTIONS``; ``stderr`` takes what it says, None leaves it to ours."""
+        self._started = time.perf_counter()
+        command = [sys.executable, "-m", module, json.dumps(options)]
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=stderr)  # noqa: S603 (ours)
+
+    @property
+    def age(self) -> float:
+        """Seconds since it was started."""
+        return time.perf_counter() - self._started
+
+    def ask(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """Send a request and return the answer.
+
+        Raises:
+            EndedError: the process has ended.
+        """
+        assert self._process.stdin is not None
+        try:
+            self._process.stdin.write(json.dumps(request).encode() + b"\n")
+            self._process.stdin.flush()
+        except BrokenPipeError:
+            raise EndedError(self._process.wait()) from None
+        return self.answer()
+
+    def answer(self) -> dict[str, Any]:
+        """Return the next answer.
+
+        Raises:
+            EndedError: the process has ended.
+        """
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        if not line:
+            raise EndedError(self._process.wait())
+        found: dict[str, Any] = json.loads(line)
+        return found
+
+    def close(self) -> None:
+        """End the process."""
+        for stream in (self._process.stdin, self._process.stdout):
+            if stream is not None:
+                stream.close()
+        try:
+            self._process.wait(_WAIT_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+    def __enter__(self) -> Process:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

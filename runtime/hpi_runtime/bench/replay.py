@@ -1,0 +1,106 @@
+"""The part of a stage graph that one module decides alone, and the values that flow into it, kept in files.
+
+So a candidate is measured on what its module really gets, without the rest of the pipeline.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from hpi_runtime.errors import PlanError
+from hpi_runtime.executor import Item
+from hpi_runtime.prepare.calibration import read_arrays
+
+SUFFIX = ".npy"
+_ARRAY = "$array"
+
+
+class Part(NamedTuple):
+    """A module's stage and the operations behind it, up to the next module.
+
+    Attributes:
+        stage: the module's.
+        graph: of these stages.
+        refs: the values that flow into them.
+        result: where the pipeline's result is, None if another module comes before it.
+    """
+
+    stage: str
+    graph: Mapping[str, Any]
+    refs: tuple[str, ...]
+    result: str | None
+
+
+def part(graph: Mapping[str, Any], address: str) -> Part:
+    """Return the part of a graph that a module decides alone.
+
+    Raises:
+        PlanError: the module is not in the graph.
+    """
+    stages = graph["stages"]
+    start = next((name for name in graph["order"] if stages[name].get("module") == address), None)
+    if start is None:
+        raise PlanError(f"{address} does not run in this pipeline")
+    behind, own = {start}, [start]
+    for name in graph["order"]:
+        sources = {ref.rpartition(".")[0] for ref in stages[name]["inputs"].values()} & behind
+        if not sources:
+            continue
+        behind.add(name)
+        if "op" in stages[name] and sources <= set(own):
+            own.append(name)
+    needed = {ref: None for name in own for ref in stages[name]["inputs"].values()}
+    refs = tuple(ref for ref in needed if ref.rpartition(".")[0] not in own)
+    found = {"order": own, "outputs": graph["outputs"], "stages": {name: stages[name] for name in own}}
+    result = graph["outputs"]["result"]
+    return Part(start, found, refs, result if result.rpartition(".")[0] in own else None)
+
+
+def save(item: Item[Any], refs: tuple[str, ...], name: str, path: Path) -> int:
+    """Write the values of an item that a part needs into a file, and return its size in bytes.
+
+    Args:
+        item: that went through the whole pipeline.
+        refs: of the part.
+        name: the path of its input.
+        path: the file: arrays in NumPy's format, one behind the other; the first holds the tree as JSON.
+    """
+    arrays: list[np.ndarray[Any, Any]] = []
+    tree = _plain({"input": name, "values": {ref: item.values[ref] for ref in refs}}, arrays)
+    with path.open("wb") as stream:
+        for array in (np.frombuffer(json.dumps(tree).encode(), np.uint8), *arrays):
+            np.save(stream, array, allow_pickle=False)
+        return stream.tell()
+
+
+def load(folder: Path) -> Iterator[Item[str]]:
+    """Yield the items of a folder, in order; their source is the path of their input."""
+    for path in sorted(folder.glob(f"*{SUFFIX}")):
+        first, *arrays = read_arrays(path)
+        tree = _restored(json.loads(first.tobytes()), arrays)
+        yield Item(tree["input"], tree["values"])
+
+
+def _plain(value: Any, arrays: list[np.ndarray[Any, Any]]) -> Any:
+    """Return a value as JSON knows it; arrays are put aside, and their place is named."""
+    if isinstance(value, np.ndarray):
+        arrays.append(value)
+        return {_ARRAY: len(arrays) - 1}
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item, arrays) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item, arrays) for item in value]
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _restored(value: Any, arrays: list[np.ndarray[Any, Any]]) -> Any:
+    if isinstance(value, dict):
+        if _ARRAY in value:
+            return arrays[value[_ARRAY]]
+        return {key: _restored(item, arrays) for key, item in value.items()}
+    return [_restored(item, arrays) for item in value] if isinstance(value, list) else value

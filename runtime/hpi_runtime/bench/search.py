@@ -1,0 +1,78 @@
+"""Which of many candidates to measure: a walk along one dimension at a time, from the plan's own engine.
+
+All combinations would take hours; what is slow by itself is seldom fast in a combination.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+Candidate = Mapping[str, Any]
+# Times as parts of the plan's own; None for a candidate that cannot be measured.
+Ratios = Mapping[int, float | None]
+
+_DIMENSIONS = ("engine", "batch_size", "settings")
+# A backend this much slower than the fastest is not looked at any closer; in a lower precision it may gain more.
+_NEAR, _NEAR_LOWER = 1.3, 2.0
+
+
+def following(candidates: Sequence[Candidate], ratios: Ratios) -> int | None:
+    """Return the candidate to measure next, None if there is nothing left that is worth it.
+
+    Args:
+        candidates: the first is the plan's own.
+        ratios: of those that have been measured, by place.
+    """
+    own = candidates[0]
+    for place, item in enumerate(candidates):
+        if place not in ratios and all(item[key] == own[key] for key in _DIMENSIONS[1:]):
+            return place
+    for best in _best(candidates, ratios, _NEAR):
+        for place, item in enumerate(candidates):
+            if place not in ratios and _is_neighbour(item, candidates[best]):
+                return place
+    return None
+
+
+def worth_lowering(candidates: Sequence[Candidate], ratios: Ratios) -> list[int]:
+    """Return the candidates whose lower precisions are worth measuring: the fastest of each fast backend."""
+    return _best(candidates, ratios, _NEAR_LOWER)
+
+
+def finalists(entries: Sequence[Mapping[str, Any]]) -> list[int]:
+    """Return the entries to measure thoroughly: the plan's own, and the fastest of each kind, either way.
+
+    The kinds are: nothing but speed differs, shapes and padding differ too, the precision is lower.
+
+    Args:
+        entries: of a profile's module; the first is the plan's own, and those with a fault are left out.
+    """
+    own = entries[0]["engine"]["config"].get("precision")
+    kinds: dict[tuple[bool, bool], list[int]] = {}
+    for place, entry in enumerate(entries):
+        if place and "fault" not in entry:
+            is_lower = entry["engine"]["config"].get("precision") != own
+            kinds.setdefault((is_lower, bool(entry["settings"]) and not is_lower), []).append(place)
+    found = {0: None}
+    for places in kinds.values():
+        for way in ("latency", "throughput"):
+            fastest = sorted((entries[place]["ratio"][way], place) for place in places)[0]
+            found[fastest[1]] = None
+    return list(found)
+
+
+def _best(candidates: Sequence[Candidate], ratios: Ratios, near: float) -> list[int]:
+    """Return the fastest candidate of each backend, fastest first, without backends that are slow."""
+    measured = {place: ratio for place, ratio in ratios.items() if ratio is not None}
+    found: dict[str, int] = {}
+    for place in sorted(measured, key=lambda place: measured[place]):
+        found.setdefault(candidates[place]["engine"]["backend"], place)
+    least = min(measured.values(), default=0.0)
+    return [place for place in found.values() if measured[place] <= near * least]
+
+
+def _is_neighbour(one: Candidate, other: Candidate) -> bool:
+    """Tell whether two candidates have the same backend and differ in one dimension."""
+    same_backend = one["engine"]["backend"] == other["engine"]["backend"]
+    return bool(same_backend) and sum(one[key] != other[key] for key in _DIMENSIONS) == 1

@@ -1,0 +1,346 @@
+"""The trial of one module: its candidates, measured in turn with the plan's own engine, and their answers judged."""
+
+from __future__ import annotations
+
+import math
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+from hpi_schemas.canonical import digest, dumps
+
+from hpi_runtime import truth
+from hpi_runtime.agreement import Agreement
+from hpi_runtime.bench import search
+from hpi_runtime.bench.process import EndedError, Process
+from hpi_runtime.errors import EngineError
+from hpi_runtime.plan import Plan
+
+LATENCY, THROUGHPUT = "latency", "throughput"
+# What the fastest are measured thoroughly by: rounds, and the time that the plan's own engine has in each of them.
+_ROUNDS, _ROUND_SECONDS = 3, 6.0
+# The first look at a candidate takes as many inputs, and as many passes, as the plan's own engine does in this time.
+_LOOK_SECONDS, _MOST_PASSES, _LEAST_ITEMS = 1.5, 5, 3
+# Multiples of the golden ratio spread a choice of inputs evenly, however many there will be (Kronecker's sequence).
+_GOLDEN = 0.6180339887
+# Of the time that a module has, this part is for looking; the rest is for the fastest.
+_LOOKING = 0.6
+
+Report = Callable[[str], None]
+Entry = dict[str, Any]
+# Seconds of each round, by how the inputs were sent.
+Times = dict[str, list[float]]
+
+
+class Trial:
+    """Measures the candidates of one module.
+
+    Attributes:
+        record: the module's part of the profile; it grows.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        listed: Mapping[str, Any],
+        options: Mapping[str, Any],
+        known: truth.Truth,
+        calibration: str | None,
+        report: Report,
+    ) -> None:
+        """Begin a trial.
+
+        Args:
+            plan: of the whole pipeline.
+            listed: the module's part of the candidates file.
+            options: for the processes: ``module``, ``folder``, ``root`` and ``models``.
+            known: what is true of the inputs.
+            calibration: the digest of the samples for int8, None without.
+            report: is told what is being done.
+        """
+        self._plan = plan
+        self._address = str(options["module"])
+        self._options = options
+        self._known = known
+        self._calibration = calibration
+        self._report = report
+        self._model = listed["model"]
+        self._candidates: list[Mapping[str, Any]] = listed["candidates"]
+        precision = self._candidates[0]["engine"]["config"].get("precision", "fp32")
+        self.record: dict[str, Any] = {
+            "accuracy": {},
+            "candidates": digest(dumps(self._candidates).encode()),
+            "entries": [],
+            "files": dict(self._model["files"]),
+            "finished": False,
+            "precision": precision,
+            **({} if calibration is None else {"calibration": calibration}),
+        }
+
+    def resume(self, record: dict[str, Any] | None) -> None:
+        """Go on with what an earlier run measured, if it was about the same files, samples and plan."""
+        same = ("calibration", "files", "precision")
+        if record is None or any(record.get(key) != self.record.get(key) for key in same):
+            return
+        if record["entries"] and _is_same(record["entries"][0], _entry(self._candidates[0])):
+            # Of a longer list of candidates, some may not have been looked at.
+            is_finished = record["finished"] and record["candidates"] == self.record["candidates"]
+            self.record = {**self.record, **record, "candidates": self.record["candidates"], "finished": is_finished}
+
+    def run(self, seconds: float, keep: Callable[[], None]) -> None:
+        """Look at candidates one after the other, then measure the fastest thoroughly.
+
+        Args:
+            seconds: that it may take, roughly; the plan's own engine is always measured.
+            keep: is called whenever the record has grown.
+
+        Raises:
+            EngineError: the plan's own engine cannot be measured.
+        """
+        if self.record["finished"]:
+            return
+        began = time.monotonic()
+        try:
+            with self._working(_entry(self._candidates[0])) as own:
+                is_whole = self._look_around(_Look(own), began + _LOOKING * seconds, keep)
+        except _FaultError as fault:
+            raise EngineError(f"{self._address}: {fault}") from None
+        while not self._finish(began + seconds):
+            keep()
+        self.record["finished"] = is_whole
+        keep()
+
+    # -- a first look --------------------------------------------------------------------------
+
+    def _look_around(self, look: _Look, until: float, keep: Callable[[], None]) -> bool:
+        """Look at candidates until nothing promising is left; False if the time is up before."""
+        candidates, ratios = self._candidates, dict[int, "float | None"]()
+        while (place := search.following(candidates, ratios)) is not None:
+            if ratios and time.monotonic() > until:
+                return False
+            ratios[place] = self._look(_entry(candidates[place]), look, keep)
+        for place in search.worth_lowering(candidates, ratios):
+            for engine in candidates[place]["lower"]:
+                if time.monotonic() > until:
+                    return False
+                entry = _entry({**candidates[place], "engine": _calibrated(engine, self._calibration)})
+                self._look(entry, look, keep)
+        return True
+
+    def _look(self, entry: Entry, look: _Look, keep: Callable[[], None]) -> float | None:
+        """Look at a candidate, unless that was done; return its time as a part of the plan's own, None for a fault."""
+        known = next((item for item in self.record["entries"] if _is_same(item, entry)), None)
+        if known is None:
+            self._report(f"{self._address}: {name(entry)}")
+            known = entry
+            try:
+                with self._working(entry) as worker:
+                    entry |= {"loaded_ms": worker.loaded_ms, **look.figures(worker)}
+            except _FaultError as fault:
+                entry["fault"] = str(fault)
+            self.record["entries"].append(entry)
+            keep()
+        return None if "fault" in known else _both(known)
+
+    # -- the fastest, thoroughly -----------------------------------------------------------------
+
+    def _finish(self, deadline: float) -> bool:
+        """Measure the fastest over all inputs and judge their answers; False if one of them failed."""
+        entries = self.record["entries"]
+        chosen = [entries[place] for place in search.finalists(entries)]
+        if all("agreement" in entry for entry in chosen):
+            return True
+        with ExitStack() as stack:
+            workers: list[_Worker] = []
+            answers: list[Sequence[Any]] = []
+            for entry in chosen:
+                self._report(f"{self._address}: the answers of {name(entry)}")
+                try:
+                    workers.append(stack.enter_context(self._working(entry)))
+                    answered = workers[-1].ask({"results": True})
+                except _FaultError as fault:
+                    _fail(entry, fault)
+                    return False
+                answers.append(answered["results"])
+                entry["peak_mib"] = round(answered["peak_mib"], 1)
+                self._judge(entry, answers[-1], answers[0])
+            self._report(f"{self._address}: the {len(workers)} fastest in turn")
+            count = max(_LEAST_ITEMS, int(1000 * _ROUND_SECONDS / chosen[0]["milliseconds"][LATENCY]))
+            places = _spread(workers[0].items)[:count]
+            found = _in_turn(workers, places, _ROUNDS, deadline)
+            for entry, times_of in zip(chosen, found, strict=True):
+                entry |= _figures(times_of, found[0], len(places))
+        return True
+
+    def _judge(self, entry: Entry, results: Sequence[Any], reference: Sequence[Any]) -> None:
+        """Compare the answers of a candidate with the plan's own, and with the truth."""
+        agreement, accuracy = Agreement(), truth.Accuracy()
+        for found, expected in zip(results, reference, strict=True):
+            for one, other in zip(found, expected, strict=True):
+                agreement.add(one, other)
+            file = Path(str(found[0]["input_path"])).name if found else ""
+            # Several results are those of several lines, whose truth is not known one by one.
+            if len(found) == 1 and file in self._known:
+                accuracy.add(found[0], self._known[file])
+        shares = {kind: round(share, 6) for kind, share in agreement.shares().items()}
+        if agreement.inputs:
+            shares["inputs"] = round(agreement.compared / agreement.inputs, 6)
+        entry |= {"accuracy": accuracy.to_json(), "agreement": shares}
+        if entry is self.record["entries"][0]:
+            self.record["accuracy"] = entry["accuracy"]
+
+    # -- processes -----------------------------------------------------------------------------
+
+    @contextmanager
+    def _working(self, entry: Entry) -> Iterator[_Worker]:
+        """Start the process of a candidate, and wait until it is loaded."""
+        with tempfile.TemporaryDirectory(prefix="hpi-bench-") as folder, tempfile.TemporaryFile() as said:
+            file = Path(folder) / "plan.json"
+            file.write_text(dumps(self._with(entry)), encoding="utf-8")
+            with Process("hpi_runtime.bench.candidate", {**self._options, "plan": str(file)}, said) as process:
+                yield _Worker(process, said)
+
+    def _with(self, entry: Entry) -> dict[str, Any]:
+        """Return the plan with a candidate in it."""
+        own = self._plan.modules[self._address]
+        record = {
+            **own,
+            "batch_size": entry["batch_size"],
+            "engine": {**entry["engine"], "fallback": []},
+            "model": dict(self._model),
+            "settings": {**own["settings"], **entry["settings"]},
+        }
+        return {**self._plan.data, "modules": {**self._plan.modules, self._address: record}}
+
+
+class _FaultError(Exception):
+    """A candidate that cannot be measured; the message is its own."""
+
+
+class _Worker:
+    """The process of a candidate; one that ends early raises a ``_FaultError`` with its last words.
+
+    Attributes:
+        items: how many inputs the module gets.
+        loaded_ms: from the start of the process until the engine was loaded.
+    """
+
+    def __init__(self, process: Process, said: IO[bytes]) -> None:
+        self._process, self._said = process, said
+        self.items = int(self._told(process.answer)["items"])
+        self.loaded_ms = round(1000 * process.age, 1)
+
+    def ask(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """Send a request and return the answer."""
+        return self._told(lambda: self._process.ask(request))
+
+    def _told(self, answer: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        try:
+            return answer()
+        except EndedError as fault:
+            self._said.seek(0)
+            lines = self._said.read().decode("utf-8", "replace").strip().splitlines()
+            reason = lines[-1].removeprefix("hpi-bench: ") if lines else str(fault)
+            raise _FaultError(reason) from None
+
+
+class _Look:
+    """How a first look is taken: at as many inputs, as often, as the plan's own engine manages in a short time."""
+
+    def __init__(self, own: _Worker) -> None:
+        self._items: list[int] = []
+        total = 0.0
+        for place in _spread(own.items):
+            if len(self._items) < _LEAST_ITEMS or total < _LOOK_SECONDS:
+                self._items.append(place)
+                # The second time, for the first compiles what is new.
+                seconds = [sum(own.ask({"items": [place], "stream": False})["seconds"]) for _ in range(2)]
+                total += seconds[1]
+        self._passes = max(1, min(_MOST_PASSES, int(_LOOK_SECONDS / total)))
+        self._own = own
+
+    def figures(self, worker: _Worker) -> Entry:
+        """Measure a candidate in turn with the plan's own engine."""
+        # What is new to the candidate is no part of its speed.
+        worker.ask({"items": self._items})
+        own, found = _in_turn([self._own, worker], self._items, self._passes)
+        return _figures(found, own, len(self._items))
+
+
+def name(entry: Mapping[str, Any]) -> str:
+    """Return a short name of a candidate, for people."""
+    config = entry["engine"]["config"]
+    words = [entry["engine"]["backend"]]
+    words += [str(config[key]) for key in ("precision", "run_mode") if key in config]
+    words += [f"{config[key]} threads" for key in ("cpu_num_threads", "cpu_threads") if key in config]
+    words += [f"{config['num_streams']} streams"] if config.get("num_streams", 1) > 1 else []
+    words.append(f"batch_size {entry['batch_size']}")
+    return ", ".join([*words, *(f"{key} {value}" for key, value in entry["settings"].items())])
+
+
+def _spread(items: int) -> list[int]:
+    """Return the places of all inputs in an order of which every beginning is evenly spread."""
+    return sorted(range(items), key=lambda place: place * _GOLDEN % 1)
+
+
+def _in_turn(workers: Sequence[_Worker], items: list[int], rounds: int, deadline: float = math.inf) -> list[Times]:
+    """Return the seconds that each candidate took in each round; one round is always finished."""
+    found: list[Times] = [{LATENCY: [], THROUGHPUT: []} for _ in workers]
+    for place in range(rounds):
+        if place and time.monotonic() > deadline:
+            break
+        alone = [0.0] * len(workers)
+        for item in items:
+            for index, worker in enumerate(workers):
+                alone[index] += sum(worker.ask({"items": [item], "stream": False})["seconds"])
+        for times, worker, seconds in zip(found, workers, alone, strict=True):
+            times[LATENCY].append(seconds)
+            times[THROUGHPUT].append(sum(worker.ask({"items": items})["seconds"]))
+    return found
+
+
+def _figures(found: Times, own: Times, items: int) -> Entry:
+    """Return milliseconds per input, and the medians over the rounds of times ÷ those of the plan's own engine."""
+    ratios = {kind: [one / other for one, other in zip(times, own[kind], strict=True)] for kind, times in found.items()}
+    return {
+        "milliseconds": {kind: round(1000 * statistics.median(times) / items, 3) for kind, times in found.items()},
+        "ratio": {kind: round(statistics.median(values), 4) for kind, values in ratios.items()},
+        "rounds": len(found[LATENCY]),
+    }
+
+
+def _both(entry: Entry) -> float:
+    """Return one number for one by one and in one go."""
+    return math.sqrt(entry["ratio"][LATENCY] * entry["ratio"][THROUGHPUT])
+
+
+def _fail(entry: Entry, fault: _FaultError) -> None:
+    """Turn what looked usable into a fault."""
+    for key in [key for key in entry if key not in ("batch_size", "engine", "settings")]:
+        del entry[key]
+    entry["fault"] = str(fault)
+
+
+def _entry(candidate: Mapping[str, Any]) -> Entry:
+    return {key: candidate[key] for key in ("batch_size", "engine", "settings")}
+
+
+def _is_same(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    return _entry(one) == _entry(other)
+
+
+def _calibrated(engine: Mapping[str, Any], calibration: str | None) -> dict[str, Any]:
+    """Return an engine whose quantisation takes the samples that were collected."""
+    if calibration is None or "calibration" not in engine["config"]:
+        return dict(engine)
+    steps = [
+        {**step, "options": {**step["options"], "calibration": calibration}}
+        if "calibration" in step["options"]
+        else step
+        for step in engine["prepare"]
+    ]
+    return {**engine, "config": {**engine["config"], "calibration": calibration}, "prepare": steps}

@@ -1,0 +1,347 @@
+"""Candidates, measured on what their modules really get, and the plan that follows from it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from hpi_runtime.bench import replay, search
+from hpi_runtime.bench.recorder import Samples
+from hpi_runtime.executor import Item
+from hpi_schemas.validate import faults
+
+ROOT = Path(__file__).parents[2]
+BIN = Path(sys.executable).parent
+MODULE = "SubModules.ImageClassification"
+# Threads and streams are given, so that there is less to measure.
+PIPELINE = """pipeline_name: image_classification
+use_hpip: true
+hpi_config: {backend_config: {cpu_num_threads: 2, num_streams: 1}}
+SubModules:
+  ImageClassification: {model_name: page_orientation, model_dir: model, topk: 2}
+"""
+
+
+def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command: list[str | Path] = [BIN / arguments[0], *arguments[1:]]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, encoding="utf-8")
+
+
+def measure(folder: Path, *more: str) -> subprocess.CompletedProcess[str]:
+    given = ("--candidates", "candidates.json", "--profile", "profile.json", "--input", "pictures")
+    return run(folder, "hpi-bench", *given, *more)
+
+
+def load(path: Path) -> Any:
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two pictures, one of a known class, and the profile of a classifier that was measured on them."""
+    folder = tmp_path_factory.mktemp("profiling")
+    shutil.copytree(ROOT / "examples/ocr/page_orientation", folder / "model", ignore=shutil.ignore_patterns(".cache"))
+    (folder / "pipeline.yaml").write_text(PIPELINE)
+    (folder / "pictures").mkdir()
+    receipt = cv2.imread(str(ROOT / "examples/ocr/receipt.jpg"))
+    assert receipt is not None
+    cv2.imwrite(str(folder / "pictures/a.png"), cv2.resize(receipt, (300, 400)))
+    cv2.imwrite(str(folder / "pictures/b.png"), cv2.resize(receipt[::-1, ::-1], (300, 400)))
+    done = run(folder, "hpi-plan", "pipeline.yaml", "--candidates", "candidates.json")
+    assert (done.returncode, done.stdout) == (0, ""), done.stderr
+    # Something that cannot work, whatever the machine.
+    data = load(folder / "candidates.json")
+    broken = json.loads(json.dumps(data["modules"][MODULE]["candidates"][0]))
+    broken["engine"]["config"]["precision"] = "no such"
+    data["modules"][MODULE]["candidates"].insert(1, broken)
+    for item in data["modules"][MODULE]["candidates"]:
+        # One way to int8 will do here; the other takes half a minute.
+        item["lower"] = [engine for engine in item["lower"] if engine["backend"] == "openvino"]
+    (folder / "candidates.json").write_text(json.dumps(data))
+    done = run(folder, "hpi-plan", "pipeline.yaml", "--output", "planned.json")
+    answers = run(folder, "hpi-run", "planned.json", "--input", "pictures").stdout.splitlines()
+    labels = [json.loads(line)["label_names"][0] for line in answers]
+    truth = {"inputs": {"a.png": {"label": labels[0]}, "b.png": {"label": "another"}}}
+    (folder / "pictures/truth.json").write_text(json.dumps(truth))
+    done = measure(folder)
+    assert done.returncode == 0, done.stderr
+    (folder / "table.txt").write_text(done.stdout)
+    return folder
+
+
+@pytest.fixture
+def folder(made: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(made, tmp_path / "own"))
+
+
+# -- the commands --------------------------------------------------------------------------------
+
+
+def test_a_profile_has_speed_answers_and_accuracy_of_every_kind_of_candidate(made: Path) -> None:
+    profile = load(made / "profile.json")
+    assert faults("profile", profile) == []
+    record = profile["modules"][MODULE]
+    assert record["accuracy"] == {"label_share": 0.5}
+    own, *others = record["entries"]
+    assert own["ratio"] == {"latency": 1.0, "throughput": 1.0}
+    assert own["agreement"] == {"classes": 1.0, "inputs": 1.0}
+    assert {entry["engine"]["backend"] for entry in others} >= {"onnxruntime", "openvino"}
+    judged = [entry for entry in others if "agreement" in entry]
+    assert judged
+    for entry in judged:
+        assert entry["rounds"] >= 1
+        assert entry["peak_mib"] > 0
+        assert entry["accuracy"]["label_share"] in (0.0, 0.5, 1.0)
+
+
+def test_a_candidate_that_cannot_be_loaded_is_kept_with_its_reason_and_the_rest_is_measured(made: Path) -> None:
+    entries = load(made / "profile.json")["modules"][MODULE]["entries"]
+    failed = [entry for entry in entries if entry["engine"]["config"].get("precision") == "no such"]
+    assert len(failed) == 1
+    assert "does not know the precision no such" in failed[0]["fault"]
+    assert "no such" in (made / "table.txt").read_text()
+
+
+def test_int8_is_made_and_measured_with_samples_of_what_the_module_got(made: Path) -> None:
+    record = load(made / "profile.json")["modules"][MODULE]
+    entries = [entry for entry in record["entries"] if entry["engine"]["config"].get("precision") == "int8"]
+    assert entries
+    for entry in entries:
+        assert "ratio" in entry, entry.get("fault")
+        assert entry["engine"]["config"]["calibration"] == record["calibration"]
+
+
+def test_the_plan_made_with_it_runs_the_fastest_candidate_and_can_be_checked_and_proved(folder: Path) -> None:
+    done = run(folder, "hpi-plan", "pipeline.yaml", "--profile", "profile.json", "--output", "plan.json", "--prove")
+    assert done.returncode == 0, done.stderr
+    assert "DIFFERENT" not in done.stderr
+    plan, record = load(folder / "plan.json"), load(folder / "profile.json")["modules"][MODULE]
+    chosen = plan["modules"][MODULE]
+    usable = [
+        entry["ratio"]["latency"]
+        for entry in record["entries"]
+        if "agreement" in entry
+        and entry["agreement"]["classes"] >= 0.99
+        and entry["engine"]["config"].get("precision", "fp32") == "fp32"
+    ]
+    assert chosen["profile"]["ratio"]["latency"] <= min(usable) / 0.98
+    assert chosen["origin"]["engine.backend"] == "profile:latency"
+    done = run(folder, "hpi-run", "plan.json", "--input", "pictures")
+    assert done.returncode == 0, done.stderr
+    assert run(folder, "hpi-plan", "--check", "plan.json").returncode == 0
+    told = run(folder, "hpi-review", "why", "plan.json", MODULE).stdout
+    assert "the profile" in told
+    assert (
+        "profile.json, for latency, with no drop of accuracy" in run(folder, "hpi-review", "show", "plan.json").stdout
+    )
+
+
+def test_a_plan_is_stale_when_its_profile_changes(folder: Path) -> None:
+    done = run(folder, "hpi-plan", "pipeline.yaml", "--profile", "profile.json", "--output", "plan.json")
+    assert done.returncode == 0, done.stderr
+    profile = load(folder / "profile.json")
+    profile["modules"][MODULE]["entries"] = profile["modules"][MODULE]["entries"][:1]
+    (folder / "profile.json").write_text(json.dumps(profile))
+    done = run(folder, "hpi-plan", "--check", "plan.json")
+    assert done.returncode == 1
+    assert "[profile]" in done.stderr
+    (folder / "profile.json").unlink()
+    done = run(folder, "hpi-plan", "--check", "plan.json")
+    assert done.returncode == 2
+    assert "profile.json cannot be read" in done.stderr
+
+
+def test_what_was_measured_is_not_measured_again(folder: Path) -> None:
+    before = (folder / "profile.json").read_bytes()
+    done = measure(folder)
+    assert done.returncode == 0, done.stderr
+    assert (folder / "profile.json").read_bytes() == before
+
+
+def test_a_run_that_was_cut_off_goes_on_where_it_was(folder: Path) -> None:
+    whole = load(folder / "profile.json")
+    entries = whole["modules"][MODULE]["entries"]
+    kept = entries[:1]
+    record = {**whole["modules"][MODULE], "entries": kept, "finished": False}
+    (folder / "profile.json").write_text(json.dumps({**whole, "modules": {MODULE: record}}))
+    done = measure(folder)
+    assert done.returncode == 0, done.stderr
+    again = load(folder / "profile.json")["modules"][MODULE]
+    assert again["finished"]
+    assert again["entries"][0]["loaded_ms"] == kept[0]["loaded_ms"]
+    assert {entry["engine"]["backend"] for entry in again["entries"]} == {
+        entry["engine"]["backend"] for entry in entries
+    }
+
+
+def test_a_budget_ends_the_search_and_leaves_a_profile_that_can_be_used(folder: Path) -> None:
+    (folder / "profile.json").unlink()
+    done = measure(folder, "--budget", "1")
+    assert done.returncode == 0, done.stderr
+    record = load(folder / "profile.json")["modules"][MODULE]
+    assert len(record["entries"]) == 1
+    assert "agreement" in record["entries"][0]
+    assert not record["finished"]
+    assert "the same command goes on" in done.stdout
+    assert run(folder, "hpi-plan", "pipeline.yaml", "--profile", "profile.json").returncode == 0
+
+
+def test_a_profile_of_other_inputs_is_left_alone(folder: Path) -> None:
+    before = (folder / "profile.json").read_bytes()
+    (folder / "pictures/b.png").unlink()
+    done = measure(folder)
+    assert done.returncode == 2
+    assert "profile.json is of other inputs" in done.stderr
+    assert (folder / "profile.json").read_bytes() == before
+
+
+def test_a_file_that_is_no_profile_is_left_alone(folder: Path) -> None:
+    (folder / "profile.json").write_text("{}")
+    done = measure(folder)
+    assert done.returncode == 2
+    assert "is no profile" in done.stderr
+    assert (folder / "profile.json").read_text() == "{}"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (("--candidates", "candidates.json"), "go together"),
+        (("--profile", "p.json"), "go together"),
+        (("--candidates", "candidates.json", "--profile", "p.json", "planned.json"), "without plans"),
+        (("--candidates", "planned.json", "--profile", "p.json"), "holds no candidates"),
+        (("--candidates", "nowhere.json", "--profile", "p.json"), "cannot be read"),
+        (("--candidates", "candidates.json", "--profile", "p.json", "--module", "Nobody"), "no module Nobody"),
+        ((), "name a plan"),
+    ],
+)
+def test_wrong_arguments_are_exit_code_2_with_the_reason(folder: Path, arguments: tuple[str, ...], reason: str) -> None:
+    done = run(folder, "hpi-bench", *arguments, "--input", "pictures")
+    assert done.returncode == 2
+    assert reason in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (folder / "p.json").exists()
+
+
+def test_a_plan_that_cannot_run_here_is_told_with_its_own_exit_code(folder: Path) -> None:
+    (folder / "model/inference.onnx").write_bytes(b"another")
+    (folder / "profile.json").unlink()
+    done = measure(folder)
+    assert done.returncode == 3
+    assert "is not the file that was planned" in done.stderr
+    assert not (folder / "profile.json").exists()
+
+
+# -- the search ----------------------------------------------------------------------------------
+
+
+def candidate(backend: str, threads: int = 2, batch_size: int = 6, **settings: int) -> dict[str, Any]:
+    engine = {"backend": backend, "config": {"precision": "fp32", "threads": threads}, "prepare": []}
+    return {"batch_size": batch_size, "engine": engine, "lower": [], "settings": settings}
+
+
+def walked(candidates: list[dict[str, Any]], cost: Mapping[int, float | None]) -> list[int]:
+    ratios: dict[int, float | None] = {}
+    while (place := search.following(candidates, ratios)) is not None:
+        ratios[place] = cost[place]
+    return list(ratios)
+
+
+def test_the_search_begins_with_every_engine_and_then_walks_along_what_got_faster() -> None:
+    candidates = [
+        candidate("a"),
+        candidate("a", batch_size=1),
+        candidate("a", step=64),
+        candidate("a", batch_size=1, step=64),
+        candidate("a", threads=1),
+        candidate("a", threads=1, batch_size=1, step=64),
+        candidate("slow"),
+        candidate("slow", batch_size=1),
+    ]
+    cost = {0: 1.0, 1: 0.8, 2: 0.9, 3: 0.5, 4: 1.1, 5: 0.4, 6: 1.9, 7: 0.1}
+    order = walked(candidates, cost)
+    assert order[:3] == [0, 4, 6]
+    assert set(order) == {0, 1, 2, 3, 4, 5, 6}
+
+
+def test_the_search_ends_where_nothing_can_be_measured() -> None:
+    assert walked([candidate("a"), candidate("b")], {0: None, 1: None}) == [0, 1]
+
+
+def test_finalists_are_the_plans_own_and_the_fastest_of_each_kind_either_way() -> None:
+    def entry(latency: float, throughput: float, precision: str = "fp32", **settings: int) -> dict[str, Any]:
+        engine = {"backend": "a", "config": {"precision": precision}, "prepare": []}
+        ratio = {"latency": latency, "throughput": throughput}
+        return {"batch_size": 1, "engine": engine, "ratio": ratio, "settings": settings}
+
+    entries = [
+        entry(1.0, 1.0),
+        entry(0.9, 0.8),
+        entry(0.7, 0.9),
+        entry(0.5, 0.5, step=64),
+        entry(0.6, 0.6, step=128),
+        entry(0.3, 0.3, "int8"),
+        {**entry(0.1, 0.1), "fault": "it crashed"},
+    ]
+    assert sorted(search.finalists(entries)) == [0, 1, 2, 3, 5]
+
+
+# -- what a module gets --------------------------------------------------------------------------
+
+
+def graph() -> Any:
+    return load(ROOT / "examples/ocr/plan.json")["graph"]
+
+
+def test_the_part_of_the_recogniser_goes_to_the_result_and_needs_no_picture() -> None:
+    part = replay.part(graph(), "SubModules.TextRecognition")
+    assert part.graph["order"] == ["read", "result"]
+    assert part.result == "result.result"
+    assert not any(ref.endswith(".image") for ref in part.refs)
+
+
+def test_the_part_of_the_detector_ends_before_the_next_module() -> None:
+    part = replay.part(graph(), "SubModules.TextDetection")
+    assert part.graph["order"] == ["detect", "order", "lines"]
+    assert part.result is None
+    assert all(ref.endswith(".image") for ref in part.refs)
+
+
+def test_values_survive_being_kept_in_a_file(tmp_path: Path) -> None:
+    array = np.arange(24, dtype=np.uint8).reshape(2, 3, 4)
+    values = {
+        "a.polys": np.ones((2, 4, 2), np.float32),
+        "a.crops": [array, array[:, :1]],
+        "a.page": {"angle": 90, "scores": [0.5, None], "text": "乌龙茶"},
+        "a.ids": [(1, 2)],
+    }
+    item: Item[str] = Item("p.png", dict(values))
+    assert replay.save(item, tuple(values), "p.png", tmp_path / "000000.npy") > array.nbytes
+    (found,) = replay.load(tmp_path)
+    assert found.source == "p.png"
+    assert found.values["a.page"] == values["a.page"]
+    assert found.values["a.ids"] == [[1, 2]]
+    np.testing.assert_array_equal(found.values["a.polys"], np.ones((2, 4, 2), np.float32))
+    for one, other in zip(found.values["a.crops"], (array, array[:, :1]), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_samples_are_spread_evenly_over_a_run_however_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hpi_runtime.bench.recorder._MOST_SAMPLES", 10)
+    samples = Samples()
+    for number in range(1000):
+        samples.add(np.array([number]))
+    kept = [int(array[0]) for array in samples.kept]
+    assert 5 <= len(kept) <= 10
+    assert len({after - before for before, after in pairwise(kept)}) == 1
+    assert kept[0] == 0
+    assert kept[-1] > 800
