@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib.util
 from collections import Counter
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -62,14 +63,18 @@ def outcome(engine: Engine, folder: Path, inputs: list[str], outputs: list[str])
 
 
 @pytest.mark.skipif(importlib.util.find_spec("onnx.backend.test.data") is None, reason="onnx brings no test data")
-@pytest.mark.parametrize(("name", "least"), [("onnxruntime", 900), ("openvino", 820)])
+@pytest.mark.parametrize(
+    # OpenVINO compiles for a minute; a third of the cases says nearly as much.
+    ("name", "every", "least"),
+    [("onnxruntime", 1, 900), ("openvino", 3, 270)],
+)
 def test_onnxs_own_operator_tests_pass_or_are_refused(
-    name: str, least: int, capsys: pytest.CaptureFixture[str]
+    name: str, every: int, least: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
     kind = engines.find(name)
     assert kind is not None
     counts: Counter[str] = Counter()
-    for folder, inputs, outputs in cases():
+    for folder, inputs, outputs in islice(cases(), None, None, every):
         try:
             engine = kind(folder, ("model.onnx",), {**CONFIGS[name], "cpu_num_threads": 1}, "cpu")
         except EngineError:

@@ -72,9 +72,11 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     labels = [json.loads(line)["label_names"][0] for line in answers]
     truth = {"inputs": {"a.png": {"label": labels[0]}, "b.png": {"label": "another"}}}
     (folder / "pictures/truth.json").write_text(json.dumps(truth))
-    done = measure(folder)
-    assert done.returncode == 0, done.stderr
-    (folder / "table.txt").write_text(done.stdout)
+    for name, budget in (("begun", ("--budget", "1")), ("table", ())):
+        done = measure(folder, *budget)
+        assert done.returncode == 0, done.stderr
+        (folder / f"{name}.txt").write_text(done.stdout)
+        shutil.copy(folder / "profile.json", folder / f"{name}.json")
     return folder
 
 
@@ -167,32 +169,20 @@ def test_what_was_measured_is_not_measured_again(folder: Path) -> None:
     assert (folder / "profile.json").read_bytes() == before
 
 
-def test_a_run_that_was_cut_off_goes_on_where_it_was(folder: Path) -> None:
-    whole = load(folder / "profile.json")
-    entries = whole["modules"][MODULE]["entries"]
-    kept = entries[:1]
-    record = {**whole["modules"][MODULE], "entries": kept, "finished": False}
-    (folder / "profile.json").write_text(json.dumps({**whole, "modules": {MODULE: record}}))
-    done = measure(folder)
-    assert done.returncode == 0, done.stderr
-    again = load(folder / "profile.json")["modules"][MODULE]
-    assert again["finished"]
-    assert again["entries"][0]["loaded_ms"] == kept[0]["loaded_ms"]
-    assert {entry["engine"]["backend"] for entry in again["entries"]} == {
-        entry["engine"]["backend"] for entry in entries
-    }
-
-
 def test_a_budget_ends_the_search_and_leaves_a_profile_that_can_be_used(folder: Path) -> None:
-    (folder / "profile.json").unlink()
-    done = measure(folder, "--budget", "1")
-    assert done.returncode == 0, done.stderr
-    record = load(folder / "profile.json")["modules"][MODULE]
-    assert len(record["entries"]) == 1
-    assert "agreement" in record["entries"][0]
-    assert not record["finished"]
-    assert "the same command goes on" in done.stdout
-    assert run(folder, "hpi-plan", "pipeline.yaml", "--profile", "profile.json").returncode == 0
+    begun = load(folder / "begun.json")["modules"][MODULE]
+    assert len(begun["entries"]) == 1
+    assert "agreement" in begun["entries"][0]
+    assert not begun["finished"]
+    assert "the same command goes on" in (folder / "begun.txt").read_text()
+    assert run(folder, "hpi-plan", "pipeline.yaml", "--profile", "begun.json").returncode == 0
+
+
+def test_a_run_that_was_cut_off_goes_on_where_it_was(folder: Path) -> None:
+    begun, done = (load(folder / f"{name}.json")["modules"][MODULE] for name in ("begun", "profile"))
+    assert done["finished"]
+    assert done["entries"][0]["loaded_ms"] == begun["entries"][0]["loaded_ms"]
+    assert len({entry["engine"]["backend"] for entry in done["entries"]}) > 1
 
 
 def test_a_profile_of_other_inputs_is_left_alone(folder: Path) -> None:

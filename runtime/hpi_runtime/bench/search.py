@@ -14,7 +14,7 @@ Ratios = Mapping[int, float | None]
 
 _DIMENSIONS = ("engine", "batch_size", "settings")
 # A backend this much slower than the fastest is not looked at any closer; in a lower precision it may gain more.
-_NEAR, _NEAR_LOWER = 1.3, 2.0
+_NEAR, _NEAR_LOWER = 1.3, 3.0
 
 
 def following(candidates: Sequence[Candidate], ratios: Ratios) -> int | None:
