@@ -69,7 +69,7 @@ def _peers(data: Mapping[str, Any]) -> str:
     rows = []
     # What the others are compared with comes first.
     for name, row in sorted(data["programs"].items(), key=lambda item: (item[0] != data["base"], item[0])):
-        ratio, once = row["ratio"], row["once_s"]
+        ratio = row["ratio"]
         rows.append(
             (
                 name,
@@ -78,19 +78,24 @@ def _peers(data: Mapping[str, Any]) -> str:
                 f"{data['pictures'] / statistics.median(row['stream_s']):.2f}",
                 f"{ratio['throughput']:.2f}",
                 f"{ratio['first_pass']:.2f}",
-                "" if once is None else f"{once:.2f}",
-                "" if once is None else f"{ratio['once']:.2f}",
                 "" if row["overhead"] is None else f"{row['overhead']:.1%}",
                 f"{row['peak_mib']:.0f}",
                 f"{row['accuracy']['character_error_rate']:.2%}",
             )
         )
     heads = (
-        *("program", "one by one /s", "×", "in one go /s", "×", "first pass ×", "command s", "×"),
+        *("program", "one by one /s", "×", "in one go /s", "×", "first pass ×"),
         *("overhead", "peak MiB", "character errors"),
     )
     told = f"{data['pictures']} pictures, {data['rounds']} rounds, {data['threads']} threads"
     return f"{_table(heads, rows)}\n\n{told}; × is the time ÷ that of {data['base']}."
+
+
+def _commands(data: Mapping[str, Any]) -> str:
+    runs = sorted(data["runs"].items(), key=lambda item: float(item[1]["seconds"]))
+    rows = [(name, f"{row['seconds']:.2f}", f"{row['ratio']:.2f}") for name, row in runs]
+    table = _table(("command", "seconds", "×"), rows)
+    return f"{table}\n\n{data['rounds']} rounds; × is the time ÷ that of {data['base']}."
 
 
 def _floor(data: Mapping[str, Any]) -> str:
@@ -117,7 +122,15 @@ def _flat(data: Mapping[str, Any]) -> str:
     return _table(heads, rows)
 
 
-_SECTIONS = {"flat": _flat, "floor": _floor, "peers": _peers}
+def _choices(data: Mapping[str, Any]) -> str:
+    rows = [
+        (key, row["prior"], f"{row['prior_to_best']:.2f}", row["chosen"], f"{row['chosen_to_best']:.2f}")
+        for key, row in data["runs"].items()
+    ]
+    return _table(("model", "by prior knowledge", "time ÷ best", "by the profile", "time ÷ best"), rows)
+
+
+_SECTIONS = {"choices": _choices, "commands": _commands, "flat": _flat, "floor": _floor, "peers": _peers}
 
 if __name__ == "__main__":
     kept = json.loads(FIGURES.read_text(encoding="utf-8"))

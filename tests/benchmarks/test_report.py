@@ -14,7 +14,9 @@ import report  # noqa: E402
 def test_the_document_shows_what_was_measured() -> None:
     text = report.DOCUMENT.read_text(encoding="utf-8")
     figures = json.loads(report.FIGURES.read_text(encoding="utf-8"))
-    assert {name for name in ("peers", "floor", "flat") if f"<!-- figures: {name} -->" in text} == set(figures)
+    assert {
+        name for name in ("peers", "commands", "floor", "flat", "choices") if f"<!-- figures: {name} -->" in text
+    } == set(figures)
     assert report.document(text, figures) == text
 
 

@@ -266,6 +266,45 @@ def test_the_schema_for_editors_is_printed(folder: Path) -> None:
     assert "SubModules" in schema["$defs"]["pipeline-OCR"]["properties"]
 
 
+def test_candidates_are_written_instead_of_a_plan_and_never_over_one(folder: Path) -> None:
+    done = run(folder, "pipeline.yaml", "--target", "linux-x64-cpu", "--candidates", "c.json")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    listed = json.loads((folder / "c.json").read_text())
+    assert faults("candidates", listed) == []
+    assert len(listed["modules"]["SubModules.ImageClassification"]["candidates"]) > 4
+    assert run(folder, "pipeline.yaml", "--output", "plan.json").returncode == 0
+    before = (folder / "plan.json").read_bytes()
+    done = run(folder, "pipeline.yaml", "--candidates", "plan.json")
+    assert done.returncode == 2
+    assert "holds no candidates" in done.stderr
+    assert (folder / "plan.json").read_bytes() == before
+    done = run(folder, "pipeline.yaml", "--output", "c.json")
+    assert done.returncode == 2
+    assert json.loads((folder / "c.json").read_text()) == listed
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        ("pipeline.yaml --profile nowhere.json", "nowhere.json cannot be read"),
+        ("pipeline.yaml --profile m/inference.yml", "is not a profile: line 1"),
+        ("pipeline.yaml --max-accuracy-drop 0.2", "go with --profile"),
+        ("pipeline.yaml --optimize latency", "go with --profile"),
+        ("pipeline.yaml --profile p.json --max-accuracy-drop 200", "from 0 to 100"),
+        ("pipeline.yaml --profile p.json --max-accuracy-drop nan", "from 0 to 100"),
+        ("pipeline.yaml --candidates c.json --output plan.json", "leave --output and the like out"),
+        ("pipeline.yaml --candidates c.json --profile p.json", "leave --output and the like out"),
+        ("--check plan.json --profile p.json", "the plan records it"),
+    ],
+)
+def test_wrong_use_of_candidates_and_profiles_is_told(folder: Path, arguments: str, reason: str) -> None:
+    done = run(folder, *arguments.split())
+    assert done.returncode == 2
+    assert reason in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (folder / "c.json").exists()
+
+
 @pytest.mark.parametrize("victim", ["pipeline.yaml", "m/inference.onnx", "m/inference.yml", "target.json"])
 def test_output_never_replaces_what_is_no_plan(folder: Path, victim: str) -> None:
     (folder / "target.json").write_text(

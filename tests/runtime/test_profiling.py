@@ -15,7 +15,9 @@ import cv2
 import numpy as np
 import pytest
 from hpi_runtime.bench import replay, search
+from hpi_runtime.bench.candidate import successful
 from hpi_runtime.bench.recorder import Samples
+from hpi_runtime.errors import EngineError, InputError
 from hpi_runtime.executor import Item
 from hpi_schemas.validate import faults
 
@@ -95,7 +97,7 @@ def test_a_profile_has_speed_answers_and_accuracy_of_every_kind_of_candidate(mad
     assert record["accuracy"] == {"label_share": 0.5}
     own, *others = record["entries"]
     assert own["ratio"] == {"latency": 1.0, "throughput": 1.0}
-    assert own["agreement"] == {"classes": 1.0, "inputs": 1.0}
+    assert own["agreement"] == {"classes": 1.0}
     assert {entry["engine"]["backend"] for entry in others} >= {"onnxruntime", "openvino"}
     judged = [entry for entry in others if "agreement" in entry]
     assert judged
@@ -229,6 +231,13 @@ def test_a_plan_that_cannot_run_here_is_told_with_its_own_exit_code(folder: Path
     assert done.returncode == 3
     assert "is not the file that was planned" in done.stderr
     assert not (folder / "profile.json").exists()
+
+
+def test_a_candidate_that_fails_at_an_input_is_no_fast_one() -> None:
+    good: Item[str] = Item("a.png")
+    assert successful(iter([good])) == [good]
+    with pytest.raises(EngineError, match=r"b\.png: too large"):
+        successful([good, Item("b.png", error=InputError("PROCESSING_FAILED", "too large"))])
 
 
 # -- the search ----------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -19,6 +19,7 @@ from typing import Any, BinaryIO
 from hpi_runtime.bench import replay
 from hpi_runtime.bench.meter import peak_mib
 from hpi_runtime.console import DONE, data_stream, guarded
+from hpi_runtime.errors import EngineError
 from hpi_runtime.executor import Item, execute, execute_one
 from hpi_runtime.modules.base import Module
 from hpi_runtime.pipeline import load_engine, make_module
@@ -70,22 +71,33 @@ def _loaded(options: Mapping[str, Any]) -> Iterator[tuple[Run, Module, replay.Pa
             fresh = [Item(item.source, dict(item.values)) for item in items]
             if stream:
                 started = time.perf_counter()
-                done = list(execute(fresh, chain, depth, size))
+                done = successful(execute(fresh, chain, depth, size))
                 return done, [time.perf_counter() - started]
             seconds = []
             for item in fresh:
                 started = time.perf_counter()
                 execute_one(item, chain)
                 seconds.append(time.perf_counter() - started)
-            return fresh, seconds
+            return successful(fresh), seconds
 
         yield run, module, part
 
 
+def successful(items: Iterable[Item[str]]) -> list[Item[str]]:
+    """Return items, or fail if one of them did: the plan's own engine could process all, and failing is fast.
+
+    Raises:
+        EngineError: an item has an error.
+    """
+    done = list(items)
+    for item in done:
+        if item.error is not None:
+            raise EngineError(f"{item.source}: {item.error}")
+    return done
+
+
 def _results(item: Item[str], module: Module, part: replay.Part) -> list[Mapping[str, Any]]:
     """Return the results of an item: the pipeline's, or the module's for each picture that it got."""
-    if item.error is not None:
-        return [{"error": {"message": str(item.error)}, "input_path": item.source}]
     if part.result is not None:
         return [_plain(item.values[part.result], item)]
     if f"{part.stage}.result" in item.values:

@@ -111,6 +111,8 @@ class Trial:
             raise EngineError(f"{self._address}: {fault}") from None
         while not self._finish(began + seconds):
             keep()
+            if "fault" in self.record["entries"][0]:
+                raise EngineError(f"{self._address}: {self.record['entries'][0]['fault']}")
         self.record["finished"] = is_whole
         keep()
 
@@ -141,6 +143,8 @@ class Trial:
                 with self._working(entry) as worker:
                     entry |= {"loaded_ms": worker.loaded_ms, **look.figures(worker)}
             except _FaultError as fault:
+                if fault.entry is not entry:
+                    raise
                 entry["fault"] = str(fault)
             self.record["entries"].append(entry)
             keep()
@@ -151,27 +155,29 @@ class Trial:
     def _finish(self, deadline: float) -> bool:
         """Measure the fastest over all inputs and judge their answers; False if one of them failed."""
         entries = self.record["entries"]
+        if "fault" in entries[0]:
+            return False
         chosen = [entries[place] for place in search.finalists(entries)]
         if all("agreement" in entry for entry in chosen):
             return True
         with ExitStack() as stack:
             workers: list[_Worker] = []
             answers: list[Sequence[Any]] = []
-            for entry in chosen:
-                self._report(f"{self._address}: the answers of {name(entry)}")
-                try:
+            try:
+                for entry in chosen:
+                    self._report(f"{self._address}: the answers of {name(entry)}")
                     workers.append(stack.enter_context(self._working(entry)))
                     answered = workers[-1].ask({"results": True})
-                except _FaultError as fault:
-                    _fail(entry, fault)
-                    return False
-                answers.append(answered["results"])
-                entry["peak_mib"] = round(answered["peak_mib"], 1)
-                self._judge(entry, answers[-1], answers[0])
-            self._report(f"{self._address}: the {len(workers)} fastest in turn")
-            count = max(_LEAST_ITEMS, int(1000 * _ROUND_SECONDS / chosen[0]["milliseconds"][LATENCY]))
-            places = _spread(workers[0].items)[:count]
-            found = _in_turn(workers, places, _ROUNDS, deadline)
+                    answers.append(answered["results"])
+                    entry["peak_mib"] = round(answered["peak_mib"], 1)
+                    self._judge(entry, answers[-1], answers[0])
+                self._report(f"{self._address}: the {len(workers)} fastest in turn")
+                count = max(_LEAST_ITEMS, int(1000 * _ROUND_SECONDS / chosen[0]["milliseconds"][LATENCY]))
+                places = _spread(workers[0].items)[:count]
+                found = _in_turn(workers, places, _ROUNDS, deadline)
+            except _FaultError as fault:
+                _fail(fault.entry, fault)
+                return False
             for entry, times_of in zip(chosen, found, strict=True):
                 entry |= _figures(times_of, found[0], len(places))
         return True
@@ -187,8 +193,6 @@ class Trial:
             if len(found) == 1 and file in self._known:
                 accuracy.add(found[0], self._known[file])
         shares = {kind: round(share, 6) for kind, share in agreement.shares().items()}
-        if agreement.inputs:
-            shares["inputs"] = round(agreement.compared / agreement.inputs, 6)
         entry |= {"accuracy": accuracy.to_json(), "agreement": shares}
         if entry is self.record["entries"][0]:
             self.record["accuracy"] = entry["accuracy"]
@@ -202,7 +206,7 @@ class Trial:
             file = Path(folder) / "plan.json"
             file.write_text(dumps(self._with(entry)), encoding="utf-8")
             with Process("hpi_runtime.bench.candidate", {**self._options, "plan": str(file)}, said) as process:
-                yield _Worker(process, said)
+                yield _Worker(process, said, entry)
 
     def _with(self, entry: Entry) -> dict[str, Any]:
         """Return the plan with a candidate in it."""
@@ -220,6 +224,10 @@ class Trial:
 class _FaultError(Exception):
     """A candidate that cannot be measured; the message is its own."""
 
+    def __init__(self, message: str, entry: Entry) -> None:
+        super().__init__(message)
+        self.entry = entry
+
 
 class _Worker:
     """The process of a candidate; one that ends early raises a ``_FaultError`` with its last words.
@@ -229,8 +237,8 @@ class _Worker:
         loaded_ms: from the start of the process until the engine was loaded.
     """
 
-    def __init__(self, process: Process, said: IO[bytes]) -> None:
-        self._process, self._said = process, said
+    def __init__(self, process: Process, said: IO[bytes], entry: Entry) -> None:
+        self._process, self._said, self._entry = process, said, entry
         self.items = int(self._told(process.answer)["items"])
         self.loaded_ms = round(1000 * process.age, 1)
 
@@ -245,7 +253,7 @@ class _Worker:
             self._said.seek(0)
             lines = self._said.read().decode("utf-8", "replace").strip().splitlines()
             reason = lines[-1].removeprefix("hpi-bench: ") if lines else str(fault)
-            raise _FaultError(reason) from None
+            raise _FaultError(reason, self._entry) from None
 
 
 class _Look:
