@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+import subprocess
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -12,6 +14,7 @@ import pytest
 from hpi_runtime import engines
 from hpi_runtime.engines.base import Engine
 from hpi_runtime.errors import EngineError
+from support import tiny_models
 from support.engines import (
     ALL,
     CLASSIFIER,
@@ -264,3 +267,21 @@ def test_inputs_and_outputs_have_the_models_own_names() -> None:
             names.append(([tensor.name for tensor in engine.inputs], list(engine.outputs)))
     # OpenVINO gives a tensor the names of what it folded away too.
     assert names == [(["x"], ["fetch_name_0"])] * 2
+
+
+def test_openvinos_first_runs_may_come_from_several_threads_at_once(tmp_path: Path) -> None:
+    tiny_models.onnx_model(tmp_path, "float32")
+    code = (
+        "import os, sys, threading, pathlib\nimport openvino\n"
+        "from hpi_runtime.engines.openvino import ENGINE\nsys.setswitchinterval(1e-6)\n"
+        f"config = {{**{CONFIGS['openvino']!r}, 'num_streams': 2}}\n"
+        f"engine = ENGINE(pathlib.Path({str(tmp_path)!r}), ('inference.onnx',), config, 'cpu')\n"
+        "together = threading.Barrier(4)\n"
+        # What the first run of each thread begins with; without the engine's care they never come back.
+        "def run():\n    together.wait()\n    openvino.Type.f32.to_dtype()\n"
+        "threads = [threading.Thread(target=run, daemon=True) for _ in range(4)]\n"
+        "[thread.start() for thread in threads]\n[thread.join(30) for thread in threads]\n"
+        "os._exit(any(thread.is_alive() for thread in threads))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=150, check=False)
+    assert done.returncode == 0, done.stderr

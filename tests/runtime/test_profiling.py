@@ -213,6 +213,7 @@ def test_a_file_that_is_no_profile_is_left_alone(folder: Path) -> None:
         (("--candidates", "planned.json", "--profile", "p.json"), "holds no candidates"),
         (("--candidates", "nowhere.json", "--profile", "p.json"), "cannot be read"),
         (("--candidates", "candidates.json", "--profile", "p.json", "--module", "Nobody"), "no module Nobody"),
+        (("--candidates", "candidates.json", "--profile", "nowhere/p.json"), "nowhere is no folder"),
         ((), "name a plan"),
     ],
 )

@@ -21,6 +21,11 @@ _EPILOG = """\
 Every plan runs in a process of its own. A first pass is the cold one; then, in every round, each input
 goes through every plan alone, and all inputs in one go. With a truth.json beside the inputs, or --truth,
 error rates are measured too.
+With --candidates, the plan runs once and what its modules get is kept; then every candidate runs on it in a process of
+its own, in turn with the plan's engine. The profile is written as it grows; the same command goes on where it stopped.
+examples:
+  hpi-bench plan.json other.json --input pictures/
+  hpi-bench --candidates c.json --profile profile.json --input pictures/
 exit codes: 0 done; 1 some inputs failed, or a plan's process was killed; 2 a plan, the command line or the
 inputs are wrong; 3 this machine does not satisfy a plan; 4 prepare or loading an engine failed; 130 interrupted
 """

@@ -87,6 +87,8 @@ def measure(setting: Setting, profile: Path, report: Report) -> dict[str, Any]:
         RunnerError: the plan itself cannot be run; its process has said why on stderr.
     """
     began = time.monotonic()
+    if not profile.parent.is_dir():
+        raise PlanError(f"{profile} cannot be written: {profile.parent} is no folder")
     data, plan = load(setting.candidates, setting.root, setting.models)
     addresses = [address for address in data["modules"] if setting.module in (None, address)]
     if not addresses:

@@ -13,6 +13,7 @@ from hpi_runtime.errors import EngineError
 # An int8 model has been quantised in a prepare step; what is not quantised in it runs in fp32.
 _PRECISIONS = {"fp32": "f32", "bf16": "bf16", "fp16": "f16", "int8": "f32"}
 _INT8 = ("i8", "u8")
+_FIRST = threading.Lock()
 _TYPES = {
     "boolean": np.bool_,
     "f16": np.float16,
@@ -59,6 +60,10 @@ class OpenVinoEngine(Engine):
         }
         if name == "CPU":
             settings |= {"INFERENCE_NUM_THREADS": self.config["cpu_num_threads"], **_CPU_SETTINGS}
+        with _FIRST:
+            # OpenVINO makes its table of dtypes at first use, and two threads that both are the first wait for each
+            # other for ever: one inside it for Python's lock, the other with that lock for the table.
+            openvino.Type.f32.to_dtype()
         read = core.read_model(str(self.folder / self.files[0]))
         self.inputs = tuple(map(_tensor, read.inputs))
         self.outputs = tuple(_tensor(port).name for port in read.outputs)
