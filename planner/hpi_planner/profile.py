@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +50,7 @@ class Profile:
             "optimize": self.optimize,
         }
 
-    @property
+    @cached_property
     def target(self) -> Target:
         """The machine that was measured."""
         return from_json(self.data["target"])

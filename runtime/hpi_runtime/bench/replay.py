@@ -14,7 +14,7 @@ import numpy as np
 
 from hpi_runtime.errors import PlanError
 from hpi_runtime.executor import Item
-from hpi_runtime.prepare.calibration import read_arrays
+from hpi_runtime.prepare.calibration import read_arrays, write_arrays
 
 SUFFIX = ".npy"
 _ARRAY = "$array"
@@ -73,8 +73,7 @@ def save(item: Item[Any], refs: tuple[str, ...], name: str, path: Path) -> int:
     arrays: list[np.ndarray[Any, Any]] = []
     tree = _plain({"input": name, "values": {ref: item.values[ref] for ref in refs}}, arrays)
     with path.open("wb") as stream:
-        for array in (np.frombuffer(json.dumps(tree).encode(), np.uint8), *arrays):
-            np.save(stream, array, allow_pickle=False)
+        write_arrays(stream, (np.frombuffer(json.dumps(tree).encode(), np.uint8), *arrays))
         return stream.tell()
 
 

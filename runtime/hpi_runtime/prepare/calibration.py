@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
+from hpi_schemas.canonical import digest
 
 from hpi_runtime.errors import PrepareError
 from hpi_runtime.prepare.cache import KEY_LENGTH, caches, is_whole, keep, record_of
@@ -30,10 +30,9 @@ def store(folder: Path, samples: Sequence[Array]) -> str:
         PrepareError: no cache can be written.
     """
     stream = BytesIO()
-    for sample in samples:
-        np.save(stream, sample, allow_pickle=False)
+    write_arrays(stream, samples)
     data = stream.getvalue()
-    found = f"sha256:{hashlib.sha256(data).hexdigest()}"
+    found = digest(data)
 
     def write(place: Path) -> None:
         (place / FILE).write_bytes(data)
@@ -61,6 +60,12 @@ def load(folder: Path, wanted: str) -> Iterator[Array]:
     yield from read_arrays(place / FILE)
 
 
+def write_arrays(stream: IO[bytes], arrays: Iterable[Array]) -> None:
+    """Write arrays one behind the other, in NumPy's format."""
+    for array in arrays:
+        np.save(stream, array, allow_pickle=False)
+
+
 def read_arrays(path: Path) -> Iterator[Array]:
     """Yield arrays that stand in a file one behind the other, in NumPy's format."""
     with path.open("rb") as stream:
@@ -69,6 +74,6 @@ def read_arrays(path: Path) -> Iterator[Array]:
             yield np.load(stream, allow_pickle=False)
 
 
-def key(digest: str) -> str:
-    """Return the name under which samples lie in a cache."""
-    return digest.removeprefix("sha256:")[:KEY_LENGTH]
+def key(samples: str) -> str:
+    """Return the name under which samples with a digest lie in a cache."""
+    return samples.removeprefix("sha256:")[:KEY_LENGTH]
