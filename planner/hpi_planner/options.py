@@ -153,6 +153,8 @@ class _Resolver:
             put(key, settings, Origin("rule:trt_settings"))
         elif option.rule == "new_ir":
             put(key, not knowledge.blocked("new_ir", self.module.model_name), Origin("rule:new_ir"))
+        elif option.rule == "one_size":
+            put(key, self.module.module_name in knowledge.ONE_SIZE, Origin("rule:one_size"))
         elif not option.rule and option.default is not None:
             put(key, option.default, Origin(f"default:{self.backend.name}"))
 

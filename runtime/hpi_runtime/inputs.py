@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import stat
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -103,10 +104,11 @@ def _read_one(item: str, limits: Limits) -> Iterator[Input]:
         data = fetch(item, limits.bytes, limits.private_redirects)
     else:
         path = Path(item)
-        if path.exists() and not path.is_file():
+        found = path.stat()
+        if not stat.S_ISREG(found.st_mode):
             # A pipe or a device could keep the run waiting for ever.
             raise InputError("INPUT_UNREADABLE", f"{item} is not a file")
-        if path.stat().st_size > limits.bytes:
+        if found.st_size > limits.bytes:
             raise InputError("INPUT_TOO_LARGE", f"{item} has more than {limits.bytes:,} bytes")
         data = path.read_bytes()
     if data[:1024].lstrip().startswith(b"%PDF-"):

@@ -82,6 +82,7 @@ class Pipeline:
         try:
             loaded = self._load_all({address: folders[address] for address in addresses}, observe)
             self._workers = workers(self._graph, loaded, measure)
+            self._alone = workers(self._graph, loaded, measure, is_alone=True)
             self._group_size = group_size(self._graph, loaded)
         except BaseException:
             self.close()
@@ -107,7 +108,7 @@ class Pipeline:
             # A file may hold several pages.
             ahead = list(islice(items, 2))
             if len(ahead) == 1:
-                yield execute_one(ahead[0], self._workers)
+                yield execute_one(ahead[0], self._alone)
                 return
             items = chain(ahead, items)
         yield from execute(items, self._workers, depth, self._group_size)

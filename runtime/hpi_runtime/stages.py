@@ -8,9 +8,10 @@ over several.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from functools import partial
 from typing import Any, NamedTuple
 
 from hpi_runtime import ops
@@ -23,6 +24,8 @@ from hpi_runtime.modules.base import Batch, Module
 Observer = Callable[[str, Arrays, Arrays], None]
 # Is called with a module's address or an operation's stage, what it did (one of the kinds below), and the seconds.
 Timer = Callable[[str, str, float], None]
+# Waits for what the engine makes of a batch.
+Answer = Callable[[], Batch]
 _IMAGE = "image"
 DECODE, PREPROCESS, INFERENCE, POSTPROCESS, GLUE = "decode", "preprocess", "inference", "postprocess", "glue"
 
@@ -39,11 +42,12 @@ class Runner:
         self._input, self._output = engine.inputs[0].name, engine.outputs[0]
         self._pool = ThreadPoolExecutor(engine.streams, f"hpi-{address}")
 
-    def submit(self, batch: Batch) -> Future[Batch]:
-        """Return the first output of the model for a batch, soon."""
-        return self._pool.submit(self._run, batch)
+    def submit(self, batch: Batch) -> Answer:
+        """Run a batch soon, in a thread of the engine's."""
+        return self._pool.submit(self.run, batch).result
 
-    def _run(self, batch: Batch) -> Batch:
+    def run(self, batch: Batch) -> Batch:
+        """Return the first output of the model for a batch."""
         arrays: Arrays = {self._input: batch}
         started = time.perf_counter()
         outputs = self.engine.run(arrays)
@@ -61,7 +65,10 @@ class Runner:
 
 
 def workers(
-    graph: Mapping[str, Any], loaded: Mapping[str, tuple[Module, Runner]], measure: Timer | None
+    graph: Mapping[str, Any],
+    loaded: Mapping[str, tuple[Module, Runner]],
+    measure: Timer | None,
+    is_alone: bool = False,
 ) -> list[Worker]:
     """Return the workers of a stage graph.
 
@@ -69,6 +76,7 @@ def workers(
         graph: the plan's, or one made for a single module.
         loaded: the task and the engine of each module, by address.
         measure: is told how long each step took, in the thread that took it; None costs nothing.
+        is_alone: one input goes through all of them before the next: a single batch then runs in the caller's thread.
 
     Raises:
         PlanError: nobody here knows an operation.
@@ -81,7 +89,7 @@ def workers(
             steps.append(_timed(each(_op(name, stage)), name, GLUE, measure))
             continue
         address = stage["module"]
-        task = _Task(name, stage, *loaded[address], measure)
+        task = _Task(name, stage, *loaded[address], measure, is_alone)
         found.append(_in_turn([*steps, _timed(task.begin, address, PREPROCESS, measure)]))
         steps = [task.finish]
     return [*found, _in_turn(steps)]
@@ -134,7 +142,13 @@ class _Task:
     """
 
     def __init__(
-        self, name: str, stage: Mapping[str, Any], module: Module, runner: Runner, measure: Timer | None
+        self,
+        name: str,
+        stage: Mapping[str, Any],
+        module: Module,
+        runner: Runner,
+        measure: Timer | None,
+        is_alone: bool,
     ) -> None:
         self._name = name
         self._address = stage["module"]
@@ -143,6 +157,7 @@ class _Task:
         self._module = module
         self._runner = runner
         self._measure = measure
+        self._is_alone = is_alone
 
     def begin(self, items: Sequence[Item[Any]]) -> None:
         """Preprocess and submit; the first of the items that share batches carries what is on its way."""
@@ -170,9 +185,14 @@ class _Task:
     def _submit(self, items: Sequence[Item[Any]]) -> None:
         values = [item.values[self._ref] for item in items]
         prepared = self._module.preprocess(values if self._takes_one else values[0])
+        items[0].values[self._name] = _Submitted(items, self._answers(prepared.batches), prepared.context)
+
+    def _answers(self, batches: Iterable[Batch]) -> list[Answer]:
+        if self._is_alone and isinstance(batches, Sequence) and len(batches) == 1:
+            # Nothing runs beside it, and another thread would begin with cold caches.
+            return [partial(self._runner.run, batches[0])]
         # Batches may be made one by one: the first runs while the second is made.
-        answers = [self._runner.submit(batch) for batch in prepared.batches]
-        items[0].values[self._name] = _Submitted(items, answers, prepared.context)
+        return [self._runner.submit(batch) for batch in batches]
 
     def _read(self, submitted: _Submitted) -> None:
         started = time.perf_counter()
@@ -194,14 +214,14 @@ class _Submitted(NamedTuple):
     """Batches on their way through an engine, whose they are, and what postprocessing needs to know of them."""
 
     items: Sequence[Item[Any]]
-    answers: list[Future[Batch]]
+    answers: list[Answer]
     context: Any
 
 
 class _Answers:
     """Gives answers as they come and lets go of each, for those of a recogniser are large; counts the waiting."""
 
-    def __init__(self, answers: list[Future[Batch]]) -> None:
+    def __init__(self, answers: list[Answer]) -> None:
         self._answers = answers[::-1]
         answers.clear()
         self.waited = 0.0
@@ -209,6 +229,6 @@ class _Answers:
     def __iter__(self) -> Iterator[Batch]:
         while self._answers:
             started = time.perf_counter()
-            answer = self._answers.pop().result()
+            answer = self._answers.pop()()
             self.waited += time.perf_counter() - started
             yield answer

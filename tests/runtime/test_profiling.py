@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import json
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,9 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from hpi_runtime.bench import replay, search
+from hpi_runtime.bench import replay, search, trial
 from hpi_runtime.bench.candidate import successful
+from hpi_runtime.bench.process import EndedError, Process
 from hpi_runtime.bench.recorder import Samples
 from hpi_runtime.errors import EngineError, InputError
 from hpi_runtime.executor import Item
@@ -239,6 +241,44 @@ def test_a_candidate_that_fails_at_an_input_is_no_fast_one() -> None:
     assert successful(iter([good])) == [good]
     with pytest.raises(EngineError, match=r"b\.png: too large"):
         successful([good, Item("b.png", error=InputError("PROCESSING_FAILED", "too large"))])
+
+
+# -- measuring processes -------------------------------------------------------------------------
+
+
+@pytest.fixture
+def slow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Process]:
+    """A process that answers once at its start, and to a request after as many seconds as it says."""
+    (tmp_path / "slow_worker.py").write_text(
+        "import json, sys, time\n"
+        "print('{\"items\": 3}', flush=True)\n"
+        "for line in sys.stdin:\n"
+        "    time.sleep(json.loads(line)['sleep'])\n"
+        "    print('{\"done\": true}', flush=True)\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    with Process("slow_worker", {}) as process:
+        yield process
+
+
+def test_a_process_that_answers_in_time_is_left_alone(slow: Process) -> None:
+    assert slow.answer(60) == {"items": 3}
+    assert [slow.ask({"sleep": 0}, 60) for _ in range(2)] == [{"done": True}] * 2
+
+
+def test_a_process_that_hangs_is_ended(slow: Process) -> None:
+    slow.answer(60)
+    with pytest.raises(EndedError) as raised:
+        slow.ask({"sleep": 600}, 0.2)
+    assert raised.value.is_late
+
+
+def test_a_candidate_that_hangs_is_a_fault_with_its_limit(slow: Process, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trial, "_PATIENCE_SECONDS", 0.5)
+    worker = trial._Worker(slow, io.BytesIO(), {}, own_seconds=0.01)
+    # Three inputs, each of which may take twenty times as long.
+    with pytest.raises(trial._FaultError, match="no answer within 1 seconds"):
+        worker.ask({"sleep": 600})
 
 
 # -- the search ----------------------------------------------------------------------------------

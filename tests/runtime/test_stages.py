@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 from hpi_runtime.engines.base import Arrays, Engine, Tensor
-from hpi_runtime.executor import Item, execute
+from hpi_runtime.executor import Item, execute, execute_one
 from hpi_runtime.modules.base import Batch, Module, Prepared
 from hpi_runtime.stages import INFERENCE, POSTPROCESS, PREPROCESS, Runner, group_size, workers
 
@@ -105,6 +105,25 @@ def test_the_first_batch_of_a_picture_runs_while_its_second_is_made() -> None:
         (item,) = execute(items([1, 2]), chain)
     assert item.error is None
     assert item.values["one.n"] == [2, 4]
+
+
+class Sums(Numbers):
+    """One batch of all numbers."""
+
+    def preprocess(self, images: Sequence[Any]) -> Prepared:
+        return Prepared([np.array(images, np.float32)], None)
+
+
+def test_the_only_batch_of_a_picture_that_is_alone_runs_in_the_thread_of_the_caller() -> None:
+    threads: list[str] = []
+    with Runner("M", engine(1), lambda *_: threads.append(threading.current_thread().name), None) as runner:
+        loaded = {"M": (Sums({}, {}, 1), runner)}
+        (item,) = items([1, 2])
+        execute_one(item, workers(GRAPH, loaded, None, is_alone=True))
+        assert item.values["one.n"] == [2]
+        list(execute(items([1, 2]), workers(GRAPH, loaded, None)))
+    assert threads[0] == threading.current_thread().name
+    assert threads[1].startswith("hpi-M")
 
 
 def test_a_batch_that_fails_fails_its_own_picture_alone() -> None:

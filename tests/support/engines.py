@@ -14,7 +14,13 @@ from hpi_runtime.engines.base import Engine
 
 CONFIGS: Mapping[str, dict[str, Any]] = {
     "om": {},
-    "onnxruntime": {"cpu_num_threads": 2, "graph_optimization": "all", "precision": "fp32", "provider_options": {}},
+    "onnxruntime": {
+        "cpu_num_threads": 2,
+        "graph_optimization": "all",
+        "memory_pattern": False,
+        "precision": "fp32",
+        "provider_options": {},
+    },
     "openvino": {"cpu_num_threads": 2, "device_name": "CPU", "num_streams": 1, "precision": "fp32"},
     "paddle": {
         "cpu_threads": 2,

@@ -77,6 +77,7 @@ _PATTERNS: tuple[tuple[str, Impact], ...] = (
     ("modules.*.engine.config.cpu_threads", Impact.PERFORMANCE),
     ("modules.*.engine.config.device_name", Impact.DEVICE),
     ("modules.*.engine.config.gpu_mem_limit_mib", Impact.PERFORMANCE),
+    ("modules.*.engine.config.memory_pattern", Impact.PERFORMANCE),
     ("modules.*.engine.config.mkldnn_cache_capacity", Impact.PERFORMANCE),
     ("modules.*.engine.config.num_streams", Impact.PERFORMANCE),
     ("modules.*.engine.config.provider_options.**", Impact.PERFORMANCE),

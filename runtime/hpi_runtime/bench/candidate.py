@@ -64,7 +64,7 @@ def _loaded(options: Mapping[str, Any]) -> Iterator[tuple[Run, Module, replay.Pa
         module = make_module(address, record, folder)
         engine = stack.enter_context(load_engine(record["engine"], record, folder))
         loaded = {address: (module, stack.enter_context(Runner(address, engine, None, None)))}
-        chain = workers(part.graph, loaded, None)
+        chain, alone = (workers(part.graph, loaded, None, is_alone) for is_alone in (False, True))
         size, depth = group_size(part.graph, loaded), max(2, engine.streams)
 
         def run(items: Items, stream: bool) -> tuple[list[Item[str]], list[float]]:
@@ -76,7 +76,7 @@ def _loaded(options: Mapping[str, Any]) -> Iterator[tuple[Run, Module, replay.Pa
             seconds = []
             for item in fresh:
                 started = time.perf_counter()
-                execute_one(item, chain)
+                execute_one(item, alone)
                 seconds.append(time.perf_counter() - started)
             return successful(fresh), seconds
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Mapping
 from types import TracebackType
@@ -18,11 +19,13 @@ class EndedError(Exception):
 
     Attributes:
         code: its exit code; negative for a signal.
+        is_late: it was ended, because it did not answer in time.
     """
 
-    def __init__(self, code: int) -> None:
-        super().__init__(f"exit code {code}")
+    def __init__(self, code: int, is_late: bool = False) -> None:
+        super().__init__("no answer in time" if is_late else f"exit code {code}")
         self.code = code
+        self.is_late = is_late
 
 
 class Process:
@@ -39,32 +42,43 @@ class Process:
         """Seconds since it was started."""
         return time.perf_counter() - self._started
 
-    def ask(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        """Send a request and return the answer.
-
-        Raises:
-            EndedError: the process has ended.
-        """
+    def ask(self, request: Mapping[str, Any], limit: float | None = None) -> dict[str, Any]:
+        """Send a request and return the answer, as ``answer`` does."""
         assert self._process.stdin is not None
         try:
             self._process.stdin.write(json.dumps(request).encode() + b"\n")
             self._process.stdin.flush()
         except BrokenPipeError:
             raise EndedError(self._process.wait()) from None
-        return self.answer()
+        return self.answer(limit)
 
-    def answer(self) -> dict[str, Any]:
+    def answer(self, limit: float | None = None) -> dict[str, Any]:
         """Return the next answer.
+
+        Args:
+            limit: seconds after which the process is ended; None waits for ever.
 
         Raises:
             EndedError: the process has ended.
         """
         assert self._process.stdout is not None
-        line = self._process.stdout.readline()
+        late = threading.Event()
+        alarm = None if limit is None else threading.Timer(limit, self._end, [late])
+        if alarm is not None:
+            alarm.start()
+        try:
+            line = self._process.stdout.readline()
+        finally:
+            if alarm is not None:
+                alarm.cancel()
         if not line:
-            raise EndedError(self._process.wait())
+            raise EndedError(self._process.wait(), late.is_set())
         found: dict[str, Any] = json.loads(line)
         return found
+
+    def _end(self, late: threading.Event) -> None:
+        late.set()
+        self._process.kill()
 
     def close(self) -> None:
         """End the process."""

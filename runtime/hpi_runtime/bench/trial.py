@@ -27,6 +27,8 @@ _ROUNDS, _ROUND_SECONDS = 3, 6.0
 _LOOK_SECONDS, _MOST_PASSES, _LEAST_ITEMS = 1.5, 5, 3
 # Multiples of the golden ratio spread a choice of inputs evenly, however many there will be (Kronecker's sequence).
 _GOLDEN = 0.6180339887
+# A candidate hangs if it takes this much longer than the plan's own engine, and so many seconds besides; or to load.
+_SLOWEST, _PATIENCE_SECONDS, _LOADING_SECONDS = 20, 60.0, 900.0
 # Of the time that a module has, this part is for looking; the rest is for the fastest.
 _LOOKING = 0.6
 
@@ -206,7 +208,12 @@ class Trial:
             file = Path(folder) / "plan.json"
             file.write_text(dumps(self._with(entry)), encoding="utf-8")
             with Process("hpi_runtime.bench.candidate", {**self._options, "plan": str(file)}, said) as process:
-                yield _Worker(process, said, entry)
+                yield _Worker(process, said, entry, self._own_seconds())
+
+    def _own_seconds(self) -> float | None:
+        """Return what the plan's own engine takes for an input, None if that is not known yet."""
+        known = self.record["entries"][:1]
+        return known[0]["milliseconds"][LATENCY] / 1000 if known and "milliseconds" in known[0] else None
 
     def _with(self, entry: Entry) -> dict[str, Any]:
         """Return the plan with a candidate in it."""
@@ -230,26 +237,31 @@ class _FaultError(Exception):
 
 
 class _Worker:
-    """The process of a candidate; one that ends early raises a ``_FaultError`` with its last words.
+    """The process of a candidate; one that ends early or hangs raises a ``_FaultError`` with its last words.
 
     Attributes:
         items: how many inputs the module gets.
         loaded_ms: from the start of the process until the engine was loaded.
     """
 
-    def __init__(self, process: Process, said: IO[bytes], entry: Entry) -> None:
-        self._process, self._said, self._entry = process, said, entry
-        self.items = int(self._told(process.answer)["items"])
+    def __init__(self, process: Process, said: IO[bytes], entry: Entry, own_seconds: float | None) -> None:
+        self._process, self._said, self._entry, self._own_seconds = process, said, entry, own_seconds
+        limit = None if own_seconds is None else _LOADING_SECONDS
+        self.items = int(self._told(limit, lambda: process.answer(limit))["items"])
         self.loaded_ms = round(1000 * process.age, 1)
 
     def ask(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """Send a request and return the answer."""
-        return self._told(lambda: self._process.ask(request))
+        count = len(request.get("items", range(self.items)))
+        limit = None if self._own_seconds is None else _PATIENCE_SECONDS + _SLOWEST * count * self._own_seconds
+        return self._told(limit, lambda: self._process.ask(request, limit))
 
-    def _told(self, answer: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    def _told(self, limit: float | None, answer: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         try:
             return answer()
         except EndedError as fault:
+            if fault.is_late:
+                raise _FaultError(f"no answer within {limit:.0f} seconds", self._entry) from None
             self._said.seek(0)
             lines = self._said.read().decode("utf-8", "replace").strip().splitlines()
             reason = lines[-1].removeprefix("hpi-bench: ") if lines else str(fault)

@@ -88,8 +88,7 @@ class OnnxRuntimeEngine(Engine):
         options.graph_optimization_level = getattr(onnxruntime.GraphOptimizationLevel, level)
         options.log_severity_level = 3
         options.enable_cpu_mem_arena = True
-        # A memory plan for every input shape that was ever seen is kept for good; pictures have many.
-        options.enable_mem_pattern = False
+        options.enable_mem_pattern = self.config["memory_pattern"]
         for key, value in _ENTRIES.items():
             options.add_session_config_entry(key, value)
         return options
@@ -166,6 +165,7 @@ class OnnxRuntimeEngine(Engine):
         found: dict[str, Any] = {
             "cpu_num_threads": options.intra_op_num_threads + self.streams - 1,
             "device": self.device,
+            "memory_pattern": options.enable_mem_pattern,
             "nodes": self._nodes,
             "providers": self._session.get_providers(),
         }

@@ -58,7 +58,7 @@ class ImageClassification(Module):
         for probabilities in (row for output in outputs for row in output):
             best = probabilities.argsort()[-self._topk :][::-1]
             values["class_ids"].append([int(index) for index in best])
-            values["scores"].append([float(str(np.around(probabilities[index], _DECIMALS))) for index in best])
+            values["scores"].append([float(str(score)) for score in np.around(probabilities[best], _DECIMALS)])
             values["label_names"].append([self._label(int(index)) for index in best])
         return values
 

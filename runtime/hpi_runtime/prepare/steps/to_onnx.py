@@ -29,7 +29,13 @@ _REFERENCE = {
     "run_mode": "paddle",
 }
 _RUNNERS: dict[str, dict[str, Any]] = {
-    "onnxruntime": {"cpu_num_threads": 1, "graph_optimization": "basic", "precision": "fp32", "provider_options": {}},
+    "onnxruntime": {
+        "cpu_num_threads": 1,
+        "graph_optimization": "basic",
+        "memory_pattern": False,
+        "precision": "fp32",
+        "provider_options": {},
+    },
     "openvino": {"cpu_num_threads": 1, "device_name": "CPU", "num_streams": 1, "precision": "fp32"},
 }
 
