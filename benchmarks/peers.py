@@ -1,9 +1,10 @@
 """Side by side with RapidOCR and PaddleX: same pictures, same weights, same threads, in one run.
 
 ``python benchmarks/peers.py`` makes a virtual environment for each peer in ``.peers``
-on its first run, renders the corpus, and then measures in rounds: every picture goes through every
-program alone, then all pictures through each in one go; last, whole commands on one picture. Each
-program has a process of its own and sleeps while others work.
+on its first run, measures candidates on pictures of its own for our plans, renders the corpus, and
+times whole commands on one picture. Then it measures in rounds: every picture goes through every
+program alone, then all pictures through each in one go. Each program has a process of its own and
+sleeps while others work.
 """
 
 from __future__ import annotations
@@ -70,12 +71,8 @@ FOLDERS = {
 }
 # hpi-plan's own settings; the others do not know them. The classifier's is RapidOCR's threshold.
 OURS = ("SubModules.TextLineOrientation.score_thresh=0.9",)
-TUNED = (
-    "SubModules.TextRecognition.batch_size=1",
-    "SubModules.TextRecognition.min_width=64",
-    "SubModules.TextRecognition.width_step=64",
-    "SubModules.TextRecognition.hpi_config.backend_config={num_streams: 2}",
-)
+# Percentage points that one of our plans may lose, and the others not.
+ALLOWED = "0.2"
 # For one picture from a cold start: ONNX Runtime compiles nothing for a new shape.
 ONE_PICTURE = (
     "SubModules.TextRecognition.batch_size=1",
@@ -200,7 +197,7 @@ def lay_out(folder: Path) -> dict[str, Path]:
             shutil.rmtree(target, ignore_errors=True)
             if kind == "paddle":
                 twin = [sys.executable, ROOT / "examples/ocr/onnx_to_paddle.py", MODELS / model, target]
-                subprocess.run(_text(twin), check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+                _run(*twin)
             else:
                 shutil.copytree(MODELS / model, target)
             module = pipeline["SubModules"][key]
@@ -220,17 +217,46 @@ def _rename(path: Path, name: str) -> None:
     path.write_text(yaml.dump(config, Dumper=yaml.CSafeDumper, allow_unicode=True), encoding="utf-8")
 
 
-def programs(folder: Path, threads: int) -> list[Program]:
+def plans(pipeline: Path, budget: int) -> dict[str, list[object]]:
+    """Return the options of ``hpi-plan`` for each of our plans, measuring candidates for two of them.
+
+    The pictures measured on are not those of the comparison; what an earlier run measured is not measured again.
+    """
+    sets = _overrides(OURS)
+    listed, profile = (pipeline.with_name(f"{kind}.json") for kind in ("candidates", "profile"))
+    pictures = pipeline.parent / "pictures"
+    corpus.make(pictures, 16, seed=2)
+    own = Path(sys.executable).parent
+    # Backends are left open, unlike in the plan that does as PaddleX does, on OpenVINO.
+    free = [*sets, "-o", "hpi_config=null"]
+    _run(own / "hpi-plan", pipeline, *free, "--candidates", listed)
+    measured = ["--candidates", listed, "--profile", profile, "--input", pictures, "--budget", budget]
+    _run(own / "hpi-bench", *measured)
+    return {
+        "hpi-run, by profile": [*free, "--profile", profile],
+        f"hpi-run, {ALLOWED} points allowed": [*free, "--profile", profile, "--max-accuracy-drop", ALLOWED],
+        COMMAND: [*sets, *_overrides(ONE_PICTURE)],
+        "hpi-run, as PaddleX": sets,
+    }
+
+
+def _overrides(values: Sequence[str]) -> list[object]:
+    return [token for value in values for token in ("-o", value)]
+
+
+def _run(*command: object) -> None:
+    subprocess.run(_text(command), check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+def programs(folder: Path, threads: int, budget: int) -> list[Program]:
     """Return every program; the first is ours, which the others are compared with."""
     pipelines = lay_out(folder)
     own, rapid, paddlex = Path(sys.executable).parent, environment("rapidocr"), environment("paddlex")
     workers = HERE / "workers"
     found = []
-    for name, more in (("hpi-run, tuned", TUNED), (COMMAND, ONE_PICTURE), ("hpi-run", ())):
+    for name, options in plans(pipelines["hpi"], budget).items():
         plan = pipelines["hpi"].with_name(f"{name.replace(', ', '-')}.json")
-        sets = [token for item in (*OURS, *more) for token in ("-o", item)]
-        command = [own / "hpi-plan", pipelines["hpi"], *sets, "--output", plan]
-        subprocess.run(command, check=True, stderr=subprocess.DEVNULL)
+        _run(own / "hpi-plan", pipelines["hpi"], *options, "--output", plan)
         worker = _text([own / "python", workers / "hpi.py", plan, plan.parent])
         found.append(Program(name, worker, _text([own / "hpi-run", plan, "--input"])))
     for kind in ("openvino-f32", "openvino", "onnxruntime"):
@@ -332,13 +358,16 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=32, help="pictures of the corpus")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument(
+        "--budget", type=int, default=900, help="seconds for measuring candidates; default: %(default)s"
+    )
     parser.add_argument("--commands", action="store_true", help="only whole commands on one picture")
     parser.add_argument("--only", nargs="*", help="names of programs, ours apart")
     options = parser.parse_args()
     folder = ROOT / ".peers"
     corpus.make(folder / "corpus", options.count, seed=1)
     pictures = sorted((folder / "corpus").glob("0*"))[: options.count]
-    found = programs(folder, options.threads)
+    found = programs(folder, options.threads, options.budget)
     if options.only:
         found = [item for item in found if item.name.startswith("hpi-run") or item.name in options.only]
     commands = measure_commands(found, pictures[0], 2 * options.rounds + 1)
@@ -346,6 +375,8 @@ def main() -> None:
     print(json.dumps(commands, indent=1))
     if options.commands:
         return
+    # Made for one cold picture, it would only take memory here.
+    found = [item for item in found if item.name != COMMAND]
     measure(found, pictures, options.rounds)
     figures = {
         "base": found[0].name,
