@@ -26,6 +26,7 @@ import corpus
 import report
 import yaml
 from hpi_runtime import truth
+from hpi_runtime.inputs import PICTURES
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent
@@ -285,7 +286,8 @@ def measure(found: Sequence[Program], pictures: Sequence[Path], rounds: int) -> 
             program.first += answer["seconds"]
             (lines,) = answer["pictures"]
             result = {"rec_polys": [line["poly"] for line in lines], "rec_texts": [line["text"] for line in lines]}
-            program.accuracy.add(result, known[path.name])
+            if path.name in known:
+                program.accuracy.add(result, known[path.name])
     for _ in range(rounds):
         for path in pictures:
             for program in found:
@@ -356,6 +358,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--output", type=Path, default=report.FIGURES, help="default: %(default)s")
     parser.add_argument("--count", type=int, default=32, help="pictures of the corpus")
+    parser.add_argument("--also", type=Path, help="a folder of other pictures, whose truth is not known")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument(
@@ -367,6 +370,8 @@ def main() -> None:
     folder = ROOT / ".peers"
     corpus.make(folder / "corpus", options.count, seed=1)
     pictures = sorted((folder / "corpus").glob("0*"))[: options.count]
+    if options.also is not None:
+        pictures += sorted(path for path in options.also.iterdir() if path.suffix in PICTURES)
     found = programs(folder, options.threads, options.budget)
     if options.only:
         found = [item for item in found if item.name.startswith("hpi-run") or item.name in options.only]
