@@ -141,7 +141,8 @@ def _parallelism(choice: Choice, backend: Backend) -> list[dict[str, Any]]:
         return [{}]
     threads = int(config[name])
     found: list[dict[str, Any]] = [{}]
-    if name not in given and threads > 1:
+    # Where there are two, one is never faster.
+    if name not in given and threads > 2:
         found.append({name: threads // 2})
     streams = _trials(backend, choice, _STREAMS)
     return found + [{_STREAMS: number} for number in streams if 1 < number <= threads]

@@ -296,7 +296,7 @@ def walked(candidates: list[dict[str, Any]], cost: Mapping[int, float | None]) -
     return list(ratios)
 
 
-def test_the_search_begins_with_every_engine_and_then_walks_along_what_got_faster() -> None:
+def test_the_search_begins_with_every_backend_and_then_walks_along_what_got_faster() -> None:
     candidates = [
         candidate("a"),
         candidate("a", batch_size=1),
@@ -305,12 +305,18 @@ def test_the_search_begins_with_every_engine_and_then_walks_along_what_got_faste
         candidate("a", threads=1),
         candidate("a", threads=1, batch_size=1, step=64),
         candidate("slow"),
+        candidate("slow", threads=1),
         candidate("slow", batch_size=1),
     ]
-    cost = {0: 1.0, 1: 0.8, 2: 0.9, 3: 0.5, 4: 1.1, 5: 0.4, 6: 1.9, 7: 0.1}
+    cost = {0: 1.0, 1: 0.8, 2: 0.9, 3: 0.5, 4: 1.1, 5: 0.4, 6: 1.9, 7: 0.1, 8: 0.1}
     order = walked(candidates, cost)
-    assert order[:3] == [0, 4, 6]
+    assert order[:2] == [0, 6]
     assert set(order) == {0, 1, 2, 3, 4, 5, 6}
+
+
+def test_the_search_tries_what_else_there_is_of_a_backend_whose_first_engine_fails() -> None:
+    candidates = [candidate("a"), candidate("b"), candidate("b", threads=1), candidate("b", batch_size=1)]
+    assert walked(candidates, {0: 1.0, 1: None, 2: 1.5, 3: 0.1}) == [0, 1, 2]
 
 
 def test_the_search_ends_where_nothing_can_be_measured() -> None:

@@ -1,4 +1,4 @@
-"""Which of many candidates to measure: a walk along one dimension at a time, from the plan's own engine.
+"""Which of many candidates to measure: every backend once, then a walk along one dimension at a time.
 
 All combinations would take hours; what is slow by itself is seldom fast in a combination.
 """
@@ -25,8 +25,10 @@ def following(candidates: Sequence[Candidate], ratios: Ratios) -> int | None:
         ratios: of those that have been measured, by place.
     """
     own = candidates[0]
+    running = {candidates[place]["engine"]["backend"] for place, ratio in ratios.items() if ratio is not None}
     for place, item in enumerate(candidates):
-        if place not in ratios and all(item[key] == own[key] for key in _DIMENSIONS[1:]):
+        is_plain = all(item[key] == own[key] for key in _DIMENSIONS[1:])
+        if is_plain and place not in ratios and item["engine"]["backend"] not in running:
             return place
     for best in _best(candidates, ratios, _NEAR):
         for place, item in enumerate(candidates):
