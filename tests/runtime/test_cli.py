@@ -354,9 +354,12 @@ def test_interrupted_after_some_results_those_are_written(folder: Path) -> None:
     many.mkdir()
     for number in range(3000):
         (many / f"{number:05}.png").hardlink_to(folder / "pictures/a.png")
-    with subprocess.Popen(
-        [BIN / "hpi-run", "plan.json", "--input", "many"], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    ) as job:
+    # A shell that starts the tests in the background has them ignore interrupts, and what they start.
+    heeding = (
+        "import os, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); os.execv(sys.argv[1], sys.argv[1:])"
+    )
+    command: list[str | Path] = [sys.executable, "-c", heeding, BIN / "hpi-run", "plan.json", "--input", "many"]
+    with subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as job:
         assert job.stdout is not None
         first = job.stdout.readline()
         job.send_signal(signal.SIGINT)
