@@ -22,10 +22,11 @@ class EndedError(Exception):
         is_late: it was ended, because it did not answer in time.
     """
 
-    def __init__(self, code: int, is_late: bool = False) -> None:
-        super().__init__("no answer in time" if is_late else f"exit code {code}")
+    def __init__(self, code: int, limit: float | None = None) -> None:
+        """Take the exit code and, if the process was late, the seconds that it had."""
+        super().__init__(f"exit code {code}" if limit is None else f"no answer within {limit:.0f} seconds")
         self.code = code
-        self.is_late = is_late
+        self.is_late = limit is not None
 
 
 class Process:
@@ -72,7 +73,7 @@ class Process:
             if alarm is not None:
                 alarm.cancel()
         if not line:
-            raise EndedError(self._process.wait(), late.is_set())
+            raise EndedError(self._process.wait(), limit if late.is_set() else None)
         found: dict[str, Any] = json.loads(line)
         return found
 
