@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 from hpi_schemas.canonical import JsonError, digest, loads
@@ -13,7 +12,6 @@ from hpi_schemas.target import Target, from_json
 
 FORMAT = "1.0"
 LATENCY, THROUGHPUT = "latency", "throughput"
-_MAX_BYTES = 64 << 20
 # What of a machine decides speed, besides the versions of the backends.
 _FACTS = ("os", "arch", "cores", "cpu_features")
 
@@ -76,20 +74,6 @@ class Profile:
     def same_version(self, backend: str, version: str | None) -> bool:
         """Tell whether a backend was measured in this version."""
         return version is not None and self.target.backends.get(backend) == version
-
-
-def read(path: Path) -> bytes:
-    """Return the bytes of a profile.
-
-    Raises:
-        ProfileError: it cannot be read.
-    """
-    try:
-        if path.stat().st_size > _MAX_BYTES:
-            raise ProfileError(f"{path} has more than {_MAX_BYTES >> 20} MiB; that is no profile")
-        return path.read_bytes()
-    except OSError as fault:
-        raise ProfileError(f"{path} cannot be read: {fault.strerror}") from None
 
 
 def parse(

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from hpi_schemas.canonical import JsonError, loads
+from hpi_schemas.files import ReadError, read_bounded
 from hpi_schemas.model_store import official_folders
 from hpi_schemas.target import Target, from_json
 
@@ -93,9 +94,9 @@ def from_text(text: str, folder: Path, overrides: tuple[Override, ...] = (), mod
 def _profile(measured: Measured, plan_folder: Path) -> Profile:
     file = Path(os.path.relpath(measured.path, plan_folder)).as_posix()
     try:
-        text = profile.read(measured.path)
+        text = read_bounded(measured.path)
         return profile.parse(text, str(measured.path), file, measured.optimize, measured.max_accuracy_drop)
-    except ProfileError as fault:
+    except (ReadError, ProfileError) as fault:
         raise RequestError(str(fault)) from None
 
 
@@ -118,9 +119,9 @@ def _target(name: str | None) -> Callable[[], Target]:
         if name not in known:
             raise RequestError(f"`{name}` is neither a .json file nor a named target; {did_you_mean(name, known)}")
     try:
-        target = from_json(loads(path.read_bytes()))
-    except OSError as fault:
-        raise RequestError(f"{path} cannot be read: {fault.strerror}") from None
+        target = from_json(loads(read_bounded(path)))
+    except ReadError as fault:
+        raise RequestError(str(fault)) from None
     except (JsonError, ValueError) as fault:
         raise RequestError(f"{path} is not a target: {fault}") from None
     return lambda: target

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from hpi_schemas.canonical import JsonError, digest, loads
+from hpi_schemas.files import ReadError, read_bounded
 from hpi_schemas.model_store import ModelStore, official_folders
 from hpi_schemas.validate import faults
 
@@ -16,7 +17,6 @@ from hpi_runtime.errors import PlanError
 MAJOR = 1
 # Features of later formats that this reader knows; none yet.
 UNDERSTOOD: frozenset[str] = frozenset()
-_MAX_BYTES = 256 << 20
 
 
 @dataclass(frozen=True)
@@ -58,11 +58,9 @@ def load(path: Path, root: Path | None = None, models: Sequence[Path] = ()) -> P
         PlanError: it is not there, not a plan, or of a format that this reader does not know.
     """
     try:
-        if path.stat().st_size > _MAX_BYTES:
-            raise PlanError(f"{path} has more than {_MAX_BYTES >> 20} MiB; that is no plan")
-        text = path.read_bytes()
-    except OSError as fault:
-        raise PlanError(f"{path} cannot be read: {fault.strerror}") from None
+        text = read_bounded(path)
+    except ReadError as fault:
+        raise PlanError(str(fault)) from None
     return parse(text, path.parent, root, models, str(path))
 
 

@@ -16,11 +16,11 @@ from typing import Any
 import cv2
 import numpy as np
 from hpi_schemas.canonical import JsonError, loads
+from hpi_schemas.files import ReadError, read_bounded
 
 from hpi_runtime.errors import PlanError
 
 FILE = "truth.json"
-_MAX_BYTES = 256 << 20
 # A box counts as found if found boxes cover this part of it.
 _COVERED = 0.7
 # What tells that a result is about lines; one that failed is about everything.
@@ -126,15 +126,13 @@ def load(path: Path) -> Truth:
         PlanError: it cannot be read, or is none.
     """
     try:
-        if path.stat().st_size > _MAX_BYTES:
-            raise PlanError(f"{path} has more than {_MAX_BYTES >> 20} MiB; that is no truth")
-        inputs = loads(path.read_bytes())["inputs"]
+        inputs = loads(read_bounded(path))["inputs"]
         for entry in inputs.values():
             for line in entry.get("lines", ()):
                 if not isinstance(line["text"], str) or np.array(line["poly"], np.float32).shape != (4, 2):
                     raise ValueError(f"{line} is no line")
-    except OSError as fault:
-        raise PlanError(f"{path} cannot be read: {fault.strerror}") from None
+    except ReadError as fault:
+        raise PlanError(str(fault)) from None
     except (JsonError, KeyError, TypeError, ValueError, AttributeError) as fault:
         raise PlanError(f"{path} is no truth: it needs `inputs`, and lines with `text` and `poly` ({fault})") from None
     found: Truth = inputs

@@ -1,10 +1,33 @@
-"""Writing files whole or not at all."""
+"""Reading files of bounded size, and writing files whole or not at all."""
 
 from __future__ import annotations
 
 import os
-import uuid
 from pathlib import Path
+
+# Of the files that programs write for programs: plans, profiles, candidates, targets.
+MOST_BYTES = 256 << 20
+
+
+class ReadError(Exception):
+    """A file that cannot be read or is too large; the message is for people."""
+
+
+def read_bounded(path: Path) -> bytes:
+    """Return the bytes of a file or a pipe, which must be no more than 256 MiB.
+
+    Raises:
+        ReadError: they cannot be read, or are more.
+    """
+    try:
+        with path.open("rb") as stream:
+            # The size that a file system tells is none for a pipe or a device.
+            data = stream.read(MOST_BYTES + 1)
+    except OSError as fault:
+        raise ReadError(f"{path} cannot be read: {fault.strerror}") from None
+    if len(data) > MOST_BYTES:
+        raise ReadError(f"{path} has more than {MOST_BYTES >> 20} MiB")
+    return data
 
 
 def write_atomic(path: Path, data: bytes) -> None:
@@ -20,7 +43,7 @@ def write_atomic(path: Path, data: bytes) -> None:
         path.write_bytes(data)
         return
     path = path.resolve()
-    temporary = path.with_name(f".{uuid.uuid4().hex}.tmp")
+    temporary = path.with_name(f".{os.urandom(16).hex()}.tmp")
     try:
         with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666), "wb") as stream:
             stream.write(data)

@@ -9,14 +9,13 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from hpi_schemas.canonical import JsonError, loads
+from hpi_schemas.files import ReadError, read_bounded
 from hpi_schemas.target import Target, from_json
 
 from hpi_planner.overrides import Override, from_token
 from hpi_planner.profile import Profile, ProfileError
 from hpi_planner.profile import parse as parse_profile
 from hpi_planner.request import Measured, RequestError
-
-_MAX_BYTES = 256 << 20
 
 
 class ReviewError(RequestError):
@@ -47,12 +46,9 @@ class Place:
         if self.revision is not None:
             return _git_show(str(self))
         try:
-            path = Path(self.path)
-            if path.stat().st_size > _MAX_BYTES:
-                raise ReviewError(f"{self} has more than {_MAX_BYTES >> 20} MiB")
-            return path.read_bytes()
-        except OSError as fault:
-            raise ReviewError(f"{self} cannot be read: {fault.strerror}") from None
+            return read_bounded(Path(self.path))
+        except ReadError as fault:
+            raise ReviewError(str(fault)) from None
 
     def beside(self, relative: str) -> Place:
         """Return the place of a file named relative to this one."""
@@ -117,12 +113,13 @@ class ReviewedPlan:
         Raises:
             ReviewError: it is not there or not readable.
         """
-        found = self.data["source"].get("profile")
-        if found is None:
+        measured = self.measured
+        if measured is None:
             return None
-        place = self.place.beside(found["file"])
+        file = self.data["source"]["profile"]["file"]
+        place = self.place.beside(file)
         try:
-            return parse_profile(place.read(), str(place), found["file"], found["optimize"], found["max_accuracy_drop"])
+            return parse_profile(place.read(), str(place), file, measured.optimize, measured.max_accuracy_drop)
         except ProfileError as fault:
             raise ReviewError(str(fault)) from None
 

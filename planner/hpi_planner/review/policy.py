@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from hpi_schemas.canonical import JsonError, loads
+from hpi_schemas.files import ReadError, read_bounded
 
 from hpi_planner.compile import Request, compile
 from hpi_planner.diagnostics import Code, Diagnostic, Label, Span, error
@@ -39,12 +40,12 @@ def load(name: str) -> tuple[str, Mapping[str, Any]]:
             raise ReviewError(f"`{name}` is neither a .json file nor a shipped policy; {did_you_mean(name, known)}")
         path = SHIPPED / f"{name}.json"
     try:
-        schema = loads(path.read_bytes())
+        schema = loads(read_bounded(path))
         if not isinstance(schema, dict):
             raise ReviewError(f"{path} is not a policy: it is no object")
         Draft202012Validator.check_schema(schema)
-    except OSError as fault:
-        raise ReviewError(f"{path} cannot be read: {fault.strerror}") from None
+    except ReadError as fault:
+        raise ReviewError(str(fault)) from None
     except JsonError as fault:
         raise ReviewError(f"{path} is not a policy: {fault}") from None
     except SchemaError as fault:

@@ -12,7 +12,7 @@ from typing import Any
 
 from hpi_schemas import probe
 from hpi_schemas.canonical import JsonError, digest, digest_file, dumps, loads
-from hpi_schemas.files import write_atomic
+from hpi_schemas.files import ReadError, read_bounded, write_atomic
 from hpi_schemas.validate import faults
 
 from hpi_runtime import engines, truth
@@ -22,7 +22,6 @@ from hpi_runtime.errors import PlanError, RunnerError
 from hpi_runtime.plan import Plan, parse
 
 FORMAT = "1.0"
-_MAX_BYTES = 256 << 20
 
 
 @dataclass(frozen=True)
@@ -54,11 +53,9 @@ def load(path: Path, root: str | None, models: Sequence[str]) -> tuple[dict[str,
         PlanError: it is none.
     """
     try:
-        if path.stat().st_size > _MAX_BYTES:
-            raise PlanError(f"{path} has more than {_MAX_BYTES >> 20} MiB; it holds no candidates")
-        data = loads(path.read_bytes())
-    except OSError as fault:
-        raise PlanError(f"{path} cannot be read: {fault.strerror}") from None
+        data = loads(read_bounded(path))
+    except ReadError as fault:
+        raise PlanError(str(fault)) from None
     except JsonError as fault:
         raise PlanError(f"{path} holds no candidates: {fault}") from None
     found = faults("candidates", data)
@@ -171,8 +168,8 @@ def _begun(profile: Path, inputs: Mapping[str, Any], target: Mapping[str, Any]) 
     if not profile.exists():
         return empty
     try:
-        found = loads(profile.read_bytes())
-    except (OSError, JsonError) as fault:
+        found = loads(read_bounded(profile))
+    except (ReadError, JsonError) as fault:
         raise PlanError(f"{profile} is there and is no profile ({fault}); remove it, or name another") from None
     wrong = faults("profile", found)
     if wrong:
