@@ -15,12 +15,13 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from hpi_runtime.bench import replay, search, trial
+from hpi_runtime.bench import profiling, replay, search, trial
 from hpi_runtime.bench.candidate import successful
 from hpi_runtime.bench.process import EndedError, Process
 from hpi_runtime.bench.recorder import Samples
 from hpi_runtime.errors import EngineError, InputError
 from hpi_runtime.executor import Item
+from hpi_runtime.plan import load as load_plan
 from hpi_schemas.validate import faults
 
 ROOT = Path(__file__).parents[2]
@@ -182,6 +183,49 @@ def test_a_budget_ends_the_search_and_leaves_a_profile_that_can_be_used(folder: 
     assert not begun["finished"]
     assert "the same command goes on" in (folder / "begun.txt").read_text()
     assert run(folder, "hpi-plan", "pipeline.yaml", "--profile", "begun.json").returncode == 0
+
+
+def test_a_module_has_as_much_of_the_budget_as_looking_at_its_candidates_costs(
+    models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "models").symlink_to(models)
+    shutil.copy(ROOT / "tests/examples/plain_ocr.yaml", tmp_path / "pipeline.yaml")
+    assert run(tmp_path, "hpi-plan", "pipeline.yaml", "--candidates", "candidates.json").returncode == 0
+    took: dict[str, float] = {}
+    given: dict[str, float] = {}
+
+    def cost(self: trial.Trial, seconds: float) -> float:
+        took[self._address] = seconds
+        return seconds
+
+    def spend(self: trial.Trial, seconds: float, keep: object) -> None:
+        given[self._address] = seconds
+
+    monkeypatch.setattr(trial.Trial, "cost", cost)
+    monkeypatch.setattr(trial.Trial, "run", spend)
+    setting = profiling.Setting(tmp_path / "candidates.json", [str(ROOT / "examples/ocr/receipt.jpg")], budget=10_000)
+    profiling.measure(setting, tmp_path / "profile.json", lambda text: None)
+    first, last = given
+    assert 0 < took[first] < 60
+    assert given[first] == pytest.approx(10_000 * took[first] / (took[first] + took[last]), rel=0.02)
+    # What the first left over, which was all of it.
+    assert given[last] == pytest.approx(10_000, rel=0.02)
+
+
+def test_looking_costs_more_the_slower_and_the_more_candidates_and_nothing_once_it_is_done(made: Path) -> None:
+    listed = load(made / "candidates.json")["modules"][MODULE]
+    record = load(made / "profile.json")["modules"][MODULE]
+    plan = load_plan(made / "planned.json")
+
+    def begun(candidates: Any) -> trial.Trial:
+        given = {**listed, "candidates": candidates}
+        return trial.Trial(plan, given, {"module": MODULE}, {}, record["calibration"], lambda text: None)
+
+    whole, shorter = begun(listed["candidates"]), begun(listed["candidates"][:2])
+    assert whole.cost(10.0) > whole.cost(1.0) > whole.cost(0.001) > 0
+    assert shorter.cost(1.0) < whole.cost(1.0)
+    whole.resume(record)
+    assert whole.cost(10.0) == 0
 
 
 def test_a_run_that_was_cut_off_goes_on_where_it_was(folder: Path) -> None:

@@ -96,15 +96,21 @@ def measure(setting: Setting, profile: Path, report: Report) -> dict[str, Any]:
         report("running the plan once")
         recorded = _record(setting, data, plan, addresses, folder)
         found = _begun(profile, _inputs(setting, recorded["pictures"]), _this_machine())
-        coming = [address for address in addresses if (folder / address).is_dir()]
-        for index, address in enumerate(coming):
+        trials, costs = {}, {}
+        for address in (address for address in addresses if (folder / address).is_dir()):
             calibration = recorded["calibration"].get(address)
             options = {**_places(setting, plan), "folder": str(folder / address), "module": address}
             trial = Trial(plan, data["modules"][address], options, known, calibration, report)
             trial.resume(found["modules"].get(address))
+            trials[address] = trial
+            costs[address] = trial.cost(recorded["seconds"].get(address, 0.0) / recorded["pictures"])
+        for address, trial in trials.items():
             found["modules"][address] = trial.record
-            left = math.inf if setting.budget is None else setting.budget - (time.monotonic() - began)
-            trial.run(max(0.0, left) / (len(coming) - index), lambda: write_atomic(profile, dumps(found).encode()))
+            left = math.inf if setting.budget is None else max(0.0, setting.budget - (time.monotonic() - began))
+            # What a module leaves over is there for those after it.
+            share = costs[address] / (sum(costs.values()) or 1.0)
+            trial.run(left * share, lambda: write_atomic(profile, dumps(found).encode()))
+            del costs[address]
     return found
 
 

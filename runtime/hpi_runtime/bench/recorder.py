@@ -2,7 +2,7 @@
 
 OPTIONS is a JSON object with ``plan``, ``root``, ``models``, ``inputs``, ``modules`` (addresses), ``calibrate``
 (those of them whose inputs are also kept for quantisation) and ``folder``. It answers one line: how many pictures there
-were, what failed, and the digests of the samples.
+were, what failed, the digests of the samples, and for how many seconds each module's engine ran.
 """
 
 from __future__ import annotations
@@ -17,11 +17,13 @@ from typing import Any
 import numpy as np
 
 from hpi_runtime.bench import replay
+from hpi_runtime.bench.meter import Meter
 from hpi_runtime.console import DONE, data_stream, guarded
 from hpi_runtime.engines.base import Arrays
 from hpi_runtime.pipeline import Pipeline
 from hpi_runtime.plan import load
 from hpi_runtime.prepare import calibration
+from hpi_runtime.stages import INFERENCE
 
 # Every process that is measured holds one module's.
 _MOST_BYTES = 128 << 20
@@ -72,13 +74,13 @@ def _recorded(options: Mapping[str, Any]) -> dict[str, Any]:
     parts = {address: replay.part(plan.data["graph"], address) for address in options["modules"]}
     samples = {address: Samples() for address in options["calibrate"]}
     sizes = dict.fromkeys(parts, 0)
-    pictures, failed = 0, []
+    pictures, failed, meter = 0, [], Meter()
 
     def observe(address: str, arrays: Arrays, outputs: Arrays) -> None:
         if address in samples:
             samples[address].add(next(iter(arrays.values())))
 
-    with Pipeline(plan, observe=observe) as pipeline:
+    with Pipeline(plan, observe=observe, measure=meter.measure) as pipeline:
         for item in pipeline.items(options["inputs"]):
             name = str(item.source.path)
             if item.error is not None:
@@ -95,7 +97,8 @@ def _recorded(options: Mapping[str, Any]) -> dict[str, Any]:
         for address, found in samples.items()
         if found.kept
     }
-    return {"calibration": kept, "failed": failed, "pictures": pictures}
+    seconds = {name: kinds.get(INFERENCE, 0.0) for name, kinds in meter.to_json()["steps"].items()}
+    return {"calibration": kept, "failed": failed, "pictures": pictures, "seconds": seconds}
 
 
 if __name__ == "__main__":

@@ -93,6 +93,10 @@ class Trial:
             is_finished = record["finished"] and record["candidates"] == self.record["candidates"]
             self.record = {**self.record, **record, "candidates": self.record["candidates"], "finished": is_finished}
 
+    def cost(self, seconds: float) -> float:
+        """Return roughly what looking at all candidates costs, if the plan's own engine takes so long for an input."""
+        return 0.0 if self.record["finished"] else len(self._candidates) * max(_LOOK_SECONDS, _LEAST_ITEMS * seconds)
+
     def run(self, seconds: float, keep: Callable[[], None]) -> None:
         """Look at candidates one after the other, then measure the fastest thoroughly.
 
