@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from hpi_runtime import agreement
+from hpi_runtime.console import table_console
 from hpi_runtime.engines.base import Arrays
 from hpi_runtime.errors import EngineError, PlanError
 from hpi_runtime.limits import DEFAULT, Limits
@@ -21,7 +22,6 @@ from hpi_runtime.pipeline import Pipeline
 from hpi_runtime.plan import Plan
 
 FORMAT = "1.0"
-_WIDTH = 120
 
 
 @dataclass(frozen=True)
@@ -228,11 +228,10 @@ def _introduce(found: Comparison, candidate: Pipeline, other: Pipeline) -> None:
 
 def show(found: Comparison) -> None:
     """Show a comparison to people, on stderr."""
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    console = Console(stderr=True, width=None if sys.stderr.isatty() else _WIDTH, highlight=False)
+    console = table_console(sys.stderr)
     table = Table(box=None, pad_edge=False)
     for heading in ("module and output", "backends", "precision"):
         table.add_column(heading, overflow="fold")

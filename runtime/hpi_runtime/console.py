@@ -7,11 +7,16 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, TextIO
 
 from hpi_runtime.errors import PlanError, RunnerError
 
+if TYPE_CHECKING:
+    from rich.console import Console
+
 DONE, NEGATIVE, INTERRUPTED = 0, 1, 130
+# Columns of tables that go into a file.
+_WIDTH = 140
 
 
 def guarded(name: str, work: Callable[[], int]) -> int:
@@ -59,6 +64,13 @@ def data_stream() -> Iterator[BinaryIO]:
         sys.stdout.flush()
         os.dup2(saved, 1)
         os.close(saved)
+
+
+def table_console(stream: TextIO) -> Console:
+    """Return what prints tables on a stream: as wide as the terminal, and in a file wide enough for most."""
+    from rich.console import Console
+
+    return Console(file=stream, width=None if stream.isatty() else _WIDTH, highlight=False)
 
 
 def positive_number(text: str) -> int:

@@ -7,10 +7,9 @@ import sys
 from collections.abc import Sequence
 
 from hpi_runtime import doctor
-from hpi_runtime.console import DONE, NEGATIVE, guarded
+from hpi_runtime.console import DONE, NEGATIVE, guarded, table_console
 
 _COLOURS = {doctor.OK: "green", doctor.NOTE: "cyan", doctor.MISSING: "yellow", doctor.CONFLICT: "red"}
-_WIDTH = 120
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -38,14 +37,12 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _show(found: list[doctor.Finding]) -> None:
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    console = Console(width=None if sys.stdout.isatty() else _WIDTH, highlight=False)
     table = Table(box=None, pad_edge=False)
     for heading in ("", "what", "found", "mend"):
         table.add_column(heading, overflow="fold")
     for item in found:
         table.add_row(Text(item.state, style=_COLOURS[item.state]), item.subject, Text(item.message), Text(item.mend))
-    console.print(table)
+    table_console(sys.stdout).print(table)

@@ -8,18 +8,17 @@ from typing import Any
 
 from hpi_runtime.bench import trial
 from hpi_runtime.bench.figures import Measured, percentile, ratio
+from hpi_runtime.console import table_console
 from hpi_runtime.stages import DECODE, GLUE, INFERENCE, POSTPROCESS, PREPROCESS
 
-_WIDTH = 140
 _KINDS = (DECODE, PREPROCESS, INFERENCE, POSTPROCESS, GLUE)
 
 
 def show(measured: Sequence[Measured]) -> None:
     """Print the tables on stdout."""
-    from rich.console import Console
     from rich.text import Text
 
-    console = Console(width=None if sys.stdout.isatty() else _WIDTH, highlight=False)
+    console = table_console(sys.stdout)
     console.print(_side_by_side(measured))
     for item in measured:
         console.print()
@@ -30,10 +29,9 @@ def show(measured: Sequence[Measured]) -> None:
 
 def profile(found: Mapping[str, Any]) -> None:
     """Print what was measured of each module, the fastest first."""
-    from rich.console import Console
     from rich.text import Text
 
-    console = Console(width=None if sys.stdout.isatty() else _WIDTH, highlight=False)
+    console = table_console(sys.stdout)
     columns = ("candidate", "ms alone", "×", "ms in one go", "×", "same results", "accuracy")
     for address, record in found["modules"].items():
         table = _table(f"{address}: ms per input; × is the time ÷ that of the plan's own engine", columns)
