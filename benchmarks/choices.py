@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import corpus
+import ours
 import report
 from hpi_planner.evidence import is_accurate
 from hpi_runtime.bench.trial import name
@@ -27,21 +27,11 @@ OPEN = ("SubModules.TextRecognition.hpi_config=null", "SubModules.TextLineOrient
 sys.path.insert(0, str(EXAMPLES / "digits"))
 
 
-def command(*parts: object) -> None:
-    """Run one of our commands."""
-    program, *rest = map(str, parts)
-    subprocess.run([Path(sys.executable).parent / program, *rest], check=True, stdout=subprocess.DEVNULL)
-
-
 def chosen(pipeline: Path, pictures: Path, overrides: Sequence[str], budget: int, folder: Path) -> Iterator[Any]:
     """Measure the candidates of a pipeline, decide, and yield each module's address, record of the profile and plan."""
-    sets = [part for token in overrides for part in ("-o", token)]
-    listed, profile, plan = (folder / f"{kind}.json" for kind in ("candidates", "profile", "plan"))
-    command("hpi-plan", pipeline, *sets, "--candidates", listed)
-    command(
-        *("hpi-bench", "--candidates", listed, "--profile", profile, "--input", pictures, "--budget", budget),
-    )
-    command("hpi-plan", pipeline, *sets, "--profile", profile, "--output", plan)
+    sets, plan = ours.overrides(overrides), folder / "plan.json"
+    profile = ours.profile(pipeline, sets, pictures, budget, folder)
+    ours.run("hpi-plan", pipeline, *sets, "--profile", profile, "--output", plan)
     found = json.loads(plan.read_text())["modules"]
     for address, record in json.loads(profile.read_text())["modules"].items():
         yield address, record, found[address]

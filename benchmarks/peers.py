@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import corpus
+import ours
 import report
 import yaml
 from hpi_runtime import truth
@@ -197,8 +198,8 @@ def lay_out(folder: Path) -> dict[str, Path]:
             target = place / key
             shutil.rmtree(target, ignore_errors=True)
             if kind == "paddle":
-                twin = [sys.executable, ROOT / "examples/ocr/onnx_to_paddle.py", MODELS / model, target]
-                _run(*twin)
+                twin = _text([sys.executable, ROOT / "examples/ocr/onnx_to_paddle.py", MODELS / model, target])
+                subprocess.run(twin, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
             else:
                 shutil.copytree(MODELS / model, target)
             module = pipeline["SubModules"][key]
@@ -218,48 +219,35 @@ def _rename(path: Path, name: str) -> None:
     path.write_text(yaml.dump(config, Dumper=yaml.CSafeDumper, allow_unicode=True), encoding="utf-8")
 
 
-def plans(pipeline: Path, budget: int) -> dict[str, list[object]]:
+def plans(pipeline: Path, budget: int) -> dict[str, list[str]]:
     """Return the options of ``hpi-plan`` for each of our plans, measuring candidates for two of them.
 
     The pictures measured on are not those of the comparison; what an earlier run measured is not measured again.
     """
-    sets = _overrides(OURS)
-    listed, profile = (pipeline.with_name(f"{kind}.json") for kind in ("candidates", "profile"))
-    pictures = pipeline.parent / "pictures"
+    sets, pictures = ours.overrides(OURS), pipeline.parent / "pictures"
     corpus.make(pictures, 16, seed=2)
-    own = Path(sys.executable).parent
     # Backends are left open, unlike in the plan that does as PaddleX does, on OpenVINO.
     free = [*sets, "-o", "hpi_config=null"]
-    _run(own / "hpi-plan", pipeline, *free, "--candidates", listed)
-    measured = ["--candidates", listed, "--profile", profile, "--input", pictures, "--budget", budget]
-    _run(own / "hpi-bench", *measured)
+    measured = [*free, "--profile", str(ours.profile(pipeline, free, pictures, budget, pipeline.parent))]
     return {
-        "hpi-run, by profile": [*free, "--profile", profile],
-        f"hpi-run, {ALLOWED} points allowed": [*free, "--profile", profile, "--max-accuracy-drop", ALLOWED],
-        COMMAND: [*sets, *_overrides(ONE_PICTURE)],
+        "hpi-run, by profile": measured,
+        f"hpi-run, {ALLOWED} points allowed": [*measured, "--max-accuracy-drop", ALLOWED],
+        COMMAND: [*sets, *ours.overrides(ONE_PICTURE)],
         "hpi-run, as PaddleX": sets,
     }
-
-
-def _overrides(values: Sequence[str]) -> list[object]:
-    return [token for value in values for token in ("-o", value)]
-
-
-def _run(*command: object) -> None:
-    subprocess.run(_text(command), check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
 def programs(folder: Path, threads: int, budget: int) -> list[Program]:
     """Return every program; the first is ours, which the others are compared with."""
     pipelines = lay_out(folder)
-    own, rapid, paddlex = Path(sys.executable).parent, environment("rapidocr"), environment("paddlex")
+    rapid, paddlex = environment("rapidocr"), environment("paddlex")
     workers = HERE / "workers"
     found = []
     for name, options in plans(pipelines["hpi"], budget).items():
-        plan = pipelines["hpi"].with_name(f"{name.replace(', ', '-')}.json")
-        _run(own / "hpi-plan", pipelines["hpi"], *options, "--output", plan)
-        worker = _text([own / "python", workers / "hpi.py", plan, plan.parent])
-        found.append(Program(name, worker, _text([own / "hpi-run", plan, "--input"])))
+        plan = pipelines["hpi"].with_name(f"{name.replace(',', '').replace(' ', '-')}.json")
+        ours.run("hpi-plan", pipelines["hpi"], *options, "--output", plan)
+        worker = _text([sys.executable, workers / "hpi.py", plan, plan.parent])
+        found.append(Program(name, worker, _text([ours.command("hpi-run"), plan, "--input"])))
     for kind in ("openvino-f32", "openvino", "onnxruntime"):
         worker = _text([rapid / "python", workers / "rapidocr_worker.py", kind, threads])
         once = _text([rapid / "rapidocr", "-img"]) if kind == "onnxruntime" else []
