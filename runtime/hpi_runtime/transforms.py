@@ -84,7 +84,7 @@ class Normalize:
         if out is None:
             out = np.empty((3, *image.shape[:2]), np.float32)
         for plane, table, target in zip(cv2.split(image), self._tables, out, strict=True):
-            target[...] = cv2.LUT(plane, table)
+            cv2.LUT(plane, table, target)
         return out
 
 

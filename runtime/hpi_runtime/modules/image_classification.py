@@ -49,8 +49,10 @@ class ImageClassification(Module):
         return Prepared(batches, None)
 
     def _small(self, image: Image) -> Image:
-        resized = self._resize(np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB)))
-        return resized if self._crop is None else self._crop(resized)
+        resized = self._resize(image)
+        small = resized if self._crop is None else self._crop(resized)
+        # Channels are resized each by itself, so what is small already is turned to RGB: the same for less.
+        return np.asarray(cv2.cvtColor(small, cv2.COLOR_BGR2RGB))
 
     def postprocess(self, outputs: Iterable[Batch], context: Any) -> dict[str, list[Any]]:
         """Return ``class_ids``, ``scores`` (rounded to 5 decimals, as PaddleX does) and ``label_names``."""

@@ -62,7 +62,7 @@ class TextRecognition(Module):
             small = np.asarray(cv2.resize(line, (width, height)))
             planes = cv2.split(small) if self._is_bgr else cv2.split(small)[::-1]
             for plane, target in zip(planes, out, strict=True):
-                target[:, :width] = cv2.LUT(plane, self._table)
+                cv2.LUT(plane, self._table, target[:, :width])
         return batch
 
     def _size(self, line: Image) -> tuple[int, int]:
