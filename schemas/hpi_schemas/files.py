@@ -30,6 +30,16 @@ def read_bounded(path: Path) -> bytes:
     return data
 
 
+def unwritable(path: Path) -> str | None:
+    """Return why a file cannot be written, as far as its folder tells beforehand; None if nothing speaks against it."""
+    folder = path.parent
+    if not folder.is_dir():
+        return f"{path} cannot be written: {folder} is no folder"
+    if not os.access(folder, os.W_OK):
+        return f"{path} cannot be written: {folder} is not writable"
+    return None
+
+
 def write_atomic(path: Path, data: bytes) -> None:
     """Write ``data`` to a temporary file beside ``path`` and rename it into place.
 
@@ -37,7 +47,7 @@ def write_atomic(path: Path, data: bytes) -> None:
     to and never replaced.
 
     Raises:
-        OSError: it cannot be written; a regular file is then as it was.
+        OSError: it cannot be written, with its own name; a regular file is then as it was.
     """
     if path.exists() and not path.is_file():
         path.write_bytes(data)
@@ -48,6 +58,10 @@ def write_atomic(path: Path, data: bytes) -> None:
         with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666), "wb") as stream:
             stream.write(data)
         temporary.replace(path)
+    except OSError as fault:
+        temporary.unlink(missing_ok=True)
+        # People know nothing of the temporary file.
+        raise OSError(fault.errno, fault.strerror, str(path)) from None
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise

@@ -110,10 +110,21 @@ def test_a_plot_is_a_picture(folder: Path) -> None:
         assert len(drawn.convert("RGB").getcolors(1 << 24) or []) > 3
 
 
-def test_a_plot_that_cannot_be_written_is_exit_code_2(folder: Path) -> None:
-    done = run(folder, "openvino.json", "--input", "pictures/a.png", "--rounds", "1", "--plot", "bars.doc")
-    assert done.returncode == 2
-    assert "bars.doc" in done.stderr
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("bars.doc", "suffix must name a format"),
+        ("bars", "suffix must name"),
+        ("nowhere/bars.png", "nowhere is no folder"),
+    ],
+)
+def test_a_plot_that_cannot_be_written_is_refused_before_anything_is_measured(
+    folder: Path, name: str, reason: str
+) -> None:
+    done = run(folder, "openvino.json", "--input", "pictures/a.png", "--rounds", "1", "--plot", name)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert name in done.stderr
+    assert reason in done.stderr
     assert "Traceback" not in done.stderr
 
 

@@ -103,6 +103,8 @@ def _compare(options: argparse.Namespace) -> int:
     from hpi_runtime.bench import driver, figures, plot, show
     from hpi_runtime.inputs import expand
 
+    if options.plot is not None:
+        plot.check(Path(options.plot))
     inputs = expand(options.input)
     setting = driver.Setting(options.root, options.models, options.module, _truth(options))
     with _progress(len(options.plans) + 1 + 2 * options.rounds) as progress:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
+
+from hpi_schemas.files import unwritable
 
 from hpi_runtime.bench.figures import Measured
 from hpi_runtime.errors import PlanError
@@ -26,12 +29,20 @@ def parts(item: Measured) -> dict[str, float]:
     return {**found, "everything else": rest}
 
 
-def plot(measured: Sequence[Measured], path: Path) -> None:
-    """Draw the bars into a file, whose suffix says the format.
+def check(path: Path) -> None:
+    """Look whether ``plot`` could write a file, before minutes are spent on what it would draw.
 
     Raises:
-        PlanError: matplotlib is not installed, or cannot write such a file.
+        PlanError: matplotlib is not installed, or such a file cannot be written there.
     """
+    known = _pyplot().FigureCanvasBase.get_supported_filetypes()
+    if path.suffix[1:].lower() not in known:
+        raise PlanError(f"--plot {path}: its suffix must name a format: {', '.join(sorted(known))}")
+    if (reason := unwritable(path)) is not None:
+        raise PlanError(reason)
+
+
+def _pyplot() -> Any:
     try:
         import matplotlib as mpl
 
@@ -39,6 +50,16 @@ def plot(measured: Sequence[Measured], path: Path) -> None:
         from matplotlib import pyplot
     except ImportError:
         raise PlanError("--plot needs matplotlib: pip install 'hpi-plan[bench]'") from None
+    return pyplot
+
+
+def plot(measured: Sequence[Measured], path: Path) -> None:
+    """Draw the bars into a file, whose suffix says the format.
+
+    Raises:
+        PlanError: matplotlib is not installed, or cannot write such a file.
+    """
+    pyplot = _pyplot()
     bars = [parts(item) for item in measured]
     names = list(dict.fromkeys(name for bar in bars for name in bar))
     figure, axes = pyplot.subplots(figsize=(_WIDTH, 1.8 + _HEIGHT_PER_PLAN * len(bars)), layout="constrained")

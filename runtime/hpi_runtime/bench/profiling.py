@@ -12,7 +12,7 @@ from typing import Any
 
 from hpi_schemas import probe
 from hpi_schemas.canonical import JsonError, digest, digest_file, dumps, loads
-from hpi_schemas.files import ReadError, read_bounded, write_atomic
+from hpi_schemas.files import ReadError, read_bounded, unwritable, write_atomic
 from hpi_schemas.validate import faults
 
 from hpi_runtime import engines, truth
@@ -84,8 +84,8 @@ def measure(setting: Setting, profile: Path, report: Report) -> dict[str, Any]:
         RunnerError: the plan itself cannot be run; its process has said why on stderr.
     """
     began = time.monotonic()
-    if not profile.parent.is_dir():
-        raise PlanError(f"{profile} cannot be written: {profile.parent} is no folder")
+    if (reason := unwritable(profile)) is not None:
+        raise PlanError(reason)
     data, plan = load(setting.candidates, setting.root, setting.models)
     addresses = [address for address in data["modules"] if setting.module in (None, address)]
     if not addresses:
