@@ -7,6 +7,7 @@ import json
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from itertools import pairwise
 from pathlib import Path
@@ -169,6 +170,15 @@ def test_a_plan_is_stale_when_its_profile_changes(folder: Path) -> None:
     assert "profile.json cannot be read" in done.stderr
 
 
+def test_inputs_that_cannot_be_processed_are_named_and_the_others_measured(folder: Path) -> None:
+    (folder / "pictures/broken.png").write_bytes(b"no picture")
+    (folder / "profile.json").unlink()
+    done = measure(folder, "--budget", "1")
+    assert done.returncode == 1
+    assert "hpi-bench: pictures/broken.png" in done.stderr
+    assert load(folder / "profile.json")["inputs"]["pictures"] == 2
+
+
 def test_what_was_measured_is_not_measured_again(folder: Path) -> None:
     before = (folder / "profile.json").read_bytes()
     done = measure(folder)
@@ -310,6 +320,19 @@ def slow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Process]:
 def test_a_process_that_answers_in_time_is_left_alone(slow: Process) -> None:
     assert slow.answer(60) == {"items": 3}
     assert [slow.ask({"sleep": 0}, 60) for _ in range(2)] == [{"done": True}] * 2
+
+
+def test_a_process_that_is_busy_is_not_waited_for_after_an_interruption(slow: Process) -> None:
+    slow.answer(60)
+    assert slow._process.stdin is not None
+    slow._process.stdin.write(b'{"sleep": 60}\n')
+    slow._process.stdin.flush()
+    began = time.monotonic()
+    with pytest.raises(KeyboardInterrupt), slow:
+        raise KeyboardInterrupt
+    # Usually it has half a minute to end by itself.
+    assert time.monotonic() - began < 20
+    assert slow._process.returncode is not None
 
 
 def test_a_process_that_hangs_is_ended(slow: Process) -> None:

@@ -89,12 +89,14 @@ def _profile(options: argparse.Namespace) -> int:
         options.budget,
     )
     with _progress(None) as progress:
-        found = profiling.measure(setting, Path(options.profile), progress)
+        found, failed = profiling.measure(setting, Path(options.profile), progress)
     if options.json:
         sys.stdout.write(dumps(found))
     else:
         show.profile(found)
-    return DONE
+    for line in failed:
+        sys.stderr.write(f"hpi-bench: {line}\n".encode("utf-8", "backslashreplace").decode())
+    return NEGATIVE if failed else DONE
 
 
 def _compare(options: argparse.Namespace) -> int:

@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import IO, Any
 
-_WAIT_SECONDS = 30
+# How long a process may take to end by itself: usually, and once something went wrong or the user has interrupted.
+_WAIT_SECONDS, _HURRY_SECONDS = 30, 3
 
 
 class EndedError(Exception):
@@ -81,13 +82,13 @@ class Process:
         late.set()
         self._process.kill()
 
-    def close(self) -> None:
-        """End the process."""
+    def close(self, patience: float = _WAIT_SECONDS) -> None:
+        """End the process; after so many seconds it is killed."""
         for stream in (self._process.stdin, self._process.stdout):
             if stream is not None:
                 stream.close()
         try:
-            self._process.wait(_WAIT_SECONDS)
+            self._process.wait(patience)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
@@ -98,4 +99,4 @@ class Process:
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.close()
+        self.close(_WAIT_SECONDS if kind is None else _HURRY_SECONDS)

@@ -71,8 +71,11 @@ def load(path: Path, root: str | None, models: Sequence[str]) -> tuple[dict[str,
     return data, plan
 
 
-def measure(setting: Setting, profile: Path, report: Report) -> dict[str, Any]:
-    """Measure what there is to measure, write it as it comes, and return the whole profile.
+def measure(setting: Setting, profile: Path, report: Report) -> tuple[dict[str, Any], list[str]]:
+    """Measure what there is to measure, and write it as it comes.
+
+    Returns:
+        The whole profile, and of the inputs that cannot be processed the reason for each.
 
     Args:
         setting: what to measure.
@@ -111,7 +114,7 @@ def measure(setting: Setting, profile: Path, report: Report) -> dict[str, Any]:
             share = costs[address] / (sum(costs.values()) or 1.0)
             trial.run(left * share, lambda: write_atomic(profile, dumps(found).encode()))
             del costs[address]
-    return found
+    return found, recorded["failed"]
 
 
 # -- what is measured on -------------------------------------------------------------------------
@@ -176,10 +179,10 @@ def _begun(profile: Path, inputs: Mapping[str, Any], target: Mapping[str, Any]) 
     try:
         found = loads(read_bounded(profile))
     except (ReadError, JsonError) as fault:
-        raise PlanError(f"{profile} is there and is no profile ({fault}); remove it, or name another") from None
+        raise PlanError(f"{profile} is there and is no profile ({fault}); name another file") from None
     wrong = faults("profile", found)
     if wrong:
-        raise PlanError(f"{profile} is there and is no profile: {wrong[0]}; remove it, or name another")
+        raise PlanError(f"{profile} is there and is no profile: {wrong[0]}; name another file")
     for what, now in (("inputs", inputs), ("target", target)):
         if found[what] != now:
             other = "other inputs, or another truth" if what == "inputs" else "another machine, or other packages"
