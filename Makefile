@@ -13,9 +13,9 @@ TENSORRT := .tensorrt/.ready
 
 demo: $(MODELS)
 	$(BIN)/hpi-plan examples/ocr/pipeline.yaml --output examples/ocr/output/plan.json
-	$(BIN)/hpi-run examples/ocr/output/plan.json --input examples/ocr/receipt.jpg --save-images examples/ocr/output \
-	  | $(BIN)/python -c "import json, sys; [print(*json.loads(line)['rec_texts'], sep='\n') for line in sys.stdin]"
-	@echo "the annotated picture: examples/ocr/output/receipt.png"
+	cd examples/ocr && $(abspath $(BIN))/hpi-run output/plan.json --input receipt.jpg --save-images output \
+	  | $(abspath $(BIN))/python -c "import json, sys; [print(*json.loads(line)['rec_texts'], sep='\n') for line in sys.stdin]"
+	@echo "the annotated picture: examples/ocr/output/receipt.jpg_ocr_res_img.png"
 
 # Two processes side by side; a file stays in one, so that its models are laid out once.
 test: $(MODELS) $(PADDLEX) $(TENSORRT)

@@ -27,7 +27,7 @@ import ours
 import report
 import yaml
 from hpi_runtime import truth
-from hpi_runtime.inputs import PICTURES
+from hpi_runtime.inputs.named import PICTURES
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent

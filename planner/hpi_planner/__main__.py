@@ -1,7 +1,5 @@
 """``python -m hpi_planner`` is ``hpi-plan``."""
 
-import sys
+from hpi_planner.commands import hpi_plan
 
-from hpi_planner.cli import main
-
-sys.exit(main())
+hpi_plan()

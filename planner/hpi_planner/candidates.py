@@ -11,10 +11,10 @@ from dataclasses import dataclass, field, replace
 from itertools import product
 from typing import Any
 
+from hpi_schemas.backends import Backend, load_all
 from hpi_schemas.canonical import dumps, loads
 
 from hpi_planner import definitions
-from hpi_planner.backends import Backend, load_all
 from hpi_planner.choice import Choice, Variant
 from hpi_planner.ir import Engine, Ir, Module, Origin, Traced
 from hpi_planner.passes.freeze import model

@@ -29,6 +29,7 @@ class Checked:
         changes: what differs from the committed plan; empty if it still follows.
         compiled: there is a plan at all.
         canonical: the committed bytes are canonical JSON.
+        line_ends: they are but for their line ends.
     """
 
     plan: ReviewedPlan
@@ -37,6 +38,7 @@ class Checked:
     changes: tuple[Change, ...] = ()
     compiled: bool = True
     canonical: bool = True
+    line_ends: bool = False
 
 
 def check(
@@ -67,8 +69,11 @@ def check(
     found = changes(plan.data, loads(ir.plan))
     trusted = ir.plan if trust_models or not found else compile(_trusting(request, plan)).plan
     explained = [replace(change, causes=(cause,), cause_known=True) for change, cause in _causes(found, plan, trusted)]
-    canonical = dumps(plan.data) == plan.text
-    return Checked(plan, ir.diagnostics, dict(ir.texts), tuple(explained), canonical=canonical)
+    written = dumps(plan.data)
+    canonical, same = written == plan.text, written == plan.text.replace("\r\n", "\n")
+    return Checked(
+        plan, ir.diagnostics, dict(ir.texts), tuple(explained), canonical=canonical, line_ends=same and not canonical
+    )
 
 
 def _causes(found: Sequence[Change], plan: ReviewedPlan, trusted: str | None) -> Iterator[tuple[Change, str]]:

@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from hpi_schemas.backends import Backend, load_all
+from hpi_schemas.packages import install
 from hpi_schemas.target import Target
 
 from hpi_planner import device as devices
 from hpi_planner import engines, knowledge, options, ranking, steps
-from hpi_planner.backends import Backend, load_all
-from hpi_planner.diagnostics import Code, Diagnostic, Label, Severity, error, has_errors, note
+from hpi_planner.diagnostics import Code, Findings, Label, Severity, error, has_errors, note
 from hpi_planner.ir import Engine, Ir, ModelFacts, Module, Origin, Traced
 from hpi_planner.suggest import did_you_mean
 
@@ -59,7 +60,7 @@ class Choice:
     def __init__(self, ir: Ir, module: Module, target: Target, read: dict[str, Any]) -> None:
         self.module = module
         self.target = target
-        self.found: list[Diagnostic] = []
+        self.found = Findings()
         self._read = read
         self._device = self._module_device(ir)
         self._kind = self._device.partition(":")[0]
@@ -93,9 +94,17 @@ class Choice:
             name = "paddle"
         elif "onnx" in self._facts.formats:
             name = "onnxruntime"
-            self._note_onnx()
         else:
             self._fail(Code.MODEL_FORMAT_MISSING, "regular inference needs a Paddle or an ONNX model", "use_hpip")
+            return self._broken()
+        if self._kind not in load_all()[name].devices:
+            self._fail(
+                Code.BACKEND_UNAVAILABLE,
+                f"regular inference of an ONNX model needs {load_all()[name].title}, which does not run on this device "
+                f"(`{self._device}`)",
+                "use_hpip",
+                help="bring the model in Paddle's format, or `inference.om` with `use_hpip: true`; or `--device cpu`",
+            )
             return self._broken()
         if self._installed(name) is None:
             extra = load_all()[name].extra
@@ -103,10 +112,12 @@ class Choice:
                 Code.BACKEND_UNAVAILABLE,
                 f"regular inference needs {load_all()[name].title}, which the target does not have",
                 "use_hpip",
-                help=f"`pip install 'hpi-plan[{extra}]'` there; or `use_hpip: true`, with 'hpi-plan[convert]' if the "
-                "model has no ONNX file",
+                help=f"`{install(extra)}` there; or `use_hpip: true`, with `{install('convert')}` if the model has no "
+                "ONNX file",
             )
             return self._broken()
+        if name != "paddle":
+            self._note_onnx()
         given = options.given(self.module.kernel_option) if name == "paddle" else {}
         return self._with_engine(load_all()[name], None, Origin("rule:regular"), others, given)
 
@@ -426,9 +437,9 @@ class Choice:
         if reason == NOT_RANKED:
             return f"{automatic}; `-o {self._section}.auto_config=false` takes it all the same"
         if reason == NOT_INSTALLED:
-            return f"`pip install 'hpi-plan[{load_all()[name].extra}]'` there; {automatic}"
+            return f"`{install(load_all()[name].extra)}` there; {automatic}"
         if reason == CONVERTER_MISSING:
-            return f"`pip install 'hpi-plan[convert]'` there; {automatic}"
+            return f"`{install('convert')}` there; {automatic}"
         return automatic
 
     def _fail_all(self, reasons: Mapping[str, str | None]) -> None:
@@ -443,10 +454,10 @@ class Choice:
         elif self._kind == "npu":
             first = "put `inference.om`, made for that NPU, beside the model"
         elif CONVERTER_MISSING in by_reason:
-            first = "`pip install 'hpi-plan[convert]'` on the target converts the model"
+            first = f"`{install('convert')}` on the target converts the model"
         elif NOT_INSTALLED in by_reason:
             backend = by_reason[NOT_INSTALLED]
-            first = f"`pip install 'hpi-plan[{load_all()[backend].extra}]'` on the target brings {backend}"
+            first = f"`{install(load_all()[backend].extra)}` on the target brings {backend}"
         else:
             first = "bring the model in another format"
         self._fail(

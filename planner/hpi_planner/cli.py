@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from hpi_schemas.console import DONE, NEGATIVE, WRONG, emit, guarded, say
+from hpi_schemas.files import CANDIDATES, PLAN, Kind, Outputs
 
 from hpi_planner import overrides, report, request, stages
 from hpi_planner.compile import Request, compile
@@ -19,10 +21,7 @@ from hpi_planner.profile import LATENCY, THROUGHPUT
 if TYPE_CHECKING:
     from hpi_planner import prove
 
-# Keys that tell what a file holds, of those that this command writes.
-_KEYS = {"plan": {"must_understand", "pass"}, "candidates": {"plan"}}
-_LARGEST_PLAN = 256 << 20
-DONE, NEGATIVE, WRONG_INPUT, INTERRUPTED = 0, 1, 2, 130
+_NAME = "hpi-plan"
 # How diagnostics are written; the name is that of the YAML.
 _WRITERS: Mapping[str, Callable[[Ir, str], str]] = {
     "text": lambda ir, _name: report.render(ir.diagnostics, ir.texts),
@@ -45,21 +44,8 @@ exit codes: 0 done; 1 --check or --prove found a difference; 2 the YAML, the mod
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; the exit code is the return value."""
-    try:
-        return _run(_parser().parse_args(arguments))
-    except KeyboardInterrupt:
-        return INTERRUPTED
-    except BrokenPipeError:
-        return stdout_closed()
-    except OSError as fault:
-        stdout_closed()
-        return _fail(f"stdout cannot be written: {fault.strerror}")
-
-
-def stdout_closed() -> int:
-    """Go quietly: whoever read our output has seen enough."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return DONE
+    options = _parser().parse_args(arguments)
+    return guarded(_NAME, lambda: _run(options))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -100,7 +86,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--max-accuracy-drop", type=_points, metavar="X", help=drop_help)
     optimize_help = "with --profile: inputs one at a time (the default), or all in one go"
     add("--optimize", choices=(LATENCY, THROUGHPUT), help=optimize_help)
-    passes = "read, override, inherit, bind_target, locate, select, schedule, freeze"
+    passes = "read, override, inherit, bind_target, locate, select, conform, schedule, freeze"
     add("--stop-after", metavar="PASS", help=f"print the state after this pass as JSON: {passes}")
     add("--check", nargs="+", metavar="PLAN", help="do these plans still follow from their YAML? exit code 1 if not")
     add("--trust-models", action="store_true", help="with --check: take the facts of the models from the plan")
@@ -115,26 +101,23 @@ def _run(options: argparse.Namespace) -> int:
     problem = _contradiction(options)
     if problem is not None:
         return _fail(problem)
-    try:
-        if options.get_config is not None:
-            return _get_config(options.get_config)
-        if options.get_schema:
-            from hpi_schemas.validate import schema
+    if options.get_config is not None:
+        return _get_config(options.get_config)
+    if options.get_schema:
+        from hpi_schemas.validate import schema
 
-            _print(json.dumps(schema("pipeline"), indent=2, ensure_ascii=False) + "\n")
-            return DONE
-        if options.check is not None:
-            return _check(options)
-        if options.pipeline is None:
-            return _fail("name a pipeline YAML, or a built-in pipeline such as OCR; see hpi-plan --help")
-        if options.output_dir is not None:
-            return _compile_all(options)
-        if len(options.target) > 1:
-            return _fail("several targets need --output-dir")
-        target = options.target[0] if options.target else None
-        return _compile(options, target, None if options.output is None else Path(options.output))
-    except request.RequestError as fault:
-        return _fail(str(fault))
+        emit(json.dumps(schema("pipeline"), indent=2, ensure_ascii=False) + "\n")
+        return DONE
+    if options.check is not None:
+        return _check(options)
+    if options.pipeline is None:
+        return _fail("name a pipeline YAML, or a built-in pipeline such as OCR; see hpi-plan --help")
+    if options.output_dir is not None:
+        return _compile_all(options)
+    if len(options.target) > 1:
+        return _fail("several targets need --output-dir")
+    target = options.target[0] if options.target else None
+    return _compile(options, target, None if options.output is None else Path(options.output))
 
 
 def _contradiction(options: argparse.Namespace) -> str | None:
@@ -175,7 +158,7 @@ def _check(options: argparse.Namespace) -> int:
             found = check.check(name, options.pipeline, options.models, options.root, options.trust_models)
         except request.RequestError as fault:
             _say(f"hpi-plan: {name} cannot be checked: {fault}")
-            code = WRONG_INPUT
+            code = WRONG
             continue
         trusted = ", with the models as it records them" if options.trust_models else ""
         if not found.compiled:
@@ -184,9 +167,11 @@ def _check(options: argparse.Namespace) -> int:
                 f"{name} cannot be checked: its YAML does not compile{hint}",
                 report.render(found.diagnostics, found.texts),
             )
-            code = WRONG_INPUT
+            code = WRONG
         elif found.changes or not found.canonical:
             form = "" if found.canonical else "; it is not canonical JSON"
+            if found.line_ends:
+                form = "; its line ends are those of Windows: `git config core.autocrlf input`, or `*.json -text`"
             _say(f"{name} is stale{trusted}: {text.headline(found.changes)}{form}", *text.changes(found.changes))
             code = max(code, NEGATIVE)
         else:
@@ -232,6 +217,10 @@ def _compile(options: argparse.Namespace, target: str | None, output: Path | Non
         None if beside is None else beside.parent,
         _measured(options),
     )
+    outputs = _outputs(options, made, target)
+    written = listed or output
+    if written is not None:
+        outputs.check(written, PLAN if listed is None else CANDIDATES)
     try:
         ir = compile(made, options.stop_after or "freeze")
     except ValueError as fault:
@@ -239,18 +228,18 @@ def _compile(options: argparse.Namespace, target: str | None, output: Path | Non
     show = _WRITERS[options.diagnostics](ir, made.source_name)
     sys.stderr.write(show.encode("utf-8", "backslashreplace").decode())
     if has_errors(ir.diagnostics):
-        return WRONG_INPUT
+        return WRONG
     if options.stop_after not in (None, "freeze"):
         shown = json.dumps(stages.snapshot(ir, options.stop_after), indent=2, ensure_ascii=False, default=str)
-        return _write(shown + "\n", output)
+        return _write(shown + "\n", output, outputs)
     assert ir.plan is not None
     if listed is not None:
         from hpi_planner import candidates
 
-        return _write(candidates.to_json(ir), listed, "candidates")
+        return _write(candidates.to_json(ir), listed, outputs, CANDIDATES)
     if options.prove and not _proved(_arguments(options, made, target, output), ir.plan):
         return NEGATIVE
-    return _write(ir.plan, output)
+    return _write(ir.plan, output, outputs)
 
 
 def _points(text: str) -> float:
@@ -277,7 +266,7 @@ def _proved(arguments: prove.Arguments, plan: str) -> bool:
     for outcome in prove.prove(arguments, plan):
         proved &= outcome.difference is None
         verdict = "the same bytes" if outcome.difference is None else f"DIFFERENT: {outcome.difference}"
-        sys.stderr.write(f"hpi-plan: {outcome.what}: {verdict}\n")
+        say(_NAME, f"{outcome.what}: {verdict}")
     return proved
 
 
@@ -297,34 +286,18 @@ def _arguments(options: argparse.Namespace, made: Request, target: str | None, o
     )
 
 
-def _write(text: str, output: Path | None, kind: str = "plan") -> int:
+def _write(text: str, output: Path | None, outputs: Outputs, kind: Kind = PLAN) -> int:
     if output is None:
-        _print(text)
-        return DONE
-    from hpi_schemas.files import write_atomic
-
-    if not _may_replace(output, kind):
-        return _fail(f"{output} is there and holds no {kind}; remove it first, or name another file")
-    try:
-        write_atomic(output, text.encode())
-    except OSError as fault:
-        return _fail(f"{output} cannot be written: {fault.strerror}")
+        emit(text)
+    else:
+        outputs.write(output, text.encode(), kind)
     return DONE
 
 
-def _may_replace(output: Path, kind: str) -> bool:
-    """Tell whether a file may be written over: what an earlier call wrote, and no YAML, target or model."""
-    from hpi_schemas.canonical import JsonError, loads
-
-    try:
-        if not output.is_file() or output.stat().st_size == 0:
-            return True
-        if output.stat().st_size > _LARGEST_PLAN:
-            return False
-        found = loads(output.read_bytes())
-    except (OSError, JsonError):
-        return not output.exists()
-    return isinstance(found, dict) and not _KEYS[kind].isdisjoint(found)
+def _outputs(options: argparse.Namespace, made: Request, target: str | None) -> Outputs:
+    """Return what may be written over: nothing that this compilation reads."""
+    named = (made.source_name if "file" in made.source else None, target, options.profile)
+    return Outputs([name for name in named if name is not None])
 
 
 def _get_config(name: str) -> int:
@@ -333,16 +306,10 @@ def _get_config(name: str) -> int:
 
     if name not in definitions.names():
         return _fail(f"there is no pipeline `{name}`; {did_you_mean(name, definitions.names())}")
-    _print(configs.text(name))
+    emit(configs.text(name))
     return DONE
 
 
-def _print(text: str) -> None:
-    # Plans are UTF-8 whatever the locale says.
-    sys.stdout.buffer.write(text.encode())
-    sys.stdout.flush()
-
-
 def _fail(message: str) -> int:
-    sys.stderr.write(f"hpi-plan: {message}\n".encode("utf-8", "backslashreplace").decode())
-    return WRONG_INPUT
+    say(_NAME, message)
+    return WRONG

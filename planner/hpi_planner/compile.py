@@ -13,6 +13,7 @@ from hpi_planner.facts import ModelReader
 from hpi_planner.ir import Ir, Pass
 from hpi_planner.overrides import Override
 from hpi_planner.passes.bind_target import BindTarget
+from hpi_planner.passes.conform import Conform
 from hpi_planner.passes.freeze import Freeze
 from hpi_planner.passes.inherit import Inherit
 from hpi_planner.passes.locate import Locate
@@ -56,6 +57,7 @@ def passes(request: Request) -> tuple[Pass, ...]:
         BindTarget(request.target),
         Locate(request.reader),
         Select(request.profile),
+        Conform(),
         Schedule(),
         Freeze(),
     )

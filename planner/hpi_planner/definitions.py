@@ -24,7 +24,8 @@ class Setting:
         config: the value in the built-in configuration; absent there if None.
         required: its absence is an error; null is one too where ``one_of`` limits it.
         one_of: the values it may have; empty means any.
-        minimum: the least number.
+        minimum, maximum: the least and the greatest number.
+        above: a number that it must be greater than.
         help: one line for ``--get-config``.
     """
 
@@ -34,6 +35,8 @@ class Setting:
     required: bool = False
     one_of: tuple[Any, ...] = ()
     minimum: float | None = None
+    maximum: float | None = None
+    above: float | None = None
     help: str = ""
 
 

@@ -7,6 +7,9 @@ from hpi_planner.ir import Device
 # The device types that PaddleX 3.7.2 knows; which of them a backend of ours runs on is another question.
 KINDS = ("cpu", "dcu", "gcu", "gpu", "iluvatar_gpu", "metax_gpu", "mlu", "npu", "xpu")
 
+# What others call them.
+_OTHER_NAMES = {"cuda": "gpu", "nvidia": "gpu", "ascend": "npu"}
+
 
 def parse(text: str) -> Device:
     """Take a device string apart.
@@ -17,7 +20,9 @@ def parse(text: str) -> Device:
     kind, separator, ids = text.partition(":")
     kind = kind.strip().lower()
     if kind not in KINDS:
-        raise ValueError(f"`{text}` names no device; known kinds: {', '.join(KINDS)}")
+        other = _OTHER_NAMES.get(kind)
+        mend = f"did you mean `{other}{separator}{ids}`?" if other else f"known kinds: {', '.join(KINDS)}"
+        raise ValueError(f"`{text}` names no device; {mend}")
     if not separator:
         return Device(kind)
     if kind == "cpu":

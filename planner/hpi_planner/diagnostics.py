@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import Enum
 from typing import NamedTuple
+
+# That a pass keeps.
+_MOST = 1000
+_OFTEN = "mend the first of them; the others often have the same cause"
 
 
 class Severity(str, Enum):
@@ -30,6 +35,7 @@ class Code(str, Enum):
     ENGINE_UNSUPPORTED = "engine-unsupported"
     FALLBACK_INVALID = "fallback-invalid"
     EXTERNAL_MODULE = "external-module"
+    FINDINGS_TOO_MANY = "findings-too-many"
     FIRST_DEVICE_ONLY = "first-device-only"
     GRAPH_MISSING = "graph-missing"
     HPI_CONFIG_HIDDEN = "hpi-config-hidden"
@@ -39,6 +45,7 @@ class Code(str, Enum):
     KEY_UNKNOWN = "key-unknown"
     MODEL_CONFIG_INVALID = "model-config-invalid"
     MODEL_CONFIG_MISSING = "model-config-missing"
+    MODEL_CONTRACT = "model-contract"
     MODEL_DIR_ABSOLUTE = "model-dir-absolute"
     MODEL_FILE_INVALID = "model-file-invalid"
     MODEL_FORMAT_MISSING = "model-format-missing"
@@ -97,13 +104,49 @@ class Label(NamedTuple):
 
 @dataclass(frozen=True)
 class Diagnostic:
-    """One finding of a pass."""
+    """One finding of a pass.
+
+    Attributes:
+        stands_for: how many findings it counts.
+    """
 
     code: Code
     severity: Severity
     message: str
     labels: tuple[Label, ...] = ()
     help: str | None = None
+    stands_for: int = 1
+
+
+class Findings:
+    """What a pass has found so far: what is beyond a bound is counted and not kept."""
+
+    def __init__(self) -> None:
+        self._kept: list[Diagnostic] = []
+        self._more: Counter[Severity] = Counter()
+
+    @property
+    def is_full(self) -> bool:
+        """Whether more is only counted: then nothing is worth working out about it."""
+        return len(self._kept) >= _MOST
+
+    def append(self, item: Diagnostic) -> None:
+        """Add a finding."""
+        if self.is_full:
+            self._more[item.severity] += item.stands_for
+        else:
+            self._kept.append(item)
+
+    def extend(self, items: Iterable[Diagnostic]) -> None:
+        """Add several."""
+        for item in items:
+            self.append(item)
+
+    def __iter__(self) -> Iterator[Diagnostic]:
+        yield from self._kept
+        for severity, number in sorted(self._more.items()):
+            message = f"{number:,} more {severity.value}s, which are only counted"
+            yield Diagnostic(Code.FINDINGS_TOO_MANY, severity, message, (), _OFTEN, number)
 
 
 def error(code: Code, message: str, *labels: Label, help: str | None = None) -> Diagnostic:
@@ -122,11 +165,11 @@ def note(code: Code, message: str, *labels: Label, help: str | None = None) -> D
 
 
 def ordered(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
-    """Return the diagnostics without repeats, by place, then by code and message."""
+    """Return the diagnostics without repeats, by place, then by code and message; those that count others last."""
 
-    def place(item: Diagnostic) -> tuple[str, int, int, str, str]:
+    def place(item: Diagnostic) -> tuple[bool, str, int, int, str, str]:
         span = item.labels[0].span if item.labels else Span("", 0, 0, 0, 0)
-        return span.source, span.line, span.column, item.code.value, item.message
+        return item.code is Code.FINDINGS_TOO_MANY, span.source, span.line, span.column, item.code.value, item.message
 
     return tuple(sorted(dict.fromkeys(diagnostics), key=place))
 

@@ -11,7 +11,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from hpi_planner import backends, definitions, engines, knowledge, legal
+from hpi_schemas import backends
+
+from hpi_planner import definitions, engines, knowledge, legal
 from hpi_planner.definitions import Definition, Member, Setting
 
 _JSON_TYPES = {"list": "array", "mapping": "object"}
@@ -181,8 +183,13 @@ def _setting(setting: Setting) -> Schema:
         found["enum"] = [*setting.one_of, *([] if setting.required else [None])]
         return found
     plain = _typed(f"{setting.type}|null")
-    if setting.minimum is not None:
-        plain["minimum"] = setting.minimum
+    for name, bound in (
+        ("minimum", setting.minimum),
+        ("maximum", setting.maximum),
+        ("exclusiveMinimum", setting.above),
+    ):
+        if bound is not None:
+            plain[name] = bound
     # PaddleX reads the word None as null, and one of its own files has it.
     return {**found, "anyOf": [plain, {"const": "None"}]} if setting.required else {**found, **plain}
 

@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, Protocol
 
-import yaml
 from hpi_schemas import model_inputs
 from hpi_schemas.canonical import digest_file
-from hpi_schemas.model_inputs import Inputs, ModelFileError
+from hpi_schemas.files import is_lfs_pointer
+from hpi_schemas.model_config import ModelConfigError, read_config
+from hpi_schemas.model_inputs import Header, ModelFileError, Outputs, Tensors
 from hpi_schemas.model_store import CONFIG_FILE, STORE_PREFIX, ModelStore, format_files
+from hpi_schemas.tasks.processing import processing
 
 from hpi_planner.diagnostics import Code
 from hpi_planner.ir import ModelFacts
-from hpi_planner.yaml_tree import load_data
-
-_SECTION = re.compile(r"^(Global|Hpi):.*?(?=^[^\s#-]|\Z)", re.MULTILINE | re.DOTALL)
 
 
 class FactsError(Exception):
@@ -70,6 +68,10 @@ class DiskReader:
             return ModelStore(self.root, self.official).resolve(reference)
         except FileNotFoundError as fault:
             help = f"relative folders start at `{self.root}`"
+            if "\\" in reference:
+                help = f"`\\` separates no folders here: write `{reference.replace(chr(92), '/')}`"
+            elif os.path.isfile(self.root / reference):  # noqa: PTH113 (of a name that no file can have, Path raises)
+                help = f"it is a file; name the folder that holds it: `{PurePosixPath(reference).parent}`"
             if reference.startswith(STORE_PREFIX):
                 help = (
                     f"fetch it with `hf download PaddlePaddle/{model_name} --local-dir DIR/{model_name}` "
@@ -113,7 +115,9 @@ class RecordedReader:
         model = self.modules[address]["model"]
         form = model["format"]
         used = {form, *(item.get("format", form) for item in self.modules[address]["engine"].get("fallback", ()))}
-        inputs: Inputs = {name: (spec[0], list(spec[1])) for name, spec in model["inputs"].items()}
+        inputs: Tensors = {name: (spec[0], list(spec[1])) for name, spec in model["inputs"].items()}
+        # Their order counts, and that of a plan's keys is not the model's.
+        outputs: Outputs = {name: (dtype, dims) for name, dtype, dims in model["outputs"]}
         return ModelFacts(
             dir=model["dir"],
             formats=tuple(model["formats"]),
@@ -121,6 +125,8 @@ class RecordedReader:
             inputs={item: inputs if item == form else {} for item in model["formats"]},
             model_name=model_name,
             hpi=model.get("hpi"),
+            outputs={item: outputs if item == form else {} for item in model["formats"]},
+            processing=model.get("processing"),
             double_lists=tuple(model.get("double_lists", ())),
         )
 
@@ -128,76 +134,79 @@ class RecordedReader:
 def _folder_facts(reference: str, folder: Path) -> ModelFacts:
     config = folder / CONFIG_FILE
     if not config.is_file():
-        raise FactsError(
-            Code.MODEL_CONFIG_MISSING,
-            f"the model folder `{reference}` has no `{CONFIG_FILE}`",
-            "PaddleX writes it beside the model when it exports; without it nobody knows the pre- and postprocessing",
-        )
-    name, hpi = _config(config, reference)
+        help = "PaddleX writes it beside the model when it exports; without it nobody knows the pre- and postprocessing"
+        other = _called_otherwise(folder, (".yaml", ".yml"))
+        if other is not None:
+            help = f"there is a `{other}`: if that is it, rename it to `{CONFIG_FILE}`"
+        raise FactsError(Code.MODEL_CONFIG_MISSING, f"the model folder `{reference}` has no `{CONFIG_FILE}`", help)
+    told = _config(config, reference)
     found = format_files(folder)
     if not found:
-        raise FactsError(
-            Code.MODEL_FORMAT_MISSING,
-            f"the model folder `{reference}` holds no model",
+        help = (
             "expected inference.onnx, inference.json + inference.pdiparams, inference.pdmodel + inference.pdiparams, "
-            "or inference.om",
+            "or inference.om"
         )
+        other = _called_otherwise(folder, (".onnx", ".pdmodel", ".json", ".om"))
+        if other is not None:
+            help = f"there is a `{other}`: a model's files must be called `inference`; {help}"
+        raise FactsError(Code.MODEL_FORMAT_MISSING, f"the model folder `{reference}` holds no model", help)
+    for name in sorted({item for files in found.values() for item in files}):
+        if is_lfs_pointer(folder / name):
+            message = f"`{reference}/{name}` is a pointer of Git LFS"
+            raise FactsError(Code.MODEL_FILE_INVALID, message, "`git lfs pull` brings the file itself")
     files: dict[str, dict[str, str]] = {}
-    inputs: dict[str, Inputs] = {}
-    double_lists: list[str] = []
+    headers: dict[str, Header] = {}
     config_digest = digest_file(config)
     try:
         for form, names in found.items():
-            inputs[form], more, doubles = _header(folder, form, names)
-            double_lists += doubles
-            files[form] = {item: digest_file(folder / item) for item in (*names, *more)}
+            headers[form] = _header(folder, form, names)
+            files[form] = {item: digest_file(folder / item) for item in (*names, *headers[form].external)}
             files[form][CONFIG_FILE] = config_digest
     except (ModelFileError, OSError) as fault:
         raise FactsError(
             Code.MODEL_FILE_INVALID, str(fault).replace(str(folder), reference), "copy or export the model again"
         ) from None
-    return ModelFacts(reference, tuple(sorted(found)), files, inputs, name, hpi, tuple(double_lists))
+    named = (told.get("Global") or {}).get("model_name")
+    return ModelFacts(
+        dir=reference,
+        formats=tuple(sorted(found)),
+        files=files,
+        inputs={form: header.inputs for form, header in headers.items()},
+        model_name=None if named is None else str(named),
+        hpi=told.get("Hpi"),
+        outputs={form: header.outputs for form, header in headers.items()},
+        processing=processing(told),
+        double_lists=tuple(item for header in headers.values() for item in header.double_lists),
+    )
 
 
-def _header(folder: Path, form: str, names: tuple[str, ...]) -> tuple[Inputs, list[str], list[str]]:
-    """Return a model's inputs, the other files that it names, and its lists of doubles."""
+def _called_otherwise(folder: Path, suffixes: tuple[str, ...]) -> str | None:
+    """Return a file of a kind that is there by another name than the right one."""
+    return next((item.name for item in sorted(folder.iterdir()) if item.suffix in suffixes and item.is_file()), None)
+
+
+def _header(folder: Path, form: str, names: tuple[str, ...]) -> Header:
+    """Return what a model's program says of itself."""
     program = folder / names[0]
-    if form == "onnx":
-        inputs, external = model_inputs.onnx_header(program)
-        for item in external:
-            if not (folder / item).resolve().is_relative_to(folder.resolve()):
-                raise ModelFileError(f"{program} keeps weights outside its folder, in `{item}`")
-        return inputs, external, []
-    if form == "paddle":
-        if program.suffix != ".json":
-            return model_inputs.pdmodel_header(program), [], []
-        inputs, doubles = model_inputs.pir_header(program)
-        return inputs, [], doubles
-    return {}, [], []
+    if form == "om":
+        return Header({}, {}, [], [])
+    header = model_inputs.read_header(program)
+    for item in header.external:
+        if not (folder / item).resolve().is_relative_to(folder.resolve()):
+            raise ModelFileError(f"{program} keeps weights outside its folder, in `{item}`")
+    return header
 
 
-def _config(path: Path, reference: str) -> tuple[str | None, Mapping[str, Any] | None]:
-    """Return the model's name and its ``Hpi`` section.
-
-    A recogniser's file is mostly its dictionary of up to 100,000 characters; only the two
-    sections of interest are parsed when the file is in block style, as PaddleX writes it.
-    """
+def _config(path: Path, reference: str) -> Mapping[str, Any]:
+    """Return the model's configuration."""
+    name = f"`{reference}/{CONFIG_FILE}`"
     try:
-        text = path.read_text(encoding="utf-8")
-        sections = "".join(match.group() for match in _SECTION.finditer(text))
-        data = load_data(sections or text)
-        if not isinstance(data, dict):
-            raise FactsError(Code.MODEL_CONFIG_INVALID, f"`{reference}/{CONFIG_FILE}` is not a mapping")
-        for section in ("Global", "Hpi"):
-            if not isinstance(data.get(section), (dict, type(None))):
-                message = f"`{section}` of `{reference}/{CONFIG_FILE}` is not a mapping"
-                raise FactsError(Code.MODEL_CONFIG_INVALID, message)
-        name = (data.get("Global") or {}).get("model_name")
-        return name, data.get("Hpi")
-    except (yaml.YAMLError, UnicodeDecodeError, AttributeError) as fault:
-        mark = getattr(fault, "problem_mark", None)
-        place = "" if mark is None else f"line {mark.line + 1}: "
-        reason = place + (getattr(fault, "problem", None) or str(fault).splitlines()[0])
-        raise FactsError(
-            Code.MODEL_CONFIG_INVALID, f"`{reference}/{CONFIG_FILE}` cannot be read: {reason}", None
-        ) from None
+        found = read_config(path)
+    except ModelConfigError as fault:
+        raise FactsError(Code.MODEL_CONFIG_INVALID, f"{name} {fault}") from None
+    except OSError as fault:
+        raise FactsError(Code.MODEL_CONFIG_INVALID, f"{name} cannot be read: {fault.strerror}") from None
+    for section in ("Global", "Hpi"):
+        if not isinstance(found.get(section), (dict, type(None))):
+            raise FactsError(Code.MODEL_CONFIG_INVALID, f"`{section}` of {name} is not a mapping")
+    return found

@@ -130,7 +130,7 @@ def _hpi_config(node: NodeReader, path: Path, value: Mapping[str, Any], parent: 
                     Code.HPI_CONFIG_UNKNOWN_KEY,
                     f"`hpi_config` has no key `{key}`; PaddleX would silently ignore it",
                     Label(node.tree.key_span((*place, key))),
-                    help=did_you_mean(key, legal.HPI_KEYS),
+                    help=None if node.found.is_full else did_you_mean(key, legal.HPI_KEYS),
                 )
             )
             continue

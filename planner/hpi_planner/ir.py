@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
-from hpi_schemas.model_inputs import Inputs
+from hpi_schemas.model_inputs import Outputs, Tensors
 from hpi_schemas.target import Target
 
 from hpi_planner.diagnostics import Diagnostic, Label, Span
@@ -55,17 +55,21 @@ class ModelFacts:
         formats: the formats at hand, sorted: ``onnx``, ``paddle``, ``om``.
         files: for each format, the files an engine reads and their digests.
         inputs: for each format, the model's inputs (om files do not tell theirs).
+        outputs: the same of its outputs.
         model_name: the name in ``inference.yml``, None if it names none.
         hpi: the ``Hpi`` section of ``inference.yml``, None without one.
+        processing: what ``inference.yml`` says of pre- and postprocessing, None if nobody looked.
         double_lists: attributes of a Paddle program that are lists of doubles, ``OPERATOR.ATTRIBUTE``.
     """
 
     dir: str
     formats: tuple[str, ...]
     files: Mapping[str, Mapping[str, str]]
-    inputs: Mapping[str, Inputs]
+    inputs: Mapping[str, Tensors]
     model_name: str | None = None
     hpi: Mapping[str, Any] | None = None
+    outputs: Mapping[str, Outputs] = field(default_factory=dict)
+    processing: Mapping[str, Any] | None = None
     double_lists: tuple[str, ...] = ()
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from hpi_schemas.value_types import described, is_of
+
 from hpi_planner import definitions, knowledge
 from hpi_planner.tree import Path, Tree
-from hpi_planner.value_types import described, is_of
 
 # The fields of PaddleX's HPIConfig with their types, and our `on_failure`.
 HPI_KEYS: Mapping[str, str] = {

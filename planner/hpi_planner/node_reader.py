@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from hpi_schemas.value_types import described, is_of
+
 from hpi_planner import diagnostics, legal
 from hpi_planner.definitions import Setting
-from hpi_planner.diagnostics import Code, Diagnostic, Label, Span
+from hpi_planner.diagnostics import Code, Findings, Label, Span
 from hpi_planner.ir import Origin, Traced
 from hpi_planner.suggest import did_you_mean
 from hpi_planner.tree import Path, Tree, dotted
-from hpi_planner.value_types import described, is_of
 
 _SECTIONS = ("SubModules", "SubPipelines")
 _OFF_WORDS = ("false", "no", "off", "0", "none", "null")
@@ -28,7 +29,7 @@ class NodeReader:
     """
 
     tree: Tree
-    found: list[Diagnostic]
+    found: Findings
 
     def check_keys(self, path: Path, value: Mapping[str, Any]) -> None:
         """Report keys of a mapping that nothing reads there."""
@@ -47,7 +48,7 @@ class NodeReader:
                     if path == ("Predict",)
                     else "nothing reads the key `{}` here"
                 )
-                self.warning(Code.KEY_UNKNOWN, here.format(key), (*path, key), did_you_mean(key, allowed))
+                self.warning(Code.KEY_UNKNOWN, here.format(key), (*path, key), near=allowed)
         for section in _SECTIONS:
             self._check_section((*path, section), value.get(section))
 
@@ -68,7 +69,7 @@ class NodeReader:
                     Code.MODULE_UNKNOWN,
                     f"this pipeline has no `{path[-1]}.{key}`; it is ignored",
                     (*path, key),
-                    did_you_mean(key, allowed),
+                    near=allowed,
                 )
 
     def settings(
@@ -106,8 +107,8 @@ class NodeReader:
         elif not is_of(value, setting.type):
             wanted = described(setting.type)
             self.error(Code.SETTING_INVALID, f"`{place[-1]}` must be of type {wanted}, not `{value}`", place)
-        elif setting.minimum is not None and isinstance(value, (int, float)) and value < setting.minimum:
-            self.error(Code.SETTING_INVALID, f"`{place[-1]}` must be at least {setting.minimum}, not {value}", place)
+        elif isinstance(value, (int, float)) and (bound := _out_of_bounds(value, setting)) is not None:
+            self.error(Code.SETTING_INVALID, f"`{place[-1]}` must be {bound}, not {value}", place)
 
     def batch_size(self, path: Path, value: Mapping[str, Any], least: int = 1) -> Any:
         """Return the batch size: a number from ``least``, or None where it is given as null."""
@@ -154,9 +155,22 @@ class NodeReader:
             span = self.tree.key_span(path) if path else first_line(span)
         self.found.append(diagnostics.error(code, message, Label(span), help=help))
 
-    def warning(self, code: Code, message: str, path: Path, help: str | None = None) -> None:
-        """Report a warning at the key of ``path``."""
+    def warning(
+        self, code: Code, message: str, path: Path, help: str | None = None, near: Iterable[str] | None = None
+    ) -> None:
+        """Report a warning at the key of ``path``; ``near`` are the words that its key may have been meant for."""
+        if near is not None and not self.found.is_full:
+            help = did_you_mean(path[-1], near)
         self.found.append(diagnostics.warning(code, message, Label(self.tree.key_span(path)), help=help))
+
+
+def _out_of_bounds(value: float, setting: Setting) -> str | None:
+    """Return the bound that a number breaks, None if it keeps to all."""
+    if setting.minimum is not None and value < setting.minimum:
+        return f"at least {setting.minimum}"
+    if setting.maximum is not None and value > setting.maximum:
+        return f"at most {setting.maximum}"
+    return f"more than {setting.above}" if setting.above is not None and value <= setting.above else None
 
 
 def first_line(span: Span) -> Span:

@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from hpi_schemas.model_inputs import Inputs
+from hpi_schemas.backends import Backend, Option, load_all
+from hpi_schemas.backends.options import fault, provider
+from hpi_schemas.model_inputs import Tensors
 from hpi_schemas.target import Target
 
 from hpi_planner import knowledge, shapes
-from hpi_planner.backends import Backend, Option, load_all
-from hpi_planner.diagnostics import Code, Diagnostic, Label, error, warning
+from hpi_planner.diagnostics import Code, Findings, Label, error, warning
 from hpi_planner.ir import Module, Origin, Traced
 from hpi_planner.suggest import did_you_mean
-from hpi_planner.value_types import described, is_of
 
 # PaddleX's guide to high-performance inference names 8 threads as its default.
 _DEFAULT_THREADS = 8
 _SECTION = "backend_config"
-_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
-_FILE_NAME = re.compile(r"[\w-][\w.-]*")
 
 
 @dataclass
@@ -30,7 +27,7 @@ class Resolved:
 
     config: dict[str, Any] = field(default_factory=dict)
     origins: dict[str, Origin] = field(default_factory=dict)
-    found: list[Diagnostic] = field(default_factory=list)
+    found: Findings = field(default_factory=Findings)
 
     def put(self, key: str, value: Any, origin: Origin) -> None:
         """Set one option."""
@@ -107,9 +104,11 @@ class _Resolver:
                 self._warn_leak(key, item, owners)
             else:
                 message = f"no backend has an option `{key}`"
-                self._fail(message, item.origin.key_labels(), did_you_mean(key, self.backend.options))
+                help = None if self.result.found.is_full else did_you_mean(key, self.backend.options)
+                self._fail(message, item.origin.key_labels(), help)
             return
-        problem = _fault(key, option, item.value)
+        given = {name: traced.value for name, traced in self.given.items()}
+        problem = fault(key, option, item.value, provider(self.backend, given, self.device))
         if problem is not None:
             self._fail(problem, item.origin.labels())
         elif not self._counts(option):
@@ -163,7 +162,7 @@ class _Resolver:
         if run_mode is None or "run_mode" in self.given:
             mode = regular_run_mode(self.module.model_name, self.device, self.target)
             run_mode = Traced(mode, Origin("rule:run_mode"))
-        problem = _fault("run_mode", option, run_mode.value)
+        problem = fault("run_mode", option, run_mode.value)
         if problem is not None:
             self._fail(problem, run_mode.origin.labels())
         self.result.put("run_mode", run_mode.value, run_mode.origin)
@@ -251,7 +250,7 @@ class _Resolver:
             where = f" ({origin.text})" if origin.span is None else ""
             self._fail(f"`{key}` of the input `{problem.input}` {problem.message}{where}", place.labels())
 
-    def _inputs(self) -> Inputs | None:
+    def _inputs(self) -> Tensors | None:
         facts = self.module.facts
         if facts is None:
             return None
@@ -275,24 +274,3 @@ class _Resolver:
     def _fail(self, message: str, labels: tuple[Label, ...], help: str | None = None) -> None:
         text = f"{self.module.address}: {message}"
         self.result.found.append(error(Code.BACKEND_CONFIG_INVALID, text, *labels, help=help))
-
-
-def _fault(key: str, option: Option, value: Any) -> str | None:
-    """Return what is wrong with the value of an option by itself, or None."""
-    if value is None:
-        return None
-    if not is_of(value, option.type):
-        return f"`{key}` must be of type {described(option.type)}, not `{value}`"
-    if option.one_of and value not in option.one_of:
-        return f"`{key}` must be one of {', '.join(map(str, option.one_of))}, not `{value}`"
-    if option.minimum is not None and isinstance(value, (int, float)) and value < option.minimum:
-        return f"`{key}` must be at least {option.minimum}, not {value}"
-    if option.maximum is not None and isinstance(value, (int, float)) and value > option.maximum:
-        return f"`{key}` must be at most {option.maximum}, not {value}"
-    if option.items == "string" and not all(isinstance(item, str) for item in value):
-        return f"`{key}` must be a list of names, not `{value}`"
-    if option.items == "digest" and not _DIGEST.fullmatch(value):
-        return f"`{key}` must be a digest, sha256: and 64 hexadecimal digits, not `{value}`"
-    if option.items == "name" and not _FILE_NAME.fullmatch(value):
-        return f"`{key}` must be the name of a file without folders, not `{value}`"
-    return None

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import yaml
+from hpi_schemas import children
 
 from hpi_planner.compile import Request, compile
 from hpi_planner.overrides import from_token
@@ -113,8 +114,8 @@ def difference(plan: str, other: str) -> str | None:
 
 
 def _elsewhere(arguments: Arguments, settings: Mapping[str, str], folder: str) -> str:
-    done = subprocess.run(
-        [sys.executable, "-m", "hpi_planner.prove"],
+    done = subprocess.run(  # noqa: S603 (ours)
+        children.command("hpi_planner.prove"),
         input=json.dumps(arguments).encode(),
         env={**os.environ, **settings},
         cwd=folder,

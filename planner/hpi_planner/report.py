@@ -10,6 +10,8 @@ from typing import Any
 from hpi_planner.diagnostics import Diagnostic, Label, Severity, Span
 
 _MAX_WIDTH = 160
+# That anybody reads.
+_MOST = 100
 
 
 def render(diagnostics: Iterable[Diagnostic], texts: Mapping[str, str]) -> str:
@@ -19,10 +21,15 @@ def render(diagnostics: Iterable[Diagnostic], texts: Mapping[str, str]) -> str:
         texts: the text of every source that spans refer to.
     """
     found = list(diagnostics)
+    counting = [item for item in found if item.stands_for > 1]
+    shown = [item for item in found if item.stands_for == 1]
     lines = {source: text.splitlines() for source, text in texts.items()}
-    blocks = [_block(item, lines) for item in found]
-    errors = sum(item.severity is Severity.ERROR for item in found)
-    warnings = sum(item.severity is Severity.WARNING for item in found)
+    blocks = [_block(item, lines) for item in shown[:_MOST]]
+    if len(shown) > _MOST:
+        blocks.append(f"and {len(shown) - _MOST:,} more, which `--diagnostics json` lists")
+    blocks += [_block(item, lines) for item in counting]
+    errors = sum(item.stands_for for item in found if item.severity is Severity.ERROR)
+    warnings = sum(item.stands_for for item in found if item.severity is Severity.WARNING)
     if errors or warnings:
         blocks.append(" and ".join(filter(None, [_count(errors, "error"), _count(warnings, "warning")])))
     return "\n\n".join(blocks) + "\n" if blocks else ""

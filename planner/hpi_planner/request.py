@@ -7,12 +7,14 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from hpi_schemas import backends
 from hpi_schemas.canonical import JsonError, loads
+from hpi_schemas.console import CommandError
 from hpi_schemas.files import ReadError, read_bounded
 from hpi_schemas.model_store import official_folders
 from hpi_schemas.target import Target, from_json
 
-from hpi_planner import backends, configs, definitions, profile
+from hpi_planner import configs, definitions, profile
 from hpi_planner.compile import Request
 from hpi_planner.facts import DiskReader
 from hpi_planner.overrides import Override
@@ -23,7 +25,7 @@ from hpi_planner.suggest import did_you_mean
 _TARGETS = Path(__file__).parent / "targets"
 
 
-class RequestError(Exception):
+class RequestError(CommandError):
     """An argument that names nothing usable; the message is for people."""
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from math import prod
 from typing import Any, NamedTuple
 
-from hpi_schemas.model_inputs import Inputs
+from hpi_schemas.model_inputs import Tensors
 
 # Engines count sizes in 31 bits.
 _LARGEST = 1 << 31
@@ -25,7 +25,7 @@ class Problem(NamedTuple):
     message: str
 
 
-def shapes(value: Mapping[Any, Any], inputs: Inputs | None, batch_size: int | None) -> Iterator[Problem]:
+def shapes(value: Mapping[Any, Any], inputs: Tensors | None, batch_size: int | None) -> Iterator[Problem]:
     """Find what is wrong with dynamic shapes.
 
     Args:
@@ -73,7 +73,7 @@ def _is_shape(shape: Any) -> bool:
     )
 
 
-def _of_model(name: str, item: list[list[int]], inputs: Inputs | None) -> str | None:
+def _of_model(name: str, item: list[list[int]], inputs: Tensors | None) -> str | None:
     if inputs is None:
         return None
     if name not in inputs:

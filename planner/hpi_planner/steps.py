@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from hpi_schemas.backends import Backend
 from hpi_schemas.model_store import program_files
 from hpi_schemas.target import Target
-
-from hpi_planner.backends import Backend
 
 # The opset that paddle2onnx writes: the newest that every runtime of ours has read for years.
 OPSET = 14

@@ -15,7 +15,7 @@ from typing import Any
 
 import yaml
 
-from hpi_planner.diagnostics import Code, Diagnostic, Label, Span, error
+from hpi_planner.diagnostics import Code, Diagnostic, Findings, Label, Span, error
 from hpi_planner.tree import Shadow, Tree
 
 Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -43,7 +43,7 @@ class YamlTextError(Exception):
         self.diagnostic = diagnostic
 
 
-def compose(name: str, text: str) -> tuple[Tree, list[Diagnostic]]:
+def compose(name: str, text: str) -> tuple[Tree, Findings]:
     """Build the tree of one document.
 
     Args:
@@ -125,7 +125,7 @@ class _Builder:
         self._name = name
         self._loader = loader
         self._done: dict[int, tuple[Any, Shadow]] = {}
-        self.diagnostics: list[Diagnostic] = []
+        self.diagnostics = Findings()
 
     def tree(self, node: Any) -> Tree:
         if node is None:
@@ -238,5 +238,10 @@ def _syntax(name: str, text: str, fault: yaml.YAMLError) -> Diagnostic:
             tab = indent.index("\t") + 1
             place = Label(span._replace(column=tab, end_column=tab + 1))
             return error(Code.YAML_TAB, "a tab in the indentation, which YAML does not allow", place, help="use spaces")
+    if mark.line >= len(lines) and lines:
+        # It ends too early: what is missing belongs behind the last line.
+        end = len(lines[-1])
+        span = Span(name, len(lines), max(1, end), len(lines), end + 1)
     problem = " ".join(part for part in (getattr(fault, "context", ""), getattr(fault, "problem", "")) if part)
-    return error(Code.YAML_SYNTAX, f"not valid YAML: {problem}", Label(span))
+    help = "in double quotes, `\\` begins an escape; write paths with `/`" if "escape character" in problem else None
+    return error(Code.YAML_SYNTAX, f"not valid YAML: {problem}", Label(span), help=help)

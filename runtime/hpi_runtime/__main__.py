@@ -1,7 +1,5 @@
 """``python -m hpi_runtime`` is ``hpi-run``."""
 
-import sys
+from hpi_runtime.commands import hpi_run
 
-from hpi_runtime.cli import main
-
-sys.exit(main())
+hpi_run()

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hpi_runtime.console import DONE, NEGATIVE, guarded
+from hpi_schemas.console import DONE, NEGATIVE, clean_line, guarded, show
+
 from hpi_runtime.errors import PlanError
 
 if TYPE_CHECKING:
@@ -93,4 +93,4 @@ def _is_locked(entry: inventory.Entry) -> bool:
 
 
 def _print(line: str) -> None:
-    sys.stdout.buffer.write(f"{line}\n".encode())
+    show(f"{clean_line(line)}\n")

@@ -3,49 +3,46 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, NoReturn
+from typing import TYPE_CHECKING, BinaryIO
 
-from hpi_runtime.console import DONE, INTERRUPTED, NEGATIVE, data_stream, positive_number
-from hpi_runtime.errors import PlanError, RunnerError
-from hpi_runtime.limits import Limits
+from hpi_schemas.console import (
+    DONE,
+    NEGATIVE,
+    clean_line,
+    data_stream,
+    guarded,
+    need_stdout,
+    positive_number,
+    say,
+    write_all,
+)
+
+from hpi_runtime.errors import PlanError
+from hpi_runtime.inputs.limits import Limits
 
 if TYPE_CHECKING:
+    from hpi_schemas.files import Outputs
+
     from hpi_runtime.pipeline import Pipeline
     from hpi_runtime.plan import Plan
     from hpi_runtime.results import Result
     from hpi_runtime.writer import Writer
 
+_NAME = "hpi-run"
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; the exit code is the return value."""
     options = _parser().parse_args(arguments)
-    try:
+
+    def work() -> int:
         with data_stream() as lines:
             return _run(options, lines)
-    except RunnerError as fault:
-        sys.stderr.write(f"hpi-run: {fault}\n".encode("utf-8", "backslashreplace").decode())
-        return fault.exit_code
-    except KeyboardInterrupt:
-        finished = "" if options.compare else "; what was finished is written"
-        sys.stderr.write(f"hpi-run: interrupted{finished}\n")
-        return INTERRUPTED
-    except BrokenPipeError:
-        # Whoever read our output has seen enough.
-        return DONE
 
-
-def command() -> NoReturn:
-    """Run the command and end the process at once: taking backends apart costs a tenth of a second for nothing."""
-    code = main()
-    for stream in (sys.stdout, sys.stderr):
-        with suppress(OSError, ValueError, AttributeError):
-            stream.flush()
-    os._exit(code)
+    return guarded(_NAME, work)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -66,6 +63,8 @@ def _parser() -> argparse.ArgumentParser:
     add(
         "--save-images", "--save_images", metavar="DIR", nargs="?", const="", help="draw results into DIR (or --output)"
     )
+    overwrite_help = "replace files in those folders that are no older results; what the run reads never is"
+    add("--overwrite", action="store_true", help=overwrite_help)
     add("--root", metavar="DIR", help="where relative model folders start; default: beside the plan's YAML")
     add("--models", action="append", default=[], metavar="DIR", help="folder with official models, one folder per name")
     add("--prepare-only", action="store_true", help="convert and build what the plan needs, and stop")
@@ -87,6 +86,11 @@ def _parser() -> argparse.ArgumentParser:
         metavar="N",
         help="and longer PDFs; default: %(default)s",
     )
+    for option, default, what in (
+        ("--max-page-seconds", limits.page_seconds, "end the drawing of a page of a PDF that takes longer"),
+        ("--max-url-seconds", limits.url_seconds, "and the fetching of a URL"),
+    ):
+        add(option, type=positive_number, default=default, metavar="N", help=f"{what}; default: {default:g}")
     redirects_help = "follow URLs that redirect to another host inside a private network"
     add("--allow-private-redirects", action="store_true", help=redirects_help)
     add("--strict", action="store_true", help="refuse other versions of the backends than the plan's")
@@ -94,7 +98,13 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _limits(options: argparse.Namespace) -> Limits:
-    return Limits(pixels=options.max_pixels, pages=options.max_pages, private_redirects=options.allow_private_redirects)
+    return Limits(
+        pixels=options.max_pixels,
+        pages=options.max_pages,
+        page_seconds=options.max_page_seconds,
+        url_seconds=options.max_url_seconds,
+        private_redirects=options.allow_private_redirects,
+    )
 
 
 def _run(options: argparse.Namespace, lines: BinaryIO) -> int:
@@ -103,25 +113,51 @@ def _run(options: argparse.Namespace, lines: BinaryIO) -> int:
     plan = plans.load(Path(options.plan), _path(options.root), _paths(options.models))
     if not options.input and not options.prepare_only:
         raise PlanError("name something to read with --input")
-    images = options.save_images if options.save_images != "" else options.output
-    if options.save_images == "" and images is None:
+    pictures = options.save_images if options.save_images != "" else options.output
+    if options.save_images == "" and pictures is None:
         raise PlanError("--save-images needs a folder, its own or that of --output")
-    from hpi_runtime.inputs import expand
+    if options.compare is not None and (
+        options.output or options.save_images is not None or options.record or options.prepare_only
+    ):
+        raise PlanError("--compare goes without --output, --save-images, --record and --prepare-only")
+    names = _names(options.input)
+    if options.compare is not None:
+        return _compare(options, plan, names, lines)
     from hpi_runtime.pipeline import Pipeline
     from hpi_runtime.writer import Writer
 
-    named = expand(options.input) if options.input else []
-    if options.compare is not None:
-        if options.output or options.save_images is not None or options.record or options.prepare_only:
-            raise PlanError("--compare goes without --output, --save-images, --record and --prepare-only")
-        return _compare(options, plan, named, lines)
+    outputs = _outputs(options, plan, names)
+    if options.output is None and not options.prepare_only:
+        need_stdout()
     with Pipeline(plan, options.module, options.strict) as pipeline:
         for line in pipeline.warnings:
-            sys.stderr.write(f"hpi-run: warning: {line}\n")
+            say(_NAME, f"warning: {line}")
         if options.prepare_only:
             return DONE
-        writer = Writer(lines, _path(options.output), _path(images))
-        return _predict(pipeline, pipeline.predict(named, _limits(options)), writer, _path(options.record))
+        writer = Writer(lines, outputs, _path(options.output), _path(pictures), pipeline.drawing)
+        writer.check(names)
+        return _predict(pipeline, pipeline.predict(names, _limits(options)), writer, outputs, _path(options.record))
+
+
+def _names(arguments: Sequence[str]) -> list[str]:
+    from hpi_runtime.inputs.named import expand
+
+    if not arguments:
+        return []
+    named = expand(arguments, sys.stdin.buffer if "-" in arguments else None)
+    for note in named.notes:
+        say(_NAME, note)
+    return named.names
+
+
+def _outputs(options: argparse.Namespace, plan: Plan, names: Sequence[str]) -> Outputs:
+    """Return what may be written over: nothing that the run reads."""
+    from hpi_schemas.files import RECORD, Outputs
+
+    outputs = Outputs([options.plan, *plan.model_files(), *names], options.overwrite)
+    if options.record is not None:
+        outputs.check(Path(options.record), RECORD)
+    return outputs
 
 
 def _compare(options: argparse.Namespace, plan: Plan, named: list[str], lines: BinaryIO) -> int:
@@ -135,36 +171,32 @@ def _compare(options: argparse.Namespace, plan: Plan, named: list[str], lines: B
         raise PlanError("--compare needs something to read, named with --input")
     found = compare.compare(plan, reference, named, options.module, options.strict, _limits(options))
     compare.show(found)
-    lines.write(dumps(found.to_json()).encode())
+    write_all(lines, dumps(found.to_json()).encode())
     return DONE if found.is_within else NEGATIVE
 
 
-def _predict(pipeline: Pipeline, results: Iterator[Result], writer: Writer, record: Path | None) -> int:
-    failures = 0
+def _predict(
+    pipeline: Pipeline, results: Iterator[Result], writer: Writer, outputs: Outputs, record: Path | None
+) -> int:
     for result in results:
-        if result.is_failed:
-            failures += 1
-            error = result["error"]
-            line = f"hpi-run: {error['code']}: {error['message']}\n"
-            sys.stderr.write(line.encode("utf-8", "backslashreplace").decode())
-        writer.write(result)
+        written = writer.write(result)
+        if written.is_failed:
+            error = written["error"]
+            say(_NAME, clean_line(f"{error['code']}: {error['message']}"))
     if record is not None:
-        _write_record(record, pipeline, writer.count, failures)
-    if failures:
-        sys.stderr.write(f"hpi-run: {failures} of {writer.count} failed\n")
-    return NEGATIVE if failures else DONE
+        _write_record(record, pipeline, writer, outputs)
+    if writer.failed:
+        say(_NAME, f"{writer.failed} of {writer.count} failed")
+    return NEGATIVE if writer.failed else DONE
 
 
-def _write_record(path: Path, pipeline: Pipeline, finished: int, failed: int) -> None:
+def _write_record(path: Path, pipeline: Pipeline, writer: Writer, outputs: Outputs) -> None:
     from hpi_schemas.canonical import dumps
-    from hpi_schemas.files import write_atomic
+    from hpi_schemas.files import RECORD
 
     from hpi_runtime.record import record
 
-    try:
-        write_atomic(path, dumps(record(pipeline, finished, failed)).encode())
-    except OSError as fault:
-        raise PlanError(f"{path} cannot be written: {fault.strerror}") from None
+    outputs.write(path, dumps(record(pipeline, writer.count, writer.failed)).encode(), RECORD)
 
 
 def _path(name: str | None) -> Path | None:

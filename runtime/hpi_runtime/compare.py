@@ -12,12 +12,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from hpi_schemas.console import cell, table_console
 
 from hpi_runtime import agreement
-from hpi_runtime.console import table_console
 from hpi_runtime.engines.base import Arrays
 from hpi_runtime.errors import EngineError, PlanError
-from hpi_runtime.limits import DEFAULT, Limits
+from hpi_runtime.inputs.limits import DEFAULT, Limits
 from hpi_runtime.pipeline import Pipeline
 from hpi_runtime.plan import Plan
 
@@ -229,7 +229,6 @@ def _introduce(found: Comparison, candidate: Pipeline, other: Pipeline) -> None:
 def show(found: Comparison) -> None:
     """Show a comparison to people, on stderr."""
     from rich.table import Table
-    from rich.text import Text
 
     console = table_console(sys.stderr)
     table = Table(box=None, pad_edge=False)
@@ -243,22 +242,22 @@ def show(found: Comparison) -> None:
         precision = found.precision(address)
         mark = "" if item.within(TOLERANCES[precision]) else f"outside: {item.fault or 'tolerance'}"
         figures = (f"{item.absolute:.2g}", f"{item.relative:.2g}", f"{item.cosine:.7f}")
-        table.add_row(Text(f"{address} {output}"), names, precision, *figures, Text(mark))
+        table.add_row(cell(f"{address} {output}"), names, precision, *figures, cell(mark))
     for address in sorted(set(found.engines) - {address for address, _ in found.numbers}):
         table.add_row(
-            Text(address), " / ".join(found.engines[address]), found.precision(address), "", "", "", "did not run"
+            cell(address), " / ".join(found.engines[address]), found.precision(address), "", "", "", "did not run"
         )
     console.print(table)
     for note in found.notes:
-        console.print(Text(note))
+        console.print(cell(note))
     for kind, share in found.results.shares().items():
         mark = "" if share >= found.tolerance.agreement else f", outside: at least {found.tolerance.agreement:.0%}"
-        console.print(Text(f"{kind}: {share:.2%} the same{mark}"))
+        console.print(cell(f"{kind}: {share:.2%} the same{mark}"))
     for fault in found.results.faults:
-        console.print(Text(fault))
+        console.print(cell(fault))
     verdict = "within" if found.is_within else "OUTSIDE"
     told = f"{found.results.compared} of {found.results.inputs} inputs compared: {verdict} the tolerances"
-    console.print(Text(told if found.results.compared else "nothing was compared"))
+    console.print(cell(told if found.results.compared else "nothing was compared"))
 
 
 def _precision(module: Mapping[str, Any]) -> str:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hpi_schemas import probe
+from hpi_schemas.packages import install
 
 from hpi_runtime import engines, libraries
 from hpi_runtime.prepare.steps import TENSORRT
@@ -182,7 +183,7 @@ def _backends(here: Environment) -> Iterator[Finding]:
         elif kind.distributions == ("cann",):
             yield Finding(MISSING, name, "Ascend's CANN is not installed", "install CANN and run its set_env.sh")
         else:
-            yield Finding(MISSING, name, "not installed", f"pip install 'hpi-plan[{_extra(here, name, kind.extra)}]'")
+            yield Finding(MISSING, name, "not installed", install(_extra(here, name, kind.extra)))
 
 
 def _devices(here: Environment, name: str) -> str:
@@ -209,7 +210,7 @@ def _tools(here: Environment) -> Iterator[Finding]:
         elif name == "paddle2onnx" and _release(here.python) >= (3, 13):
             yield Finding(MISSING, name, f"{what}; it has no wheel for Python {here.python}", "use Python 3.12")
         else:
-            mend = "pip install 'hpi-plan[convert]'" if name == "paddle2onnx" else f"pip install {name}"
+            mend = install("convert") if name == "paddle2onnx" else f"pip install {name}"
             yield Finding(MISSING, name, what, mend)
 
 

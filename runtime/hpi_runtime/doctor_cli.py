@@ -6,8 +6,9 @@ import argparse
 import sys
 from collections.abc import Sequence
 
+from hpi_schemas.console import DONE, NEGATIVE, cell, emit, guarded, table_console
+
 from hpi_runtime import doctor
-from hpi_runtime.console import DONE, NEGATIVE, guarded, table_console
 
 _COLOURS = {doctor.OK: "green", doctor.NOTE: "cyan", doctor.MISSING: "yellow", doctor.CONFLICT: "red"}
 
@@ -30,7 +31,7 @@ def _run(options: argparse.Namespace) -> int:
     if options.json:
         from hpi_schemas.canonical import dumps
 
-        sys.stdout.write(dumps([vars(item) for item in found]))
+        emit(dumps([vars(item) for item in found]))
     else:
         _show(found)
     return NEGATIVE if any(item.state == doctor.CONFLICT for item in found) else DONE
@@ -38,11 +39,10 @@ def _run(options: argparse.Namespace) -> int:
 
 def _show(found: list[doctor.Finding]) -> None:
     from rich.table import Table
-    from rich.text import Text
 
     table = Table(box=None, pad_edge=False)
     for heading in ("", "what", "found", "mend"):
         table.add_column(heading, overflow="fold")
     for item in found:
-        table.add_row(Text(item.state, style=_COLOURS[item.state]), item.subject, Text(item.message), Text(item.mend))
+        table.add_row(cell(item.state, style=_COLOURS[item.state]), item.subject, cell(item.message), cell(item.mend))
     table_console(sys.stdout).print(table)

@@ -2,35 +2,37 @@
 
 from __future__ import annotations
 
+from hpi_schemas.console import FAILED, NEGATIVE, UNSATISFIED, WRONG, CommandError
 
-class RunnerError(Exception):
+
+class RunnerError(CommandError):
     """A failure that ends the run; the message is for people."""
 
-    exit_code = 1
+    exit_code = NEGATIVE
 
 
 class PlanError(RunnerError):
     """The plan, the command line or the set of inputs is wrong."""
 
-    exit_code = 2
+    exit_code = WRONG
 
 
 class PreflightError(RunnerError):
     """This machine does not satisfy the plan."""
 
-    exit_code = 3
+    exit_code = UNSATISFIED
 
 
 class PrepareError(RunnerError):
     """A prepare step failed."""
 
-    exit_code = 4
+    exit_code = FAILED
 
 
 class EngineError(RunnerError):
     """An engine cannot be loaded, or does not run as the plan says."""
 
-    exit_code = 4
+    exit_code = FAILED
 
 
 class InputError(Exception):

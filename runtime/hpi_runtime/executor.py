@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
-from hpi_runtime.errors import InputError
+from hpi_runtime.errors import EngineError, InputError
 
 Source = TypeVar("Source")
 _POLL_SECONDS = 0.1
@@ -66,6 +66,9 @@ def execute(
 
     ``depth`` groups may wait between two workers. An exception of a worker becomes the error of its items; one of
     the iterable ends the stream and is raised here, behind the results of the items before it.
+
+    Raises:
+        EngineError: the system starts no more threads.
     """
     stop = threading.Event()
     links = [_Link(stop, depth) for _ in range(len(workers) + 1)]
@@ -73,17 +76,28 @@ def execute(
     for index, worker in enumerate(workers):
         arguments = (worker, links[index], links[index + 1])
         threads.append(threading.Thread(target=_work, args=arguments, name=f"hpi-{index}", daemon=True))
-    for thread in threads:
-        thread.start()
+    started: list[threading.Thread] = []
     try:
+        for thread in threads:
+            thread.start()
+            started.append(thread)
         while not isinstance(group := links[-1].get(), _End):
             yield from group
         if group.fault is not None:
             raise group.fault
+    except RuntimeError as fault:
+        if len(started) < len(threads):
+            raise no_threads(fault) from None
+        raise
     finally:
         stop.set()
-        for thread in threads:
+        for thread in started:
             thread.join()
+
+
+def no_threads(fault: RuntimeError) -> EngineError:
+    """Return the error of a system that starts no more threads."""
+    return EngineError(f"the system starts no more threads ({fault}); raise its limit, such as `ulimit -u`")
 
 
 def execute_one(item: Item[Source], workers: Sequence[Worker]) -> Item[Source]:

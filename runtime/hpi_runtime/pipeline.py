@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import re
+import os
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from itertools import chain, islice
@@ -12,14 +12,18 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple
 
+from hpi_schemas.model_config import ModelConfigError, read_config
 from hpi_schemas.model_store import CONFIG_FILE
+from hpi_schemas.tasks.check import Contradiction, Facts, contradictions
+from hpi_schemas.tasks.processing import processing
 
 from hpi_runtime import engines, modules, prepare
 from hpi_runtime.engines.base import Engine
 from hpi_runtime.errors import EngineError, PlanError, PrepareError, RunnerError
 from hpi_runtime.executor import Item, execute, execute_one
-from hpi_runtime.inputs import Input, read
-from hpi_runtime.limits import DEFAULT, Limits
+from hpi_runtime.inputs import values
+from hpi_runtime.inputs.limits import DEFAULT, Limits
+from hpi_runtime.inputs.reading import Input, read
 from hpi_runtime.modules.base import Module
 from hpi_runtime.plan import Plan
 from hpi_runtime.preflight import check
@@ -30,10 +34,6 @@ _INPUT = "input"
 _SINGLE = "module"
 # Inputs that may wait between two stages.
 _DEPTH = 2
-# The largest recogniser's has 0.4 MB.
-_LARGEST_CONFIG = 16 << 20
-_DEEPEST = 5000
-_COMPACT = re.compile(r"(?:[-?][ \t]+){1000}")
 
 
 class Pipeline:
@@ -77,6 +77,8 @@ class Pipeline:
         self.fallbacks: dict[str, str] = {}
         self._strict = strict
         self._measure = measure
+        self._process = os.getpid()
+        self._closed = False
         addresses = [stage["module"] for stage in self._stages() if "module" in stage]
         folders, self.warnings = check(plan, addresses, strict)
         try:
@@ -89,22 +91,28 @@ class Pipeline:
             raise
 
     def predict(self, inputs: Any, limits: Limits = DEFAULT) -> Iterator[Result]:
-        """Run the plan on pictures and yield one result per picture or page, in order.
+        """Run the plan on pictures and return an iterator over one result per picture or page, in order.
 
         Args:
-            inputs: a path, a URL, a BGR array (height × width × 3, uint8), or an iterable of such.
+            inputs: a path, a folder, a URL, bytes, a file open for reading bytes, a picture of Pillow, an array in BGR
+                order (height × width × 3, uint8; see ``inputs.values.as_image`` for others), or an iterable of such.
             limits: what each input may cost.
+
+        Raises:
+            TypeError: the inputs are none of these.
+            RunnerError: the pipeline is closed, or was loaded before this process was forked.
         """
-        yield from map(self._result, self.items(inputs, limits))
+        return map(self._result, self.items(inputs, limits))
 
     def items(self, inputs: Any, limits: Limits = DEFAULT) -> Iterator[Item[Input]]:
         """Run the plan on pictures, as ``predict`` does, and yield everything that its stages made of each."""
-        is_one = isinstance(inputs, (str, Path)) or hasattr(inputs, "shape") or not isinstance(inputs, Iterable)
-        named = [inputs] if is_one else inputs
-        paths = (str(item) if isinstance(item, Path) else item for item in named)
+        self._check_usable()
+        is_one = values.is_single(inputs) or (isinstance(inputs, Sequence) and len(inputs) == 1)
+        return self._items(_items(read(values.each(inputs), limits), self._measure), is_one)
+
+    def _items(self, items: Iterator[Item[Input]], is_one: bool) -> Iterator[Item[Input]]:
         depth = max(_DEPTH, *(engine.streams for engine in self.engines.values()))
-        items = _items(read(paths, limits), self._measure)
-        if is_one or (isinstance(named, Sequence) and len(named) == 1):
+        if is_one:
             # A file may hold several pages.
             ahead = list(islice(items, 2))
             if len(ahead) == 1:
@@ -113,13 +121,27 @@ class Pipeline:
             items = chain(ahead, items)
         yield from execute(items, self._workers, depth, self._group_size)
 
+    def _check_usable(self) -> None:
+        if self._closed:
+            raise PlanError("the pipeline is closed; load the plan again, or use it inside its `with` statement")
+        if os.getpid() != self._process:
+            # The threads of its engines are not in this process, and waiting for them would have no end.
+            raise PlanError("the pipeline was loaded before this process was forked; load the plan after the fork")
+
+    @property
+    def drawing(self) -> str:
+        """What PaddleX calls the picture drawn of a result, such as ``ocr_res_img``."""
+        return str(self._graph["drawing"])
+
     def actual(self) -> dict[str, Any]:
         """Return what every engine really runs, by module address."""
         return {address: engine.actual() for address, engine in self.engines.items()}
 
     def close(self) -> None:
-        """Free every engine; calling it again does nothing."""
-        self._resources.close()
+        """Free every engine; calling it again does nothing. In a forked process there is nothing to free."""
+        self._closed = True
+        if os.getpid() == self._process:
+            self._resources.close()
 
     def __enter__(self) -> Pipeline:
         return self
@@ -165,6 +187,11 @@ class Pipeline:
         record = self.plan.modules[address]
         module = make_module(address, record, folder)
         engine, failure = self._engine(address, record, folder)
+        try:
+            check_engine(address, record, module, engine)
+        except EngineError:
+            engine.close()
+            raise
         return _Opened(module, engine, failure)
 
     def _adopt(self, address: str, opened: _Opened, observe: Observer | None) -> tuple[Module, Runner]:
@@ -206,7 +233,7 @@ class Pipeline:
     def _result(self, item: Item[Input]) -> Result:
         source = item.source
         if item.error is not None:
-            return failed(source.path, source.page, item.error)
+            return failed(source.path, source.page, item.error, self.plan.digest)
         outputs = self._graph["outputs"]
         for ref in outputs.values():
             if ref not in item.values:
@@ -214,7 +241,7 @@ class Pipeline:
         fields: dict[str, Any] = {"input_path": source.path, "page_index": source.page, "plan": self.plan.digest}
         if self.fallbacks:
             fields["fallback"] = dict(self.fallbacks)
-        return Result({**fields, **item.values[outputs["result"]]}, image=item.values[outputs["image"]])
+        return Result({**fields, **item.values[outputs["result"]]}, item.values[outputs["image"]], self.drawing)
 
 
 class _Opened(NamedTuple):
@@ -240,7 +267,15 @@ def make_module(address: str, record: Mapping[str, Any], folder: Path) -> Module
     kind = modules.find(record["module_name"])
     if kind is None:
         raise PlanError(f"{address}: this hpi-run does not know the task {record['module_name']}")
-    config = _read_config(folder / CONFIG_FILE)
+    path = folder / CONFIG_FILE
+    try:
+        config = read_config(path)
+    except ModelConfigError as fault:
+        raise EngineError(f"{address}: {path} {fault}") from None
+    except OSError as fault:
+        raise EngineError(f"{address}: {path} cannot be read: {fault.strerror}") from None
+    facts = Facts({}, {}, processing(config), record["settings"], record["batch_size"])
+    _refuse(address, path, contradictions(record["module_name"], facts))
     try:
         return kind(config, record["settings"], record["batch_size"])
     except EngineError as fault:
@@ -248,6 +283,33 @@ def make_module(address: str, record: Mapping[str, Any], folder: Path) -> Module
     except (ArithmeticError, TypeError, ValueError, LookupError, AttributeError) as fault:
         reason = f"{type(fault).__name__}: {fault}"
         raise EngineError(f"{address}: the settings or {folder / CONFIG_FILE} cannot be used: {reason}") from fault
+
+
+def check_engine(address: str, record: Mapping[str, Any], module: Module, engine: Engine) -> None:
+    """Compare what a loaded engine tells of its model with what the module's task demands.
+
+    Args:
+        address: of the module, for messages.
+        record: the plan's, of the module.
+        module: its task.
+        engine: loaded.
+
+    Raises:
+        EngineError: the model does not fit the task.
+    """
+    # The first output is the one that counts.
+    first = [item for item in engine.told if item.name == engine.outputs[0]]
+    inputs, outputs = (
+        {item.name: (item.dtype.name, list(item.shape)) for item in found} for found in (engine.inputs, first)
+    )
+    facts = Facts(inputs, outputs, processing(module.config), record["settings"], record["batch_size"])
+    _refuse(address, engine.folder / engine.files[0], contradictions(record["module_name"], facts))
+
+
+def _refuse(address: str, path: Path, found: Sequence[Contradiction]) -> None:
+    if found:
+        lines = [f"{item.message}{f'; {item.help}' if item.help else ''}" for item in found]
+        raise EngineError(f"{address}: {path}: " + "\n".join(lines))
 
 
 def _graph(plan: Plan, module: str | None) -> Mapping[str, Any]:
@@ -261,38 +323,11 @@ def _graph(plan: Plan, module: str | None) -> Mapping[str, Any]:
         listed = "\n".join(f"  {address}" for address in plan.modules)
         raise PlanError(f"the plan has no module {module}; it has:\n{listed}")
     return {
+        "drawing": "res",
         "order": [_SINGLE],
         "outputs": {"image": f"{_INPUT}.image", "result": f"{_SINGLE}.result"},
         "stages": {_SINGLE: {"inputs": {"image": f"{_INPUT}.image"}, "module": module}},
     }
-
-
-def _read_config(path: Path) -> dict[str, Any]:
-    import yaml
-
-    try:
-        text = path.read_text(encoding="utf-8")
-        if len(text) > _LARGEST_CONFIG or _is_deep(text):
-            raise EngineError(f"{path} is larger or nested deeper than any model's configuration")
-        # libyaml's safe loader: the dictionary of a recogniser has 18,000 lines and more.
-        loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-        config = yaml.load(text, Loader=loader)  # noqa: S506
-    except (OSError, yaml.YAMLError, ValueError, LookupError, RecursionError, ArithmeticError) as fault:
-        # YAML's constructors raise more than YAMLError: `!!int x` a ValueError, `!!bool x` a KeyError.
-        reason = (str(fault).splitlines() or [type(fault).__name__])[0]
-        raise EngineError(f"{path} cannot be read: {reason}") from None
-    if not isinstance(config, dict):
-        raise EngineError(f"{path} is not a mapping")
-    return config
-
-
-def _is_deep(text: str) -> bool:
-    """Tell whether a YAML may be nested so deep that libyaml, which is recursive, would exhaust the stack.
-
-    Without looking at every event: flow collections need a bracket a level, compact block ones a mark, and others
-    an indentation, whose sum the size of the file bounds.
-    """
-    return text.count("[") + text.count("{") > _DEEPEST or _COMPACT.search(text) is not None
 
 
 def load_engine(engine: Mapping[str, Any], record: Mapping[str, Any], folder: Path) -> Engine:
@@ -309,8 +344,8 @@ def load_engine(engine: Mapping[str, Any], record: Mapping[str, Any], folder: Pa
     kind = engines.find(engine["backend"])
     if kind is None:
         raise EngineError(f"the backend {engine['backend']} is not known to this hpi-run")
-    place, files = prepare.engine_files(record["model"], engine, folder, record["device"])
-    return kind(place, files, engine["config"], record["device"])
+    made = prepare.engine_files(record["model"], engine, folder, record["device"])
+    return kind(made.folder, made.files, engine["config"], record["device"], made.digests)
 
 
 def _items(inputs: Iterator[Input], measure: Timer | None) -> Iterator[Item[Input]]:

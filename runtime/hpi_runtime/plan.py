@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from hpi_schemas import backends
+from hpi_schemas.backends import options
 from hpi_schemas.canonical import JsonError, digest, loads
 from hpi_schemas.files import ReadError, read_bounded
-from hpi_schemas.model_store import ModelStore, official_folders
+from hpi_schemas.model_store import ModelStore, is_file_below, is_folder, is_name, official_folders
+from hpi_schemas.plan_files import no_plan
 from hpi_schemas.validate import faults
 
 from hpi_runtime.errors import PlanError
@@ -38,6 +42,13 @@ class Plan:
         """Every module's record by address."""
         modules: Mapping[str, Mapping[str, Any]] = self.data["modules"]
         return modules
+
+    def model_files(self) -> Iterator[Path]:
+        """Yield the files of the models, as far as their folders are there."""
+        for record in self.modules.values():
+            with suppress(FileNotFoundError):
+                folder = self.store.resolve(record["model"]["dir"])
+                yield from (folder / name for name in record["model"]["files"])
 
 
 def device_number(device: str) -> int:
@@ -69,12 +80,12 @@ def parse(text: bytes, folder: Path, root: Path | None, models: Sequence[Path], 
     try:
         data = loads(text)
     except JsonError as fault:
-        raise PlanError(f"{name} is not a plan: {fault}") from None
+        raise PlanError(f"{name} is not a plan: {no_plan(name, str(fault))}") from None
     _check_format(data, name)
     found = faults("plan", data)
     if found:
         raise PlanError(f"{name} is not a valid plan:\n" + "\n".join(f"  {line}" for line in found))
-    broken = _broken_graph(data)
+    broken = _broken_graph(data) or next(_broken_modules(data), None)
     if broken is not None:
         raise PlanError(f"{name} is not a valid plan: {broken}")
     if root is None:
@@ -104,6 +115,37 @@ def _broken_graph(data: Mapping[str, Any]) -> str | None:
         if graph["outputs"].get(output, "").rpartition(".")[0] not in done:
             return f"`graph.outputs.{output}` refers to no stage"
     return None
+
+
+def _broken_modules(data: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what in the modules leads out of their folders, or is no engine of a backend that is known here."""
+    for address, record in data["modules"].items():
+        model = record["model"]
+        if not is_name(address):
+            yield f"{address!r} is no address of a module"
+        if not is_folder(model["dir"]):
+            yield f"{address}: {model['dir']!r} is no folder of a model"
+        produced = [step["produces"] for engine in _engines(record) for step in engine["prepare"]]
+        for file in (*model["files"], *produced):
+            if not is_file_below(file):
+                yield f"{address}: {file!r} is no file below the model's folder"
+        for engine in _engines(record):
+            yield from (f"{address}: {line}" for line in _broken_engine(engine, record["device"]))
+
+
+def _engines(record: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    return [record["engine"], *record["engine"].get("fallback", ())]
+
+
+def _broken_engine(engine: Mapping[str, Any], device: str) -> Iterator[str]:
+    backend = backends.load_all().get(engine["backend"])
+    if backend is None:
+        # What the machine lacks is looked at when it runs.
+        return
+    kind = device.partition(":")[0]
+    if kind not in backend.devices:
+        yield f"the backend {backend.name} does not run on {device}"
+    yield from options.faults(backend, engine["config"], kind)
 
 
 def _check_format(data: Any, name: str) -> None:

@@ -8,8 +8,10 @@ from typing import Any
 
 from hpi_schemas import probe
 from hpi_schemas.canonical import digest_file
-from hpi_schemas.model_inputs import ModelFileError, onnx_header
+from hpi_schemas.files import is_lfs_pointer
+from hpi_schemas.model_inputs import ModelFileError, read_header
 from hpi_schemas.model_store import CONFIG_FILE, ONNX_FILE
+from hpi_schemas.packages import install
 
 from hpi_runtime import engines
 from hpi_runtime.errors import PreflightError
@@ -58,7 +60,7 @@ def _tools(engine: Mapping[str, Any]) -> Iterator[str]:
         for tool in kind.TOOLS:
             is_backend = backend is not None and backend.distributions == tool.distributions
             if not is_backend and probe.installed(tool.distributions) is None:
-                yield f"{tool.distributions[0]} is not installed: pip install 'hpi-plan[{tool.extra}]'"
+                yield f"{tool.distributions[0]} is not installed: {install(tool.extra)}"
 
 
 def _machine(target: Mapping[str, Any], failures: list[str]) -> None:
@@ -88,7 +90,7 @@ def _version(backend: str, planned: str | None, failures: list[str], differing: 
         return
     here = probe.installed(engine.distributions)
     if here is None:
-        failures.append(f"the backend {backend} is not installed: pip install 'hpi-plan[{engine.extra}]'")
+        failures.append(f"the backend {backend} is not installed: {install(engine.extra)}")
     elif planned is not None and here != planned:
         differing.append(f"the plan was made for {backend} {planned}; here is {here}")
 
@@ -112,16 +114,27 @@ def _model(plan: Plan, address: str, failures: list[str]) -> Path | None:
             failures.append(f"{address}: {folder / name} cannot be read: {fault.strerror}{hint}")
             continue
         if here != planned:
-            failures.append(f"{address}: {folder / name} is not the file that was planned ({here}, not {planned})")
+            failures.append(
+                f"{address}: {folder / name} is not the file that was planned{_digests(folder, name, here, planned)}"
+            )
     if len(failures) == before and ONNX_FILE in record["files"]:
         failures += _unplanned(address, folder / ONNX_FILE, record["files"])
     return folder
 
 
+def _digests(folder: Path, name: str, here: str, planned: str) -> str:
+    """Return both digests for a message; that of a file elsewhere is nobody's business who wrote the plan."""
+    if is_lfs_pointer(folder / name):
+        return ": it is a pointer of Git LFS, and `git lfs pull` brings the file itself"
+    if not (folder / name).resolve().is_relative_to(folder.resolve()):
+        return f" (planned: {planned})"
+    return f" ({here}, not {planned})"
+
+
 def _unplanned(address: str, model: Path, files: Mapping[str, str]) -> list[str]:
     """Return a failure for each file that an ONNX model would have its engine read, and the plan does not list."""
     try:
-        _, external = onnx_header(model)
+        external = read_header(model).external
     except ModelFileError as fault:
         return [f"{address}: {fault}"]
     return [

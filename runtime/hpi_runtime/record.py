@@ -6,7 +6,6 @@ import platform
 import sys
 from typing import TYPE_CHECKING, Any
 
-from hpi_schemas.canonical import digest_file
 from hpi_schemas.probe import architecture, installed, usable_cores
 
 if TYPE_CHECKING:
@@ -43,6 +42,7 @@ def _module(engine: Engine) -> dict[str, Any]:
     return {
         "actual": engine.actual(),
         "backend": engine.name,
-        "files": {name: digest_file(engine.folder / name) for name in engine.files},
+        # Those that were checked when it was loaded: by now other files may lie there.
+        "files": dict(engine.digests),
         "version": installed(engine.distributions),
     }

@@ -7,6 +7,7 @@ over several.
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -16,9 +17,9 @@ from typing import Any, NamedTuple
 
 from hpi_runtime import ops
 from hpi_runtime.engines.base import Arrays, Engine
-from hpi_runtime.errors import PlanError
-from hpi_runtime.executor import Item, Worker, each
-from hpi_runtime.modules.base import Batch, Module
+from hpi_runtime.errors import InputError, PlanError
+from hpi_runtime.executor import Item, Worker, each, no_threads
+from hpi_runtime.modules.base import Batch, Module, OutputError
 
 # Is called with a module's address, the arrays that went in, and those that came out.
 Observer = Callable[[str, Arrays, Arrays], None]
@@ -34,13 +35,26 @@ class Runner:
     """Runs batches on an engine, as many at a time as it has streams. Use it in a ``with`` statement."""
 
     def __init__(self, address: str, engine: Engine, observe: Observer | None, measure: Timer | None) -> None:
-        """Take the engine of a module."""
+        """Take the engine of a module, and start its threads.
+
+        Raises:
+            EngineError: the system starts no more threads.
+        """
         self.address = address
         self.engine = engine
         self._observe = observe
         self._measure = measure
-        self._input, self._output = engine.inputs[0].name, engine.outputs[0]
+        self._input, self.output = engine.inputs[0].name, engine.outputs[0]
         self._pool = ThreadPoolExecutor(engine.streams, f"hpi-{address}")
+        together = threading.Barrier(engine.streams)
+        try:
+            # A pool starts its threads when they are first needed, when it is too late to say that there are none.
+            for started in [self._pool.submit(together.wait) for _ in range(engine.streams)]:
+                started.result()
+        except RuntimeError as fault:
+            together.abort()
+            self._pool.shutdown(wait=False, cancel_futures=True)
+            raise no_threads(fault) from None
 
     def submit(self, batch: Batch) -> Answer:
         """Run a batch soon, in a thread of the engine's."""
@@ -55,7 +69,7 @@ class Runner:
             self._measure(self.address, INFERENCE, time.perf_counter() - started)
         if self._observe is not None:
             self._observe(self.address, arrays, outputs)
-        return outputs[self._output]
+        return outputs[self.output]
 
     def __enter__(self) -> Runner:
         return self
@@ -197,13 +211,20 @@ class _Task:
     def _read(self, submitted: _Submitted) -> None:
         started = time.perf_counter()
         answers = _Answers(submitted.answers)
-        values = self._module.postprocess(answers, submitted.context)
+        values = self._postprocessed(answers, submitted.context)
         for place, item in enumerate(submitted.items):
             own: dict[str, Any] = {port: value[place] for port, value in values.items()} if self._takes_one else values
             result = {"result": self._module.result(own)} if self._takes_one else {}
             item.values |= {f"{self._name}.{port}": value for port, value in {**own, **result}.items()}
         if self._measure is not None:
             self._measure(self._address, POSTPROCESS, time.perf_counter() - started - answers.waited)
+
+    def _postprocessed(self, answers: _Answers, context: Any) -> dict[str, Any]:
+        try:
+            return self._module.postprocess(answers, context)
+        except OutputError as fault:
+            message = f"{self._address}: the model's output `{self._runner.output}` {fault}"
+            raise InputError("OUTPUT_INVALID", message) from None
 
     def _alone(self, item: Item[Any]) -> None:
         self._submit([item])

@@ -5,13 +5,12 @@ Names and meaning are PaddleX's; a model folder exported by PaddleX works unchan
 
 from __future__ import annotations
 
-import ast
-import operator
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import cv2
 import numpy as np
+from hpi_schemas.tasks.processing import number
 
 from hpi_runtime.errors import EngineError
 
@@ -28,7 +27,6 @@ _CV2_INTERPOLATION = {
 }
 # Pillow's Resampling by the names that PaddleX gives them.
 _PIL_INTERPOLATION = {"NEAREST": 0, "LANCZOS4": 1, "BILINEAR": 2, "LINEAR": 2, "BICUBIC": 3, "BOX": 4}
-_ARITHMETIC: Mapping[type, Callable[[float, float], float]] = {ast.Div: operator.truediv, ast.Mult: operator.mul}
 
 
 def operations(config: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
@@ -42,17 +40,6 @@ def operations(config: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
         return {name: dict(arguments or {}) for item in items for name, arguments in item.items()}
     except (KeyError, TypeError, AttributeError, ValueError):
         raise EngineError("inference.yml has no usable PreProcess.transform_ops") from None
-
-
-def check_known(found: Mapping[str, Any], known: Sequence[str]) -> None:
-    """Refuse operations that a module does not have.
-
-    Raises:
-        EngineError: names the first of them.
-    """
-    for name in found:
-        if name not in known:
-            raise EngineError(f"inference.yml asks for {name}; known here: {', '.join(known)}")
 
 
 class Normalize:
@@ -148,25 +135,3 @@ class CenterCrop:
             raise ValueError(f"a picture of {width}x{height} cannot be cropped to {self._width}x{self._height}")
         left, top = (width - self._width) // 2, (height - self._height) // 2
         return image[top : top + self._height, left : left + self._width]
-
-
-def number(value: float | str) -> float:
-    """Return a number that may be written as a product or quotient, such as ``1./255.``.
-
-    Raises:
-        EngineError: it is neither; nothing else is evaluated.
-    """
-    if isinstance(value, (int, float)):
-        return float(value)
-    try:
-        return _evaluate(ast.parse(value, mode="eval").body)
-    except (ValueError, SyntaxError, ZeroDivisionError, RecursionError):
-        raise EngineError(f"`{value}` is not a number") from None
-
-
-def _evaluate(node: ast.expr) -> float:
-    if isinstance(node, ast.Constant) and isinstance(node.value, (int, float)):
-        return float(node.value)
-    if isinstance(node, ast.BinOp) and type(node.op) in _ARITHMETIC:
-        return _ARITHMETIC[type(node.op)](_evaluate(node.left), _evaluate(node.right))
-    raise ValueError

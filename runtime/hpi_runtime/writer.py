@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-from collections import Counter
+import errno
+from collections.abc import Iterable
 from pathlib import Path
 from typing import BinaryIO
 
-from hpi_runtime.errors import PlanError
-from hpi_runtime.results import Result
+from hpi_schemas.console import write_all
+from hpi_schemas.files import OutputError, Outputs
+
+from hpi_runtime import naming
+from hpi_runtime.errors import InputError, PlanError
+from hpi_runtime.results import Result, drawing_of, failed, record_of
+
+# What speaks against one name and not against the folder.
+_OF_A_NAME = frozenset({errno.ENAMETOOLONG, errno.EISDIR, errno.ENOTDIR, errno.EILSEQ, errno.EINVAL, errno.EEXIST})
+_RECORD = "_res.json"
 
 
 class Writer:
@@ -15,52 +24,112 @@ class Writer:
 
     Attributes:
         count: how many were written.
+        failed: how many of these are failures.
     """
 
-    def __init__(self, lines: BinaryIO, output: Path | None, images: Path | None) -> None:
-        """Take the stream for lines, the folders for JSON files instead, and for pictures (None: none).
+    def __init__(
+        self, lines: BinaryIO, outputs: Outputs, records: Path | None, pictures: Path | None, drawing: str
+    ) -> None:
+        """Take where results go.
+
+        Args:
+            lines: the stream for those that go into no file.
+            outputs: decides what may be written over.
+            records: the folder for a JSON file each, None for lines.
+            pictures: the folder for drawings, None for none.
+            drawing: what PaddleX calls a drawing of this plan's.
 
         Raises:
             PlanError: a folder cannot be made.
         """
-        self.count = 0
+        self.count = self.failed = 0
         self._lines = lines
-        self._output = output
-        self._images = images
-        self._used: set[str] = set()
-        self._counts: Counter[str] = Counter()
-        for folder in filter(None, (output, images)):
+        self._outputs = outputs
+        self._records = records
+        self._pictures = pictures
+        self._drawing = drawing
+        for folder in filter(None, (records, pictures)):
             try:
                 folder.mkdir(parents=True, exist_ok=True)
-            except OSError as fault:
-                raise PlanError(f"{folder} cannot be made: {fault.strerror}") from None
+            except (OSError, ValueError) as fault:
+                raise PlanError(f"{folder} cannot be made: {getattr(fault, 'strerror', fault)}") from None
 
-    def write(self, result: Result) -> None:
-        """Write one result; inputs of the same name get a number behind it.
+    def check(self, names: Iterable[str]) -> None:
+        """Look whether the results of inputs would be written over what this run reads.
+
+        Pages are known only when they are read, and are looked at then.
 
         Raises:
-            PlanError: a file cannot be written.
+            PlanError: one would.
+        """
+        if self._records is None and self._pictures is None:
+            return
+        for name in names:
+            for path in self._places(name, None):
+                if path is not None and self._outputs.is_read(path):
+                    message = f"the results of {name} would be written over {path}, which this run reads"
+                    raise PlanError(f"{message}; name another folder, or leave that file out")
+
+    def write(self, result: Result) -> Result:
+        """Write one result, and return it, or the failure that was written because it could not be.
+
+        Raises:
+            PlanError: no result can be written there: the disk is full, the folder not writable.
+            OSError: the stream for lines cannot be written.
         """
         self.count += 1
-        stem = self._unused(result.stem)
         try:
-            if self._output is None:
-                self._lines.write(result.to_line().encode("utf-8", "backslashreplace") + b"\n")
-                self._lines.flush()
+            self._write(result)
+        except InputError as fault:
+            result = failed(result["input_path"], result["page_index"], fault, result["plan"])
+            if fault.code == "OUTPUT_REFUSED":
+                self._line(result)
             else:
-                result.save_to_json(self._output, stem)
-            if self._images is not None:
-                result.save_to_img(self._images, stem)
-        except BrokenPipeError:
-            raise
-        except OSError as fault:
-            raise PlanError(f"results cannot be written: {fault}") from None
+                self._write(result)
+        self.failed += result.is_failed
+        return result
 
-    def _unused(self, stem: str) -> str:
-        """Return the stem, or the first of STEM-2, STEM-3, … that no result of this run has."""
-        found = stem
-        while found in self._used:
-            self._counts[stem] += 1
-            found = f"{stem}-{self._counts[stem] + 1}"
-        self._used.add(found)
-        return found
+    def _write(self, result: Result) -> None:
+        path, page = result["input_path"], result["page_index"]
+        record, picture = self._places(path or "", page)
+        # Drawn and written out before anything is replaced: what fails here leaves no half of a result.
+        data = b"" if record is None else result.to_json()
+        drawn = None if picture is None else _drawn(result)
+        try:
+            if picture is not None and drawn is not None:
+                picture.parent.mkdir(parents=True, exist_ok=True)
+                self._outputs.write(picture, drawn, drawing_of(path, page))
+            if record is not None:
+                record.parent.mkdir(parents=True, exist_ok=True)
+                self._outputs.write(record, data, record_of(path, page))
+        except (OutputError, OSError) as fault:
+            raise _refused(fault) from None
+        if record is None:
+            self._line(result)
+
+    def _line(self, result: Result) -> None:
+        write_all(self._lines, result.to_line().encode("utf-8", "backslashreplace") + b"\n")
+
+    def _places(self, path: str, page: int | None) -> tuple[Path | None, Path | None]:
+        stem = naming.stem(path, page)
+        endings = ((self._records, _RECORD), (self._pictures, f"_{self._drawing}.png"))
+        record, picture = (
+            None if folder is None else folder / stem.with_name(f"{stem.name}{ending}") for folder, ending in endings
+        )
+        return record, picture
+
+
+def _drawn(result: Result) -> bytes | None:
+    try:
+        return result.to_png()
+    except (OSError, ValueError, ArithmeticError, LookupError) as fault:
+        raise InputError("DRAWING_FAILED", f"the result cannot be drawn: {type(fault).__name__}: {fault}") from None
+
+
+def _refused(fault: OutputError | OSError) -> Exception:
+    cause = fault.__cause__ if isinstance(fault, OutputError) else fault
+    if isinstance(cause, OSError) and cause.errno not in _OF_A_NAME:
+        return PlanError(f"results cannot be written: {fault}")
+    return InputError(
+        "OUTPUT_REFUSED", str(fault) if isinstance(fault, OutputError) else f"{fault.filename}: {fault.strerror}"
+    )

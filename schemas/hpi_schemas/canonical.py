@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 _CHUNK = 1 << 20
+# Of a whole number; those of 64 bits have 20.
+_MOST_DIGITS = 100
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 
 class JsonError(ValueError):
@@ -38,15 +42,26 @@ def loads(text: str | bytes) -> Any:
     """
     if isinstance(text, bytes):
         try:
-            text = text.decode("utf-8")
+            # Editors on Windows begin files with a mark.
+            text = text.decode("utf-8-sig")
         except UnicodeDecodeError as error:
             raise JsonError(f"not UTF-8: byte {error.start} cannot be decoded") from None
     try:
-        return json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant)
+        value = json.loads(
+            text, object_pairs_hook=_unique, parse_constant=_no_constant, parse_float=_finite, parse_int=_whole
+        )
     except json.JSONDecodeError as error:
         raise JsonError(f"line {error.lineno}, column {error.colno}: {error.msg}") from None
     except RecursionError:
         raise JsonError("nested too deeply") from None
+    except ValueError as error:
+        if isinstance(error, JsonError):
+            raise
+        # Python writes and reads no number of more than 4,300 digits.
+        raise JsonError("a number has too many digits") from None
+    if _SURROGATE.search(text):
+        _check_text(value)
+    return value
 
 
 def digest(data: bytes) -> str:
@@ -90,6 +105,35 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
             raise JsonError(f"the key {key!r} is given twice in one object")
         result[key] = value
     return result
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if abs(value) == float("inf"):
+        raise JsonError(f"{text[:40]} is too large a number")
+    return value
+
+
+def _whole(text: str) -> int:
+    if len(text) > _MOST_DIGITS:
+        raise JsonError(f"{text[:40]}… has {len(text):,} digits, more than any number here")
+    return int(text)
+
+
+def _check_text(value: Any) -> None:
+    """Refuse halves of characters, which no file can hold."""
+    if isinstance(value, str):
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            raise JsonError(f"{ascii(value)[:80]} holds half a character") from None
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            _check_text(key)
+            _check_text(item)
+    elif isinstance(value, list):
+        for item in value:
+            _check_text(item)
 
 
 def _no_constant(name: str) -> Any:

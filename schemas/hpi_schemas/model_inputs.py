@@ -6,13 +6,32 @@ import json
 import mmap
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, NamedTuple, TypeVar, cast
 
 from hpi_schemas import wire
 
 Dimension = int | str | None
-Inputs = dict[str, tuple[str, list[Dimension]]]
+Tensors = dict[str, tuple[str, list[Dimension]]]
+Outputs = dict[str, tuple[str, list[Dimension] | None]]
 _Header = TypeVar("_Header")
+
+
+class Header(NamedTuple):
+    """What a model file says of itself.
+
+    Attributes:
+        inputs: dtype and dimensions by name: a number, the name of a symbolic dimension, or None.
+        outputs: the same, in order; of one that does not tell its shape, the dimensions are None.
+        external: the sorted locations of tensors in other files, relative to the file.
+        double_lists: ``OPERATOR.ATTRIBUTE``, sorted, of each attribute that is a list of doubles: programs of Paddle
+            3.3 have some where older ones have floats, and not every tool reads them.
+    """
+
+    inputs: Tensors
+    outputs: Outputs
+    external: list[str]
+    double_lists: list[str]
+
 
 # TensorProto.DataType of onnx/onnx.proto.
 _ONNX_TYPES = {
@@ -53,66 +72,79 @@ _PIR_TYPES = {
     "t_bool": "bool",
 }
 _MAX_DEPTH = 64
+# The key under which a tensor names its file, and the operator that stands for a compiled part.
+_ONNX_WORDS = (b"location", b"EPContext")
+# Operators of Paddle that read files by names of their own, or call Python.
+_PADDLE_READERS = frozenset({"load", "load_combine", "py_func", "read", "read_file"})
 # A .json program holds no weights; PP-OCRv5_server has 2 MB.
 _MAX_PIR_BYTES = 256 << 20
+
+
+class _Message(NamedTuple):
+    """What a message of onnx/onnx.proto holds, by field number.
+
+    Attributes:
+        inside: messages that hold tensors, and their kinds.
+        once: those of them that are not repeated.
+        plain: everything else.
+    """
+
+    inside: dict[int, str]
+    once: frozenset[int]
+    plain: frozenset[int]
+
+
+_ONNX_MESSAGES = {
+    "Model": _Message({7: "Graph", 20: "Training", 25: "Function"}, frozenset({7}), frozenset({2, 3, 4, 6, 8, 14, 26})),
+    "Graph": _Message({1: "Node", 5: "Tensor", 15: "Sparse"}, frozenset(), frozenset({2, 10, 11, 12, 13, 14, 16})),
+    "Node": _Message({5: "Attribute"}, frozenset(), frozenset({1, 2, 3, 4, 6, 7, 8, 9, 10})),
+    "Attribute": _Message(
+        {5: "Tensor", 6: "Graph", 10: "Tensor", 11: "Graph", 22: "Sparse", 23: "Sparse"},
+        frozenset({5, 6, 22}),
+        frozenset({1, 4, 7, 8, 9, 13, 14, 15, 21}),
+    ),
+    "Tensor": _Message({}, frozenset(), frozenset({1, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 16})),
+    "Sparse": _Message({1: "Tensor", 2: "Tensor"}, frozenset({1, 2}), frozenset({3})),
+    "Function": _Message({7: "Node", 11: "Attribute"}, frozenset(), frozenset({1, 4, 5, 6, 8, 9, 10, 12, 13, 14})),
+    "Training": _Message({1: "Graph", 2: "Graph"}, frozenset({1, 2}), frozenset({3, 4})),
+}
 
 
 class ModelFileError(ValueError):
     """A model file that is cut off, empty or of another kind than its name says."""
 
 
-def onnx_header(path: Path) -> tuple[Inputs, list[str]]:
-    """Read the inputs of an ONNX file and the external data files that it names.
-
-    Returns:
-        The inputs by name (dtype, dimensions: a number, the name of a symbolic dimension,
-        or None), and the sorted locations of external tensors relative to the file.
+def read_header(path: Path) -> Header:
+    """Read what a model file says of itself: ``.onnx``, ``.pdmodel`` or ``.json``.
 
     Raises:
-        ModelFileError: the file is not a whole ONNX model.
+        ModelFileError: the file is not a whole model of the kind that its name says, or reads other files in a way
+            that cannot be accounted for.
+        OSError: it cannot be read.
     """
+    if path.suffix == ".json":
+        return _pir_header(path)
+    if path.suffix == ".pdmodel":
+        return _mapped(path, "a Paddle program", _pdmodel_header)
     return _mapped(path, "an ONNX model", _onnx_header)
 
 
-def pdmodel_header(path: Path) -> Inputs:
-    """Read the inputs of a legacy Paddle program (``.pdmodel``).
-
-    Raises:
-        ModelFileError: the file is not a whole Paddle program.
-    """
-    return _mapped(path, "a Paddle program", _pdmodel_header)
-
-
-def pir_header(path: Path) -> tuple[Inputs, list[str]]:
-    """Read the inputs of a Paddle program in the PIR format (``.json``), and its lists of doubles.
-
-    Returns:
-        The inputs by name, and, sorted, ``OPERATOR.ATTRIBUTE`` of each attribute that is a list of doubles: programs
-        of Paddle 3.3 have some where older ones have floats, and not every tool reads them.
-
-    Raises:
-        ModelFileError: the file is not a whole PIR program.
-    """
+def _pir_header(path: Path) -> Header:
     try:
         if path.stat().st_size > _MAX_PIR_BYTES:
             raise ModelFileError(f"{path} is too large for a Paddle program without weights")
         program = json.loads(path.read_bytes())
         operations = program["program"]["regions"][0]["blocks"][0]["ops"]
-        inputs = dict(_pir_input(item) for item in operations if str(item["#"]).endswith(".data"))
-        return inputs, sorted({name for item in operations for name in _double_lists(item)})
+        for item in operations:
+            _check_paddle(str(item["#"]).split(".")[-1])
+        inputs = dict(_pir_tensor(item) for item in operations if str(item["#"]).endswith(".data"))
+        outputs = dict(_pir_tensor(item) for item in operations if str(item["#"]).endswith(".fetch"))
+        doubles = sorted({name for item in operations for name in _double_lists(item)})
+        return Header(inputs, dict(outputs), [], doubles)
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         if isinstance(error, ModelFileError):
             raise
         raise ModelFileError(f"{path} is not a whole Paddle program ({error})") from None
-
-
-def paddle_inputs(path: Path) -> Inputs:
-    """Read the inputs of a Paddle program of either format.
-
-    Raises:
-        ModelFileError: the file is not a whole Paddle program.
-    """
-    return pir_header(path)[0] if path.suffix == ".json" else pdmodel_header(path)
 
 
 def _mapped(path: Path, kind: str, read: Callable[[memoryview], _Header]) -> _Header:
@@ -125,68 +157,69 @@ def _mapped(path: Path, kind: str, read: Callable[[memoryview], _Header]) -> _He
         raise ModelFileError(f"{path} is not {kind} ({error})") from None
 
 
-def _onnx_header(model: memoryview) -> tuple[Inputs, list[str]]:
-    graphs = list(wire.messages(model, 7))
-    if not graphs:
+def _onnx_header(model: memoryview) -> Header:
+    data = cast("mmap.mmap", model.obj)
+    if len(list(wire.messages(model, 7))) > 1:
+        # Readers of protocol buffers merge them; no exporter writes such a file.
+        raise wire.WireError("it has two graphs")
+    graph = wire.message(model, 7)
+    if graph is None:
         raise wire.WireError("it has no graph")
-    graph = graphs[-1]
-    inputs: Inputs = {}
+    tensors: dict[int, Tensors] = {11: {}, 12: {}}
     weights: set[str] = set()
-    external: set[str] = set()
     nodes = 0
-    # The key under which a tensor names its file; looking for it is fifty times as fast as reading every node.
-    may_be_external = cast("mmap.mmap", model.obj).find(b"location") >= 0
     for number, value in wire.fields(graph):
         if not isinstance(value, memoryview):
             continue
         if number == 1:
             nodes += 1
-            if may_be_external:
-                external.update(_onnx_node(value))
         elif number == 5:
             weights.add(wire.text(value, 8))
-            if may_be_external:
-                external.update(_onnx_tensor(value))
-        elif number == 11:
-            inputs[wire.text(value, 1)] = _onnx_type(value)
+        elif number in tensors:
+            tensors[number][wire.text(value, 1)] = _onnx_type(value)
     if not nodes:
         raise wire.WireError("its graph is empty")
-    real = {name: spec for name, spec in inputs.items() if name not in weights}
-    return real, sorted(external)
+    inputs = {name: spec for name, spec in tensors[11].items() if name not in weights}
+    # Looking for the words is fifty times as fast as reading every node.
+    found = set(_onnx_files(model, "Model")) if any(data.find(word) >= 0 for word in _ONNX_WORDS) else set()
+    return Header(inputs, dict(tensors[12]), sorted(found), [])
 
 
-def _onnx_node(node: memoryview, depth: int = 0) -> Iterator[str]:
-    """Yield the external data files that a node's attributes name: constants, and graphs inside it."""
+def _onnx_files(message: memoryview, kind: str, depth: int = 0) -> Iterator[str]:
+    """Yield every other file that a message of an ONNX model names, wherever in it.
+
+    Raises:
+        wire.WireError: it may name one in a way that this does not know.
+    """
     if depth > _MAX_DEPTH:
         raise wire.WireError("its graphs are nested too deep")
-    for attribute in wire.messages(node, 5):
-        # AttributeProto: t and tensors, g and graphs.
-        for number, value in wire.fields(attribute):
-            if not isinstance(value, memoryview):
-                continue
-            if number in (5, 10):
-                yield from _onnx_tensor(value)
-            elif number in (6, 11):
-                for inner in wire.messages(value, 1):
-                    yield from _onnx_node(inner, depth + 1)
-                for tensor in wire.messages(value, 5):
-                    yield from _onnx_tensor(tensor)
-
-
-def _onnx_tensor(tensor: memoryview) -> Iterator[str]:
-    for entry in wire.messages(tensor, 13):
-        if wire.text(entry, 1) == "location":
-            yield wire.text(entry, 2)
+    known = _ONNX_MESSAGES[kind]
+    once: set[int] = set()
+    for number, value in wire.fields(message):
+        if not isinstance(value, memoryview):
+            continue
+        if number in known.inside:
+            if number in known.once and number in once:
+                # Readers merge them; what they make of it is not looked at here.
+                raise wire.WireError(f"field {number} of a {kind} is given twice")
+            once.add(number)
+            yield from _onnx_files(value, known.inside[number], depth + 1)
+        elif number not in known.plain and any(word in bytes(value) for word in _ONNX_WORDS):
+            raise wire.WireError(f"field {number} of a {kind} is not known here, and may name another file")
+    if kind == "Tensor":
+        yield from (wire.text(entry, 2) for entry in wire.messages(message, 13) if wire.text(entry, 1) == "location")
+    elif kind == "Node" and wire.text(message, 4) == "EPContext":
+        raise wire.WireError("it holds a part compiled for one machine, which may load other files")
 
 
 def _onnx_type(info: memoryview) -> tuple[str, list[Dimension]]:
-    for kind in wire.messages(info, 2):
-        for tensor in wire.messages(kind, 1):
-            dtype = _ONNX_TYPES.get(wire.integer(tensor, 1), "unknown")
-            shape = next(wire.messages(tensor, 2), None)
-            dims = [] if shape is None else [_onnx_dim(d) for d in wire.messages(shape, 1)]
-            return dtype, dims
-    return "unknown", []
+    kind = wire.message(info, 2)
+    tensor = None if kind is None else wire.message(kind, 1)
+    if tensor is None:
+        return "unknown", []
+    shape = wire.message(tensor, 2)
+    dims = [] if shape is None else [_onnx_dim(d) for d in wire.messages(shape, 1)]
+    return _ONNX_TYPES.get(wire.integer(tensor, 1), "unknown"), dims
 
 
 def _onnx_dim(dim: memoryview) -> Dimension:
@@ -197,22 +230,38 @@ def _onnx_dim(dim: memoryview) -> Dimension:
     return value if 0 < value < 1 << 62 else None
 
 
-def _pdmodel_header(program: memoryview) -> Inputs:
+def _pdmodel_header(program: memoryview) -> Header:
     block = next(wire.messages(program, 1), None)
     if block is None:
         raise wire.WireError("it has no block")
+    for item in wire.messages(program, 1):
+        for operation in wire.messages(item, 4):
+            _check_paddle(wire.text(operation, 3))
     variables = {wire.text(item, 1): item for item in wire.messages(block, 3)}
-    inputs: Inputs = {}
-    for operation in wire.messages(block, 4):
-        if wire.text(operation, 3) != "feed":
-            continue
-        for output in wire.messages(operation, 2):
-            name = wire.text(output, 2)
-            if name in variables:
-                inputs[name] = _pdmodel_type(variables[name])
+    # The parameters of an operation: 1 is what goes in, 2 what comes out.
+    inputs = _pdmodel_ends(block, variables, "feed", 2)
     if not inputs:
         raise wire.WireError("it has no inputs")
-    return inputs
+    return Header(inputs, dict(_pdmodel_ends(block, variables, "fetch", 1)), [], [])
+
+
+def _pdmodel_ends(block: memoryview, variables: dict[str, memoryview], kind: str, parameters: int) -> Tensors:
+    found: Tensors = {}
+    for operation in wire.messages(block, 4):
+        if wire.text(operation, 3) != kind:
+            continue
+        for parameter in wire.messages(operation, parameters):
+            name = wire.text(parameter, 2)
+            if name in variables:
+                found[name] = _pdmodel_type(variables[name])
+    return found
+
+
+def _check_paddle(operator: str) -> None:
+    if operator in _PADDLE_READERS:
+        raise ModelFileError(
+            f"it is a Paddle program with the operator {operator}, which reads other files or runs code"
+        )
 
 
 def _pdmodel_type(variable: memoryview) -> tuple[str, list[Dimension]]:
@@ -234,7 +283,7 @@ def _double_lists(operation: dict[str, Any]) -> Iterator[str]:
             yield f"{str(operation['#']).split('.')[-1]}.{attribute['N']}"
 
 
-def _pir_input(operation: dict[str, Any]) -> tuple[str, tuple[str, list[Dimension]]]:
+def _pir_tensor(operation: dict[str, Any]) -> tuple[str, tuple[str, list[Dimension]]]:
     # The first of a list, not `next`: a StopIteration would end the caller's loop.
     name = [a["AT"]["D"] for a in operation["A"] if a["N"] == "name"][0]  # noqa: RUF015
     kind, dims = operation["O"][0]["TT"]["D"][:2]

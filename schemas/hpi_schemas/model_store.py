@@ -7,9 +7,13 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from hpi_schemas.console import clean_line
+
 CONFIG_FILE = "inference.yml"
 ONNX_FILE = "inference.onnx"
 STORE_PREFIX = "store:"
+# Of a name, in bytes.
+_LONGEST = 255
 
 # The files of each format, in order of preference: the first complete set counts.
 # PaddleX takes the newer .json program when both are there.
@@ -37,6 +41,24 @@ def format_files(folder: Path) -> dict[str, tuple[str, ...]]:
     return {form: files for form in sorted(_FORMAT_FILES) if (files := program_files(form, names))}
 
 
+def is_name(text: str) -> bool:
+    """Tell whether a text can be one part of a path: not empty, no way up, nothing that cannot be seen."""
+    parts_nothing = not text or text in (".", "..") or "/" in text or "\\" in text or len(os.fsencode(text)) > _LONGEST
+    return not parts_nothing and clean_line(text) == text
+
+
+def is_file_below(text: str) -> bool:
+    """Tell whether a relative path leads to something below the folder that it starts from."""
+    return all(map(is_name, text.split("/")))
+
+
+def is_folder(text: str) -> bool:
+    """Tell whether a text can name a model's folder: ``store:NAME``, or a relative path, which may lead up."""
+    if text.startswith(STORE_PREFIX):
+        return is_name(text[len(STORE_PREFIX) :])
+    return not text.startswith("/") and all(part in ("", ".", "..") or is_name(part) for part in text.split("/"))
+
+
 @dataclass(frozen=True)
 class ModelStore:
     """The folders in which models are looked up.
@@ -60,10 +82,12 @@ class ModelStore:
         """
         places = self._places(reference)
         for place in places:
-            if place.is_dir():
+            # Unlike Path's, this one does not raise for a name that no folder can have.
+            if os.path.isdir(place):  # noqa: PTH112
                 return place
         looked = ", ".join(str(place) for place in places) or "no folder (none is set)"
-        raise FileNotFoundError(f"the model folder {reference!r} was not found; looked in {looked}")
+        shown = reference if len(reference) < _LONGEST else f"{reference[:_LONGEST]}…"
+        raise FileNotFoundError(f"the model folder {shown!r} was not found; looked in {looked[: 4 * _LONGEST]}")
 
     def _places(self, reference: str) -> list[Path]:
         if reference.startswith(STORE_PREFIX):
@@ -83,5 +107,13 @@ def official_folders(models: Sequence[Path] = ()) -> tuple[Path, ...]:
     PaddleX fills: ``official_models`` in ``PADDLE_PDX_CACHE_HOME``, by default ``~/.paddlex``.
     """
     named = [Path(item) for item in os.environ.get("HPI_MODELS", "").split(os.pathsep) if item]
-    cache = Path(os.environ.get("PADDLE_PDX_CACHE_HOME") or Path.home() / ".paddlex")
-    return (*models, *named, cache / "official_models")
+    return (*models, *named, *(folder / "official_models" for folder in _paddlex_caches()))
+
+
+def _paddlex_caches() -> list[Path]:
+    own = os.environ.get("PADDLE_PDX_CACHE_HOME")
+    try:
+        return [Path(own) if own else Path.home() / ".paddlex"]
+    except RuntimeError:
+        # Nobody knows where the home of this user is, as in containers with a user of their own.
+        return []

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Iterator
 from functools import cache
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 _FOLDER = Path(__file__).parent
-_MOST = 20
+# How many faults are told, and how many are looked for.
+_MOST, _MOST_SORTED = 20, 1000
+_LONGEST_PLACE = 300
 
 
 @cache
@@ -19,26 +24,47 @@ def schema(name: str) -> dict[str, Any]:
 
 
 def faults(name: str, value: Any) -> list[str]:
-    """Return what is wrong with ``value``, one line each, at most 20; none when it is valid.
+    """Return what is wrong with ``value``, one line each, and how much more; none when it is valid.
 
     Args:
         name: ``pipeline``, ``target``, ``plan``, ``candidates``, ``profile`` or ``results``.
         value: plain JSON values.
     """
-    from jsonschema import Draft202012Validator
     from referencing import Registry, Resource
 
     # A registry of its own: a reference is looked up here or nowhere, never on the network.
     referred = [(schema(item)["$id"], Resource.from_contents(schema(item))) for item in ("target", "plan")]
     registry: Any = Registry().with_resources(referred)
-    errors = sorted(
-        Draft202012Validator(schema(name), registry=registry).iter_errors(value),
-        key=lambda error: [str(part) for part in error.absolute_path],
-    )
-    return [_line(error) for error in errors[:_MOST]]
+    errors: Iterator[Any] = _validator()(schema(name), registry=registry).iter_errors(value)
+    found = list(islice(errors, _MOST_SORTED))
+    more = next(errors, None) is not None
+    found.sort(key=lambda error: [str(part) for part in error.absolute_path])
+    lines = [_line(error) for error in found[:_MOST]]
+    left = len(found) - len(lines)
+    return [*lines, f"and {left:,}{' or more' if more else ''} other faults"] if left else lines
+
+
+@cache
+def _validator() -> Any:
+    """Return a validator whose patterns end where the text does: to Python, ``$`` stands before a last line end too."""
+    import jsonschema
+    from jsonschema import validators
+
+    def pattern(validator: Any, wanted: str, instance: Any, schema: Any) -> Iterator[Any]:
+        if validator.is_type(instance, "string") and not _pattern(wanted).search(instance):
+            yield jsonschema.ValidationError(f"{instance!r} does not match {wanted!r}")
+
+    extend: Any = validators.extend
+    return extend(jsonschema.Draft202012Validator, {"pattern": pattern})
+
+
+@cache
+def _pattern(text: str) -> re.Pattern[str]:
+    ends = text.endswith("$") and not text.endswith("\\$")
+    return re.compile(f"{text[:-1]}\\Z" if ends else text, re.DOTALL)
 
 
 def _line(error: Any) -> str:
-    place = ".".join(str(part) for part in error.absolute_path) or "the top level"
+    place = ".".join(str(part) for part in error.absolute_path)[:_LONGEST_PLACE] or "the top level"
     message = error.message if len(error.message) < 200 else error.message[:200] + "…"
     return f"{place}: {message}"

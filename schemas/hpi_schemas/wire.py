@@ -58,6 +58,17 @@ def messages(data: memoryview, number: int) -> Iterator[memoryview]:
             yield value
 
 
+def message(data: memoryview, number: int) -> memoryview | None:
+    """Return the sub-message with a field number, None without one.
+
+    One that is given several times is merged, as the specification has it: its parts one behind the other.
+    """
+    found = list(messages(data, number))
+    if not found:
+        return None
+    return found[0] if len(found) == 1 else memoryview(b"".join(found))
+
+
 def text(data: memoryview, number: int) -> str:
     """Return the last string with that field number, or an empty one."""
     result = ""

@@ -64,7 +64,7 @@ def test_the_python_example_runs(models: Path, tmp_path: Path) -> None:
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert "Café Lindenhof" in done.stdout
-    assert (tmp_path / "receipt.png").is_file()
+    assert (tmp_path / "receipt_ocr_res_img.jpg").is_file()
 
 
 @pytest.mark.parametrize("command", re.findall(r"^\| `(hpi-(?:plan|run|review) .*?)` \|", README, re.MULTILINE))

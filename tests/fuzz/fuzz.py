@@ -19,9 +19,10 @@ with atheris.instrument_imports(include=["hpi_planner", "hpi_runtime", "hpi_sche
     from hpi_planner import report
     from hpi_planner.compile import compile
     from hpi_planner.diagnostics import has_errors
-    from hpi_runtime import images, pdf, pipeline, plan
+    from hpi_runtime import pipeline, plan
     from hpi_runtime.errors import InputError, RunnerError
-    from hpi_runtime.limits import Limits
+    from hpi_runtime.inputs import images, pdf
+    from hpi_runtime.inputs.limits import Limits
     from hpi_schemas import model_inputs
     from support.pipelines import CPU, request
 
@@ -57,17 +58,16 @@ def decode_picture(data: bytes) -> None:
 
 
 def read_document(data: bytes) -> None:
-    with suppress(InputError):
-        list(pdf.pages(data, "a", SMALL))
+    with suppress(InputError), pdf.Documents(SMALL) as documents:
+        list(documents.pages(data, "a"))
 
 
 def read_model(data: bytes) -> None:
-    with tempfile.NamedTemporaryFile() as file:
-        file.write(data)
-        file.flush()
-        for read in (model_inputs.onnx_header, model_inputs.pdmodel_header, model_inputs.pir_header):
-            with suppress(model_inputs.ModelFileError):
-                read(Path(file.name))
+    for suffix in (".onnx", ".pdmodel", ".json"):
+        with tempfile.NamedTemporaryFile(suffix=suffix) as file, suppress(model_inputs.ModelFileError):
+            file.write(data)
+            file.flush()
+            model_inputs.read_header(Path(file.name))
 
 
 TARGETS: dict[str, Callable[[bytes], None]] = {

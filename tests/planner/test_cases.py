@@ -1,8 +1,8 @@
 """Golden cases: each file in tests/cases holds a pipeline and what every pass makes of it.
 
-Sections: `args` (as typed), `pipeline.yaml`, `target.json`, any other file by its path (`onnx PATH` makes
-a tiny ONNX file with the inputs that the section lists, `repeated PATH` one line as often as it says), then
-the outputs: `after PASS` and `diagnostics`.
+Sections: `args` (as typed), `pipeline.yaml`, `target.json`, any other file by its path (`onnx PATH` makes a tiny ONNX
+file with the inputs that the section lists, `config PATH` an inference.yml for a model, `repeated PATH` one line as
+often as it says), then the outputs: `after PASS` and `diagnostics`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from hpi_planner import definitions, overrides, report, request, stages
 from hpi_planner.cli import _measured, _parser
 from hpi_planner.compile import compile
 from hpi_planner.diagnostics import Code
-from support import tiny_onnx, txtar
+from support import model_configs, tiny_onnx, txtar
 
 CASES = Path(__file__).parent.parent / "cases"
 DOCS = Path(__file__).parent.parent.parent / "docs/diagnostics.md"
@@ -31,6 +31,8 @@ def _lay_out(folder: Path, sections: dict[str, str]) -> None:
         place.parent.mkdir(parents=True, exist_ok=True)
         if kind == "onnx":
             place.write_bytes(tiny_onnx.model(*body.splitlines()))
+        elif kind == "config":
+            place.write_text(model_configs.text(*body.split()), encoding="utf-8")
         elif kind == "repeated":
             times, line = body.split(" ", 1)
             place.write_text(line * int(times), encoding="utf-8")

@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 import yaml
 from hpi_planner import configs, definitions, overrides
-from hpi_planner.backends import load_all
 from hpi_planner.compile import compile
 from hpi_planner.engines import supported
 from hpi_planner.facts import RecordedReader
+from hpi_schemas.backends import load_all
 from hpi_schemas.target import Target, from_json
 from hpi_schemas.validate import faults
 from hypothesis import given, settings

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from hpi_planner import cli
-from support import tiny_onnx
+from support import model_configs, tiny_onnx
 
 BIN = Path(sys.executable).parent
 PIPELINE = """pipeline_name: OCR
@@ -53,7 +53,7 @@ def folder(tmp_path: Path) -> Path:
         place = tmp_path / "models" / folder
         place.mkdir(parents=True)
         (place / "inference.onnx").write_bytes(tiny_onnx.model("x float32 N 3 H W"))
-        (place / "inference.yml").write_text(f"Global: {{model_name: {name}}}\n")
+        (place / "inference.yml").write_text(model_configs.text(name))
     return tmp_path
 
 

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from support import tiny_onnx
+from support import model_configs, tiny_onnx
 
 
 def _edit(path: Path, old: str, new: str) -> None:
@@ -45,7 +45,7 @@ def test_a_change_of_the_yaml_is_shown_with_its_impact_and_cause(folder: Path, r
 
 def test_another_model_file_is_a_change_of_the_model(folder: Path, run: Any, plan: Any) -> None:
     plan("plan.json")
-    (folder / "models/det/inference.onnx").write_bytes(tiny_onnx.model("x float32 N 3 640 640"))
+    (folder / "models/det/inference.onnx").write_bytes(tiny_onnx.model("x float32 batch 3 height width"))
     done = run("hpi-plan", "--check", "plan.json")
     assert done.returncode == 1
     assert "model.files.inference.onnx" in done.stderr
@@ -88,7 +88,7 @@ def test_a_built_in_pipeline_is_checked_too(folder: Path, run: Any) -> None:
     place = folder / "official" / name
     place.mkdir(parents=True)
     (place / "inference.onnx").write_bytes(tiny_onnx.model("x float32 N 3 224 224"))
-    (place / "inference.yml").write_text(f"Global: {{model_name: {name}}}\n")
+    (place / "inference.yml").write_text(model_configs.text(name))
     made = run("hpi-plan", "image_classification", "--models", "official", "--use_hpip", "--output", "plan.json")
     assert made.returncode == 0, made.stderr
     assert run("hpi-plan", "--check", "plan.json", "--models", "official").returncode == 0

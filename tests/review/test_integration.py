@@ -44,7 +44,8 @@ def _action(repository: Path, **inputs: str) -> tuple[int, str, str]:
     (script,) = (step["run"] for step in action["runs"]["steps"] if step.get("id") == "review")
     output = repository / "github_output"
     output.unlink(missing_ok=True)
-    env = _environment(PLANS="plan*.json", BASE="main", FAIL_ON="", GITHUB_OUTPUT=str(output)) | inputs
+    env = _environment(PLANS="plan*.json", BASE="main", FAIL_ON="", GITHUB_OUTPUT=str(output), HPI_HOME="/none")
+    env |= inputs
     # GitHub runs `shell: bash` like this.
     command = ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", script]
     done = subprocess.run(command, cwd=repository, env=env, capture_output=True, text=True, check=False)
@@ -73,6 +74,29 @@ def test_the_action_shows_a_plan_that_is_new(repository: Path, plan: Any) -> Non
     plan("plan-new.json", "--no-use_hpip")
     code, outputs, _ = _action(repository, PLANS="plan-new.json")
     assert code == 0
+    assert "# OCR" in outputs
+
+
+def test_the_action_runs_no_code_of_the_checkout(repository: Path) -> None:
+    """What a pull request puts beside its plans: modules of the names that pip, venv and our commands import."""
+    for name in ("pip/__main__.py", "venv/__main__.py", "json.py", "yaml.py", "hpi_planner/__init__.py", "site.py"):
+        (repository / name).parent.mkdir(exist_ok=True)
+        (repository / name).write_text(f"open({str(repository / 'ran')!r}, 'w')\nraise SystemExit(0)\n")
+    action = yaml.safe_load((ROOT / "action.yml").read_text())
+    (install,) = (step["run"] for step in action["runs"]["steps"] if step["name"] == "install hpi-plan")
+    # Without an index the installation cannot succeed; what matters is what it runs until then.
+    env = _environment(ACTION_PATH=str(ROOT), HPI_HOME=str(repository / "home"), PIP_NO_INDEX="1")
+    done = subprocess.run(["bash", "-eo", "pipefail", "-c", install], cwd=repository, env=env, capture_output=True)
+    assert done.returncode != 0
+    assert (repository / "home/bin/pip").exists()
+    assert _action(repository)[0] == 0
+    assert not (repository / "ran").exists()
+
+
+def test_a_plan_that_is_called_like_an_option_is_a_plan(repository: Path) -> None:
+    (repository / "plan.json").rename(repository / "--root=plan.json")
+    code, outputs, messages = _action(repository, PLANS="*plan.json")
+    assert code == 0, messages
     assert "# OCR" in outputs
 
 

@@ -85,9 +85,9 @@ def test_a_committed_plan_runs(models: Path, tmp_path: Path) -> None:
     with load_plan(OCR / "plan.json") as pipeline:
         (result,) = pipeline.predict(OCR / "receipt.jpg")
     assert result["plan"] == pipeline.plan.digest
-    assert result.save_to_json(tmp_path) == tmp_path / "receipt.json"
-    assert result.save_to_img(tmp_path) == tmp_path / "receipt.png"
-    assert json.loads((tmp_path / "receipt.json").read_text())["rec_texts"] == result["rec_texts"]
+    assert result.save_to_json(tmp_path) == tmp_path / "receipt_res.json"
+    assert result.save_to_img(tmp_path) == tmp_path / "receipt_ocr_res_img.jpg"
+    assert json.loads((tmp_path / "receipt_res.json").read_text())["rec_texts"] == result["rec_texts"]
 
 
 def test_one_picture_is_worked_on_by_the_callers_thread_and_several_by_others(tmp_path: Path) -> None:

@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 import pytest
 import yaml
-from hpi_runtime import images, plan
+from hpi_runtime import plan
 from hpi_runtime.errors import InputError, RunnerError
+from hpi_runtime.inputs import images
 from hpi_runtime.pipeline import Pipeline
 from hpi_schemas.canonical import dumps
 from hypothesis import HealthCheck, given, settings
@@ -109,4 +110,5 @@ def test_any_change_of_a_picture_is_answered(kind: str, flips: list[tuple[float,
         found = list(images.decode_pages(cut, "a")) if images.is_tiff(cut) else [images.decode(cut, "a")]
     except InputError:
         return
-    assert all(image.dtype == np.uint8 and image.ndim == 3 for image in found)
+    pictures = [item for item in found if not isinstance(item, InputError)]
+    assert all(image.dtype == np.uint8 and image.ndim == 3 for image in pictures)

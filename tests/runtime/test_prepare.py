@@ -49,7 +49,7 @@ def test_both_paddle_formats_become_onnx_with_the_same_answers(
 ) -> None:
     source = engine_models / ("pir" if suffix == "json" else "legacy") / "ch_ppocr_mobile_v2.0_cls"
     shutil.copytree(source, tmp_path / "model")
-    place, files = engine_files(**arguments(tmp_path / "model"), folder=tmp_path / "model")
+    place, files, _ = engine_files(**arguments(tmp_path / "model"), folder=tmp_path / "model")
     assert files == ("inference.onnx",)
     assert place.parent == tmp_path / "model/.cache"
     x = np.random.default_rng(0).uniform(-1, 1, (2, 3, 48, 192)).astype(np.float32)
@@ -116,33 +116,33 @@ def _refuses(engine: object, arrays: object) -> None:
 
 
 def test_the_second_time_nothing_is_built(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    first, _ = engine_files(**arguments(folder), folder=folder)
+    first, _, _ = engine_files(**arguments(folder), folder=folder)
     written = (first / "inference.onnx").stat().st_mtime_ns
     capfd.readouterr()
-    second, _ = engine_files(**arguments(folder), folder=folder)
+    second, _, _ = engine_files(**arguments(folder), folder=folder)
     assert (second, (second / "inference.onnx").stat().st_mtime_ns) == (first, written)
     assert "to_onnx" not in capfd.readouterr().err
 
 
 def test_another_model_or_another_option_is_another_artefact(folder: Path) -> None:
-    first, _ = engine_files(**arguments(folder), folder=folder)
-    other, _ = engine_files(**arguments(folder, options={"opset": 13}), folder=folder)
+    first, _, _ = engine_files(**arguments(folder), folder=folder)
+    other, _, _ = engine_files(**arguments(folder, options={"opset": 13}), folder=folder)
     (folder / "inference.yml").write_text("changed: true\n")
-    same, _ = engine_files(**arguments(folder), folder=folder)
+    same, _, _ = engine_files(**arguments(folder), folder=folder)
     weights = bytearray((folder / "inference.pdiparams").read_bytes())
     weights[-1] ^= 1
     (folder / "inference.pdiparams").write_bytes(weights)
-    changed, _ = engine_files(**arguments(folder), folder=folder)
+    changed, _, _ = engine_files(**arguments(folder), folder=folder)
     # The conversion does not read inference.yml; it does read the weights and the opset.
     assert same == first
     assert len({first, other, changed}) == 3
 
 
 def test_a_damaged_artefact_is_moved_aside_and_built_again(folder: Path) -> None:
-    place, _ = engine_files(**arguments(folder), folder=folder)
+    place, _, _ = engine_files(**arguments(folder), folder=folder)
     whole = digest_file(place / "inference.onnx")
     (place / "inference.onnx").write_bytes(b"half")
-    again, _ = engine_files(**arguments(folder), folder=folder)
+    again, _, _ = engine_files(**arguments(folder), folder=folder)
     assert again == place
     assert digest_file(again / "inference.onnx") == whole
     (aside,) = [path for path in place.parent.iterdir() if ".damaged-" in path.name]
@@ -153,7 +153,7 @@ def test_what_a_killed_build_leaves_behind_harms_nobody(folder: Path) -> None:
     cache = folder / ".cache"
     (cache / "abc.building-x").mkdir(parents=True)
     (cache / "abc.building-x/inference.onnx").write_bytes(b"half")
-    place, _ = engine_files(**arguments(folder), folder=folder)
+    place, _, _ = engine_files(**arguments(folder), folder=folder)
     assert (place / "artefact.json").is_file()
 
 
@@ -169,7 +169,7 @@ def test_a_read_only_folder_uses_the_cache_of_the_user(
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "home"))
     monkeypatch.setattr("hpi_runtime.prepare.cache._writable", lambda path: folder not in path.parents and _make(path))
-    place, _ = engine_files(**arguments(folder), folder=folder)
+    place, _, _ = engine_files(**arguments(folder), folder=folder)
     assert place.is_relative_to(tmp_path / "home")
     # And what lies there is found the next time.
     assert engine_files(**arguments(folder), folder=folder)[0] == place
@@ -213,7 +213,7 @@ def test_several_processes_at_once_build_once(folder: Path) -> None:
 def test_artefacts_can_be_read_by_everybody_who_can_read_the_folder(folder: Path) -> None:
     before = os.umask(0o022)
     try:
-        place, _ = engine_files(**arguments(folder), folder=folder)
+        place, _, _ = engine_files(**arguments(folder), folder=folder)
     finally:
         os.umask(before)
     assert stat.S_IMODE(place.stat().st_mode) == 0o755

@@ -89,14 +89,13 @@ def test_after_kill_9_at_any_step_the_next_run_is_right(folder: Path, function: 
 
 
 def test_a_child_that_is_killed_is_an_error_that_says_so(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("hpi_runtime.prepare.process._CHILD", "os; import os; os.kill(os.getpid(), 9)")
-    monkeypatch.setattr("hpi_runtime.prepare.process.sys.executable", shutil.which("false"))
+    monkeypatch.setattr("hpi_schemas.children.sys.executable", shutil.which("false"))
     with pytest.raises(PrepareError, match=r"to_fp16 of .* failed: exit code 1; its log is .*\.log"):
         prepare(folder)
     script = folder / "killed"
     script.write_text("#!/bin/sh\nkill -9 $$\n")
     script.chmod(0o755)
-    monkeypatch.setattr("hpi_runtime.prepare.process.sys.executable", str(script))
+    monkeypatch.setattr("hpi_schemas.children.sys.executable", str(script))
     with pytest.raises(PrepareError, match="failed: killed by SIGKILL; its log is"):
         prepare(folder)
 

@@ -23,6 +23,7 @@ from hpi_runtime.bench.recorder import Samples
 from hpi_runtime.errors import EngineError, InputError
 from hpi_runtime.executor import Item
 from hpi_runtime.plan import load as load_plan
+from hpi_schemas.files import Outputs
 from hpi_schemas.validate import faults
 
 ROOT = Path(__file__).parents[2]
@@ -117,7 +118,8 @@ def test_a_candidate_that_cannot_be_loaded_is_kept_with_its_reason_and_the_rest_
     entries = load(made / "profile.json")["modules"][MODULE]["entries"]
     failed = [entry for entry in entries if entry["engine"]["config"].get("precision") == "no such"]
     assert len(failed) == 1
-    assert "does not know the precision no such" in failed[0]["fault"]
+    assert "the candidate is not a valid plan" in failed[0]["fault"]
+    assert "`precision` must be one of fp32, fp16, int8, not `no such`" in failed[0]["fault"]
     assert "no such" in (made / "table.txt").read_text()
 
 
@@ -214,7 +216,7 @@ def test_a_module_has_as_much_of_the_budget_as_looking_at_its_candidates_costs(
     monkeypatch.setattr(trial.Trial, "cost", cost)
     monkeypatch.setattr(trial.Trial, "run", spend)
     setting = profiling.Setting(tmp_path / "candidates.json", [str(ROOT / "examples/ocr/receipt.jpg")], budget=10_000)
-    profiling.measure(setting, tmp_path / "profile.json", lambda text: None)
+    profiling.measure(setting, tmp_path / "profile.json", Outputs([]), lambda text: None)
     first, last = given
     assert 0 < took[first] < 60
     assert given[first] == pytest.approx(10_000 * took[first] / (took[first] + took[last]), rel=0.02)
@@ -258,7 +260,7 @@ def test_a_file_that_is_no_profile_is_left_alone(folder: Path) -> None:
     (folder / "profile.json").write_text("{}")
     done = measure(folder)
     assert done.returncode == 2
-    assert "is no profile" in done.stderr
+    assert "profile.json is there and holds no profile" in done.stderr
     assert (folder / "profile.json").read_text() == "{}"
 
 
@@ -312,7 +314,7 @@ def slow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Process]:
         "    time.sleep(json.loads(line)['sleep'])\n"
         "    print('{\"done\": true}', flush=True)\n"
     )
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.syspath_prepend(str(tmp_path))
     with Process("slow_worker", {}) as process:
         yield process
 

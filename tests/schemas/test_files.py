@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from hpi_schemas import files
-from hpi_schemas.files import ReadError, read_bounded, unwritable, write_atomic
+from hpi_schemas.files import ReadError, read_bounded, write_atomic
 
 
 def test_a_file_is_written_with_the_usual_rights_and_nothing_is_left_beside_it(tmp_path: Path) -> None:
@@ -82,11 +82,3 @@ def test_a_device_that_never_ends_is_refused(monkeypatch: pytest.MonkeyPatch) ->
 def test_what_is_not_there_is_told_with_its_path(tmp_path: Path) -> None:
     with pytest.raises(ReadError, match="nothing cannot be read: No such file"):
         read_bounded(tmp_path / "nothing")
-
-
-def test_what_speaks_against_writing_is_known_beforehand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert unwritable(tmp_path / "a") is None
-    assert "nowhere is no folder" in str(unwritable(tmp_path / "nowhere/a"))
-    # Root may write anywhere.
-    monkeypatch.setattr(os, "access", lambda *_: False)
-    assert "is not writable" in str(unwritable(tmp_path / "a"))

@@ -2,7 +2,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hpi_schemas.model_inputs import ModelFileError, onnx_header, pdmodel_header, pir_header
+from hpi_schemas.model_inputs import ModelFileError, read_header
 from hpi_schemas.model_store import ModelStore, format_files, official_folders
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,12 +10,14 @@ from support import tiny_onnx
 
 
 def test_the_inputs_of_a_real_onnx_model_are_read_without_onnx(models: Path) -> None:
-    inputs, external = onnx_header(models / "PP-OCRv6_small_rec/inference.onnx")
-    assert list(inputs) == ["x"]
-    dtype, shape = inputs["x"]
+    header = read_header(models / "PP-OCRv6_small_rec/inference.onnx")
+    assert list(header.inputs) == ["x"]
+    dtype, shape = header.inputs["x"]
     assert (dtype, shape[1], shape[2]) == ("float32", 3, 48)
     assert isinstance(shape[0], str)
-    assert external == []
+    assert header.external == []
+    ((name, (dtype, dims)),) = header.outputs.items()
+    assert (name, dtype, dims and dims[2]) == ("fetch_name_0", "float32", 18710)
 
 
 def test_the_reader_agrees_with_onnx_itself(models: Path) -> None:
@@ -24,7 +26,9 @@ def test_the_reader_agrees_with_onnx_itself(models: Path) -> None:
         graph = onnx.load(path).graph
         weights = {tensor.name for tensor in graph.initializer}
         named = [item.name for item in graph.input if item.name not in weights]
-        assert list(onnx_header(path)[0]) == named
+        header = read_header(path)
+        assert list(header.inputs) == named
+        assert list(header.outputs) == [item.name for item in graph.output]
 
 
 def test_external_weights_are_found(tmp_path: Path) -> None:
@@ -36,7 +40,7 @@ def test_external_weights_are_found(tmp_path: Path) -> None:
     onnx.save(
         helper.make_model(graph), tmp_path / "m.onnx", save_as_external_data=True, location="m.bin", size_threshold=0
     )
-    assert onnx_header(tmp_path / "m.onnx")[1] == ["m.bin"]
+    assert read_header(tmp_path / "m.onnx").external == ["m.bin"]
 
 
 def test_external_weights_inside_a_nodes_graph_or_constant_are_found(tmp_path: Path) -> None:
@@ -60,7 +64,7 @@ def test_external_weights_inside_a_nodes_graph_or_constant_are_found(tmp_path: P
     chosen = helper.make_tensor_value_info("x", 9, [])
     graph = helper.make_graph([helper.make_node("If", ["x"], ["y"], **branches)], "g", [chosen], [result])
     (tmp_path / "m.onnx").write_bytes(helper.make_model(graph).SerializeToString())
-    assert onnx_header(tmp_path / "m.onnx")[1] == ["constant.bin", "weight.bin"]
+    assert read_header(tmp_path / "m.onnx").external == ["constant.bin", "weight.bin"]
 
 
 @pytest.mark.parametrize(
@@ -78,7 +82,7 @@ def test_a_program_of_another_form_is_refused(tmp_path: Path, operation: dict[st
     program = {"program": {"regions": [{"blocks": [{"ops": [operation]}]}]}}
     (tmp_path / "inference.json").write_text(json.dumps(program))
     with pytest.raises(ModelFileError, match="not a whole Paddle program"):
-        pir_header(tmp_path / "inference.json")
+        read_header(tmp_path / "inference.json")
 
 
 @pytest.mark.parametrize("share", [0.0, 0.3, 0.5, 0.9, 0.999])
@@ -87,16 +91,17 @@ def test_a_cut_onnx_file_is_refused(models: Path, tmp_path: Path, share: float) 
     cut = tmp_path / "cut.onnx"
     cut.write_bytes(whole[: int(len(whole) * share)])
     with pytest.raises(ModelFileError):
-        onnx_header(cut)
+        read_header(cut)
 
 
 @given(st.binary(max_size=200))
 def test_no_bytes_crash_the_readers(tmp_path_factory: pytest.TempPathFactory, data: bytes) -> None:
-    path = tmp_path_factory.mktemp("bytes") / "file"
-    path.write_bytes(data)
-    for read in (onnx_header, pdmodel_header, pir_header):
+    folder = tmp_path_factory.mktemp("bytes")
+    for suffix in (".onnx", ".pdmodel", ".json"):
+        path = folder / f"file{suffix}"
+        path.write_bytes(data)
         try:
-            read(path)
+            read_header(path)
         except ModelFileError as fault:
             assert str(path) in str(fault)
 
@@ -130,4 +135,4 @@ def test_the_store_says_where_it_looked(tmp_path: Path, reference: str) -> None:
 def test_tiny_models_have_the_inputs_that_were_asked_for(tmp_path: Path) -> None:
     path = tmp_path / "m.onnx"
     path.write_bytes(tiny_onnx.model("x float32 N 3 48 W", "k int64 1"))
-    assert onnx_header(path)[0] == {"x": ("float32", ["N", 3, 48, "W"]), "k": ("int64", [1])}
+    assert read_header(path).inputs == {"x": ("float32", ["N", 3, 48, "W"]), "k": ("int64", [1])}

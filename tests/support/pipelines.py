@@ -10,7 +10,7 @@ from hpi_planner import configs, definitions
 from hpi_planner.compile import Request
 from hpi_planner.ir import ModelFacts
 from hpi_planner.overrides import Override
-from hpi_schemas.model_inputs import Inputs
+from hpi_schemas.model_inputs import Tensors
 from hpi_schemas.target import Gpu, Target
 from hypothesis import strategies as st
 
@@ -41,7 +41,7 @@ class EveryModel:
             "onnx": {"inference.onnx": DIGEST},
             "paddle": {"inference.json": DIGEST, "inference.pdiparams": DIGEST},
         }
-        inputs: dict[str, Inputs] = {form: {"x": ("float32", [None, 3, None, None])} for form in files}
+        inputs: dict[str, Tensors] = {form: {"x": ("float32", [None, 3, None, None])} for form in files}
         reference = f"store:{model_name}" if model_dir is None else model_dir
         return ModelFacts(reference, ("onnx", "paddle"), files, inputs, model_name)
 

@@ -82,7 +82,10 @@ def model(module: Module, engines: Iterable[Engine]) -> dict[str, Any]:
         "formats": list(facts.formats),
         "inputs": {name: [dtype, dims] for name, (dtype, dims) in facts.inputs[form].items()},
         "name": module.model_name,
+        "outputs": [[name, dtype, dims] for name, (dtype, dims) in facts.outputs.get(form, {}).items()],
     }
+    if facts.processing is not None:
+        record["processing"] = facts.processing
     if facts.hpi is not None:
         record["hpi"] = facts.hpi
     if facts.double_lists:

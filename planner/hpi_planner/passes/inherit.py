@@ -12,7 +12,7 @@ from typing import Any
 
 from hpi_planner import definitions, device, engines, inheritance, knowledge, legal
 from hpi_planner.definitions import Definition, External, Member
-from hpi_planner.diagnostics import Code, Diagnostic, Label, Span, error, note, warning
+from hpi_planner.diagnostics import Code, Diagnostic, Findings, Label, Span, error, note, warning
 from hpi_planner.inheritance import Inherited
 from hpi_planner.ir import Ir, Module, Pipeline, Traced
 from hpi_planner.node_reader import NodeReader, first_line
@@ -57,7 +57,7 @@ class _Walk:
     tree: Tree
     modules: list[Module] = field(default_factory=list)
     external: dict[str, Mapping[str, Any]] = field(default_factory=dict)
-    found: list[Diagnostic] = field(default_factory=list)
+    found: Findings = field(default_factory=Findings)
     visited: set[Path] = field(default_factory=set)
 
     @property

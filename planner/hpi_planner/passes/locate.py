@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from hpi_planner import engines, knowledge
-from hpi_planner.diagnostics import Code, Diagnostic, Label, error
+from hpi_planner.diagnostics import Code, Diagnostic, Findings, Label, error
 from hpi_planner.facts import FactsError, ModelReader
 from hpi_planner.ir import Ir, Module
 from hpi_planner.suggest import closest
@@ -24,7 +24,7 @@ class Locate:
         if ir.tree is None:
             return ir
         modules: list[Module] = []
-        found: list[Diagnostic] = []
+        found = Findings()
         for module in ir.modules:
             if module.broken or not engines.ours(module.model_name):
                 modules.append(module)

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
+from hpi_schemas.backends import load_all
+
 from hpi_planner import legal
 from hpi_planner.diagnostics import Code, Diagnostic, Label, Span, error, note, warning
 from hpi_planner.ir import Ir, Origin, Traced
@@ -155,8 +157,18 @@ def _unmatched(tree: Tree, path: Path, span: Span) -> Diagnostic | None:
         if is_node or (allowed is not None and key not in allowed) or (not place[:1] and isinstance(key, int)):
             known = set(here or ()) | set(() if is_node else allowed or ())
             where = f"in `{dotted(place)}`" if place else "at the top level"
-            return _no_match(path, f"there is no `{key}` {where}", span, did_you_mean(key, map(str, known)))
+            help = _deeper(place, key) or did_you_mean(key, map(str, known))
+            return _no_match(path, f"there is no `{key}` {where}", span, help)
         return None if place or allowed is not None else _no_match(path, f"there is no `{key}`", span, None)
+    return None
+
+
+def _deeper(place: Path, key: Any) -> str | None:
+    """Return where a key belongs that was named a level or two too high."""
+    if key in legal.HPI_KEYS:
+        return f"did you mean `{dotted((*place, 'hpi_config', key))}`?"
+    if any(key in backend.options for backend in load_all().values()):
+        return f"did you mean `{dotted((*place, 'hpi_config', 'backend_config', key))}`?"
     return None
 
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from hpi_planner.diagnostics import Code, Diagnostic, Label, Span, error
+from hpi_planner.diagnostics import Code, Diagnostic, Findings, Label, Span, error
 from hpi_planner.ir import Ir
 from hpi_planner.tree import Path, Shadow, Tree
 from hpi_planner.yaml_tree import YamlTextError, compose
@@ -65,9 +65,9 @@ class Read:
         return replace(ir, tree=Tree(value, tree.shadow)).report(*found, *more)
 
 
-def resolved(tree: Tree) -> tuple[Any, list[Diagnostic]]:
+def resolved(tree: Tree) -> tuple[Any, Findings]:
     """Return the values of a tree with interpolations and literals resolved."""
-    found: list[Diagnostic] = []
+    found = Findings()
     value = _interpolated(tree, found)
     return _literals(value, tree.shadow, found), found
 
@@ -83,7 +83,7 @@ def _not_utf8(name: str, data: bytes, offset: int) -> Diagnostic:
     )
 
 
-def _literals(value: Any, shadow: Shadow | None, found: list[Diagnostic]) -> Any:
+def _literals(value: Any, shadow: Shadow | None, found: Findings) -> Any:
     # Recursively in mappings, not in lists and not in keys, as PaddleX's reader does.
     if isinstance(value, dict):
         children = shadow.children if shadow else {}
@@ -93,7 +93,7 @@ def _literals(value: Any, shadow: Shadow | None, found: list[Diagnostic]) -> Any
     return value
 
 
-def _literal(text: str, shadow: Shadow | None, found: list[Diagnostic]) -> Any:
+def _literal(text: str, shadow: Shadow | None, found: Findings) -> Any:
     if len(text) > _MAX_LITERAL:
         return text
     try:
@@ -124,7 +124,7 @@ def _is_plain(value: Any) -> bool:
     return value is None or isinstance(value, (bool, int, str))
 
 
-def _interpolated(tree: Tree, found: list[Diagnostic]) -> Any:
+def _interpolated(tree: Tree, found: Findings) -> Any:
     places = list(with_interpolation(tree.value))
     if not places:
         return tree.value
@@ -168,7 +168,7 @@ def with_interpolation(value: Any, path: Path = ()) -> Iterator[Path]:
         yield path
 
 
-def _calls_resolver(tree: Tree, place: Path, found: list[Diagnostic]) -> bool:
+def _calls_resolver(tree: Tree, place: Path, found: Findings) -> bool:
     from omegaconf.errors import GrammarParseError
     from omegaconf.grammar_parser import OmegaConfGrammarParser, parse
 

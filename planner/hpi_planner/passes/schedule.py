@@ -32,8 +32,8 @@ class Schedule:
             return ir
         if ir.pipeline is None:
             return replace(ir, graph=_single(ir.modules[0].address))
-        builder = _Builder({module.path: module.settings for module in ir.modules})
-        if not builder.inline(ir.pipeline, "", {"image": f"{INPUT}.image"}):
+        builder = _built(ir, ir.pipeline)
+        if builder.missing:
             path = ("pipeline_name",)
             return ir.report(
                 note(
@@ -45,7 +45,19 @@ class Schedule:
             )
         order = _topological(builder.stages)
         outputs = {name: ref for name, ref in builder.outputs.items() if ref is not None}
-        return replace(ir, graph={"order": order, "outputs": outputs, "stages": builder.stages})
+        graph = {"drawing": _drawing(ir.pipeline), "order": order, "outputs": outputs, "stages": builder.stages}
+        return replace(ir, graph=graph)
+
+
+def has_graph(ir: Ir) -> bool:
+    """Tell whether the runner has a stage graph for the pipeline; for a module file it always has."""
+    return ir.pipeline is None or not _built(ir, ir.pipeline).missing
+
+
+def _built(ir: Ir, pipeline: Pipeline) -> _Builder:
+    builder = _Builder({module.path: module.settings for module in ir.modules})
+    builder.inline(pipeline, "", {"image": f"{INPUT}.image"})
+    return builder
 
 
 @dataclass
@@ -123,6 +135,13 @@ def _follow(ports: Mapping[str, Mapping[str, str | None] | None], ref: str, pref
     return f"{prefix}{ref}" if known is None and stage in ports else (known or {}).get(port)
 
 
+def _drawing(pipeline: Pipeline) -> str:
+    """Return what PaddleX calls the picture drawn of the pipeline's result."""
+    graph = definitions.load(pipeline.name).graph
+    assert graph is not None
+    return str(graph["drawing"])
+
+
 def _topological(stages: Mapping[str, Mapping[str, Any]]) -> list[str]:
     import networkx
 
@@ -139,6 +158,7 @@ def _topological(stages: Mapping[str, Mapping[str, Any]]) -> list[str]:
 def _single(address: str) -> dict[str, Any]:
     """Return the graph of a module config: one stage."""
     return {
+        "drawing": "res",
         "order": [SINGLE],
         "outputs": {"image": f"{INPUT}.image", "result": f"{SINGLE}.result"},
         "stages": {SINGLE: {"inputs": {"image": f"{INPUT}.image"}, "module": address}},

@@ -8,7 +8,7 @@ from typing import Any
 
 from hpi_planner import engines, evidence
 from hpi_planner.choice import Choice
-from hpi_planner.diagnostics import Code, Diagnostic, error, note
+from hpi_planner.diagnostics import Code, Diagnostic, Findings, error, note
 from hpi_planner.ir import Ir, Module
 from hpi_planner.profile import Profile
 from hpi_planner.suggest import did_you_mean
@@ -26,7 +26,7 @@ class Select:
         if ir.target is None or ir.bound_device is None:
             return ir
         modules: list[Module] = []
-        found: list[Diagnostic] = []
+        found = Findings()
         read: dict[str, Any] = {}
         external = dict(ir.external)
         for module in ir.modules:

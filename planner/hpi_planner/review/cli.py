@@ -9,8 +9,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from hpi_planner.cli import DONE, INTERRUPTED, NEGATIVE, WRONG_INPUT, stdout_closed
-from hpi_planner.request import RequestError
+from hpi_schemas.console import DONE, NEGATIVE, emit, guarded, say
+from hpi_schemas.console import show as show_text
+from hpi_schemas.files import Outputs
+
 from hpi_planner.review import causes, markdown, mermaid, plans, text, why
 from hpi_planner.review.changes import ABSENT, Change, Impact, changes, worst
 from hpi_planner.review.plans import ReviewError
@@ -26,17 +28,9 @@ exit codes: 0 done; 1 the answer is negative (--fail-on); 2 a plan or the comman
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; the exit code is the return value."""
-    try:
-        options = _parser().parse_args(arguments)
-        run: Callable[[argparse.Namespace], int] = options.run
-        return run(options)
-    except RequestError as fault:
-        sys.stderr.write(f"hpi-review: {fault}\n".encode("utf-8", "backslashreplace").decode())
-        return WRONG_INPUT
-    except KeyboardInterrupt:
-        return INTERRUPTED
-    except BrokenPipeError:
-        return stdout_closed()
+    options = _parser().parse_args(arguments)
+    run: Callable[[argparse.Namespace], int] = options.run
+    return guarded("hpi-review", lambda: run(options))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -126,23 +120,16 @@ def _show(options: argparse.Namespace) -> int:
     _inputs(plan, None, "")
     shown = view(plan.data)
     if options.html is not None:
-        from hpi_schemas.files import write_atomic
-
         from hpi_planner.review import html
 
-        page = Path(options.html)
-        try:
-            if page.is_file() and page.stat().st_size and not page.read_bytes().startswith(b"<!doctype html>"):
-                raise ReviewError(f"{page} is there and is no page; remove it first, or name another file")
-            write_atomic(page, html.page(shown, str(plan.place)).encode())
-        except OSError as fault:
-            raise ReviewError(f"{options.html} cannot be written: {fault.strerror}") from None
+        outputs = Outputs([options.plan])
+        outputs.write(Path(options.html), html.page(shown, str(plan.place)).encode(), html.PAGE)
     elif options.json:
-        _print(json.dumps(asdict(shown), indent=2, ensure_ascii=False) + "\n")
+        emit(json.dumps(asdict(shown), indent=2, ensure_ascii=False) + "\n")
     elif options.markdown:
-        _print(markdown.show(shown))
+        show_text(markdown.show(shown))
     elif options.mermaid:
-        _print(mermaid.flowchart(shown))
+        show_text(mermaid.flowchart(shown))
     else:
         from rich.console import Console
 
@@ -158,11 +145,11 @@ def _diff(options: argparse.Namespace) -> int:
     before, after = _inputs(old, options.source_old, guessed), _inputs(new, options.source_new, guessed)
     found = causes.explained(changes(old.data, new.data), old, new, before, after)
     if options.json:
-        _print(json.dumps([_record(change) for change in found], indent=2, ensure_ascii=False) + "\n")
+        emit(json.dumps([_record(change) for change in found], indent=2, ensure_ascii=False) + "\n")
     elif options.markdown:
-        _print(markdown.diff(options.old, options.new, found, view(new.data)))
+        show_text(markdown.diff(options.old, options.new, found, view(new.data)))
     else:
-        _print("\n".join([text.headline(found), *text.changes(found, options.all)]) + "\n")
+        show_text("\n".join([text.headline(found), *text.changes(found, options.all)]) + "\n")
     threshold = None if options.fail_on is None else Impact[options.fail_on.upper()]
     greatest = worst(found)
     return NEGATIVE if threshold is not None and greatest is not None and greatest >= threshold else DONE
@@ -214,7 +201,7 @@ def _blame(options: argparse.Namespace) -> int:
 
 def _answer(plan: plans.ReviewedPlan, question: str, source: str | None) -> int:
     found = _inputs(plan, source, "its places are not shown")
-    _print(why.render(why.why(plan, question, None if found is None else found.request())))
+    show_text(why.render(why.why(plan, question, None if found is None else found.request())))
     return DONE
 
 
@@ -225,12 +212,12 @@ def _verify(options: argparse.Namespace) -> int:
     found = verify.differences(plan, record)
     for item in found:
         where = item.address or "the run"
-        _print(f"{where}: {item.what} is {text.value(item.ran)}, the plan says {text.value(item.planned)}\n")
+        show_text(f"{where}: {item.what} is {text.value(item.ran)}, the plan says {text.value(item.planned)}\n")
     if not found:
-        _print(f"{text.counted(len(record['modules']), 'engine', 'engines')} ran as {options.plan} says\n")
+        show_text(f"{text.counted(len(record['modules']), 'engine', 'engines')} ran as {options.plan} says\n")
     failed = record["results"]["failed"]
     if failed:
-        _print(f"{failed} of {record['results']['finished']} inputs failed in that run\n")
+        show_text(f"{failed} of {record['results']['finished']} inputs failed in that run\n")
     return NEGATIVE if found else DONE
 
 
@@ -244,9 +231,9 @@ def _lint(options: argparse.Namespace) -> int:
     policies = [policy.load(name) for name in options.policy]
     broken, texts = policy.violations(plan, policies, None if found is None else found.request())
     if options.sarif:
-        _print(report.to_sarif(ordered(broken), str(plan.place)))
+        emit(report.to_sarif(ordered(broken), str(plan.place)))
     else:
-        _print(
+        show_text(
             report.render(ordered(broken), texts)
             or f"{options.plan} keeps to {text.counted(len(policies), 'policy', 'policies')}\n"
         )
@@ -257,14 +244,9 @@ def _matrix(options: argparse.Namespace) -> int:
     from hpi_planner.review import matrix
 
     table = matrix.matrix([plans.load(name) for name in options.plans])
-    _print(matrix.markdown(table) if options.markdown else matrix.terminal(table))
+    show_text(matrix.markdown(table) if options.markdown else matrix.terminal(table))
     return DONE
 
 
-def _print(output: str) -> None:
-    sys.stdout.buffer.write(output.encode())
-    sys.stdout.flush()
-
-
 def _say(message: str) -> None:
-    sys.stderr.write(f"hpi-review: {message}\n".encode("utf-8", "backslashreplace").decode())
+    say("hpi-review", message)

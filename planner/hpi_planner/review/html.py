@@ -8,17 +8,22 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
+from hpi_schemas.console import clean
+from hpi_schemas.files import Kind
+
 from hpi_planner.review import text
 from hpi_planner.review.view import ModuleView, PlanView, StageView
 
 _PAGE = Path(__file__).with_name("page.html")
+_MARK = b'<meta name="generator" content="hpi-review">'
+_HEAD = 1024
 _BOX = (250, 46)
 _GAP = (24, 30)
 
 
 def page(plan: PlanView, name: str) -> str:
     """Return the page; ``name`` is that of the plan."""
-    return Template(_PAGE.read_text(encoding="utf-8")).substitute(
+    whole = Template(_PAGE.read_text(encoding="utf-8")).substitute(
         title=escape(f"{plan.title} — {name}"),
         heading=escape(plan.title),
         summary=escape(plan.summary),
@@ -29,6 +34,18 @@ def page(plan: PlanView, name: str) -> str:
         details="".join(_details(row) for row in plan.modules),
         external=_list("External", [f"{key}: {item['kind'].replace('_', ' ')}" for key, item in plan.external.items()]),
     )
+    return clean(whole)
+
+
+def _is_page(path: Path) -> bool:
+    try:
+        with path.open("rb") as stream:
+            return _MARK in stream.read(_HEAD)
+    except OSError:
+        return False
+
+
+PAGE = Kind("page of hpi-review", _is_page)
 
 
 def _list(title: str, items: Any) -> str:

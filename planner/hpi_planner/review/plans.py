@@ -10,6 +10,7 @@ from typing import Any
 
 from hpi_schemas.canonical import JsonError, loads
 from hpi_schemas.files import ReadError, read_bounded
+from hpi_schemas.plan_files import no_plan
 from hpi_schemas.target import Target, from_json
 
 from hpi_planner.overrides import Override, from_token
@@ -157,7 +158,7 @@ def parse(where: Place, text: bytes) -> ReviewedPlan:
     try:
         data = loads(text)
     except JsonError as fault:
-        raise ReviewError(f"{where} is not a plan: {fault}") from None
+        raise ReviewError(f"{where} is not a plan: {no_plan(str(where), str(fault))}") from None
     if not isinstance(data, dict) or not isinstance(data.get("modules"), dict) or "format" not in data:
         raise ReviewError(f"{where} is not a plan: it has no `format` and `modules`")
     if not str(data["format"]).startswith("1."):
@@ -167,7 +168,7 @@ def parse(where: Place, text: bytes) -> ReviewedPlan:
     found = faults("plan", data)
     if found:
         raise ReviewError(f"{where} is not a valid plan:\n" + "\n".join(f"  {line}" for line in found))
-    return ReviewedPlan(where, text.decode("utf-8"), data)
+    return ReviewedPlan(where, text.decode("utf-8-sig"), data)
 
 
 def _git_show(name: str) -> bytes:

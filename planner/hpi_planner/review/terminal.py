@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from hpi_schemas.console import cell
+
 from hpi_planner.review.view import PlanView
 
 if TYPE_CHECKING:
@@ -13,42 +15,39 @@ if TYPE_CHECKING:
 
 def show(plan: PlanView, console: Console) -> None:
     """Print a plan: its summary, its modules, what runs, and what to note."""
-    from rich.text import Text
-
-    console.print(Text(plan.summary, style="bold"))
+    console.print(cell(plan.summary, style="bold"))
     for name, fact in plan.facts:
-        console.print(Text(f"  {name}: {fact}"))
+        console.print(cell(f"  {name}: {fact}"))
     console.print()
     console.print(_modules(plan))
     console.print()
-    console.print(Text("Why", style="bold"))
+    console.print(cell("Why", style="bold"))
     for row in plan.modules:
-        console.print(Text(f"  {_short(row.address)}: {row.backend}, {row.reason}"))
+        console.print(cell(f"  {_short(row.address)}: {row.backend}, {row.reason}"))
     if plan.stages:
         console.print()
-        console.print(Text("What runs", style="bold"))
+        console.print(cell("What runs", style="bold"))
         for stage in plan.stages:
             what = stage.address if stage.address else stage.what
-            console.print(Text(f"  {stage.name}: {what}  ← {', '.join(stage.after)}"))
+            console.print(cell(f"  {stage.name}: {what}  ← {', '.join(stage.after)}"))
     for address, item in plan.external.items():
-        console.print(Text(f"  external: {address} ({item['kind'].replace('_', ' ')}, {item.get('model_name')})"))
+        console.print(cell(f"  external: {address} ({item['kind'].replace('_', ' ')}, {item.get('model_name')})"))
     if plan.warnings:
         console.print()
-        console.print(Text("To note", style="bold"))
+        console.print(cell("To note", style="bold"))
         for warning in plan.warnings:
-            console.print(Text(f"  • {warning}"))
+            console.print(cell(f"  • {warning}"))
 
 
 def _modules(plan: PlanView) -> Table:
     from rich.table import Table
-    from rich.text import Text
 
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in ("module", "model", "device", "backend", "precision", "threads", "batch"):
         table.add_column(name, overflow="fold", justify="right" if name in ("threads", "batch") else "left")
     for row in plan.modules:
         cells = (_short(row.address), row.model, row.device, row.backend, row.precision, row.threads, str(row.batch))
-        table.add_row(*map(Text, cells))
+        table.add_row(*map(cell, cells))
     return table
 
 

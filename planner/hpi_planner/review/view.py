@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from hpi_planner.backends import load_all
+from hpi_schemas.backends import load_all
+
 from hpi_planner.choice import WHY
 from hpi_planner.review.text import clean, counted
 

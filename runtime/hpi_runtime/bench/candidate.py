@@ -16,14 +16,15 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from hpi_schemas.console import DONE, data_stream, guarded
+
 from hpi_runtime.bench import replay
 from hpi_runtime.bench.meter import peak_mib
-from hpi_runtime.console import DONE, data_stream, guarded
 from hpi_runtime.errors import EngineError
 from hpi_runtime.executor import Item, execute, execute_one
 from hpi_runtime.modules.base import Module
 from hpi_runtime.pipeline import load_engine, make_module
-from hpi_runtime.plan import load
+from hpi_runtime.plan import parse
 from hpi_runtime.results import Result
 from hpi_runtime.stages import Runner, group_size, workers
 
@@ -55,7 +56,8 @@ Run = Callable[[Items, bool], tuple[list[Item[str]], list[float]]]
 
 @contextmanager
 def _loaded(options: Mapping[str, Any]) -> Iterator[tuple[Run, Module, replay.Part]]:
-    plan = load(Path(options["plan"]), Path(options["root"]), [Path(folder) for folder in options["models"]])
+    path, models = Path(options["plan"]), [Path(folder) for folder in options["models"]]
+    plan = parse(path.read_bytes(), path.parent, Path(options["root"]), models, "the candidate")
     address = options["module"]
     record = plan.modules[address]
     folder = plan.store.resolve(record["model"]["dir"])

@@ -9,10 +9,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hpi_runtime.console import DONE, NEGATIVE, guarded, positive_number
+from hpi_schemas.console import DONE, NEGATIVE, clean_line, drawing_console, emit, guarded, positive_number, say
+from hpi_schemas.packages import install
+
 from hpi_runtime.errors import PlanError
 
 if TYPE_CHECKING:
+    from hpi_schemas.files import Outputs
+
     from hpi_runtime.bench.driver import Progress
 
 _ROUNDS = 5
@@ -75,13 +79,13 @@ def _profile(options: argparse.Namespace) -> int:
     from hpi_schemas.canonical import dumps
 
     from hpi_runtime.bench import profiling, show
-    from hpi_runtime.inputs import expand
 
     if options.candidates is None or options.profile is None or options.plans or options.plot is not None:
         raise PlanError("--candidates FILE and --profile FILE go together, without plans and without --plot")
+    inputs = _inputs(options)
     setting = profiling.Setting(
         Path(options.candidates),
-        expand(options.input),
+        inputs,
         options.root,
         options.models,
         _truth(options),
@@ -89,13 +93,14 @@ def _profile(options: argparse.Namespace) -> int:
         options.budget,
     )
     with _progress(None) as progress:
-        found, failed = profiling.measure(setting, Path(options.profile), progress)
+        outputs = _outputs(options, inputs)
+        found, failed = profiling.measure(setting, Path(options.profile), outputs, progress)
     if options.json:
-        sys.stdout.write(dumps(found))
+        emit(dumps(found))
     else:
         show.profile(found)
     for line in failed:
-        sys.stderr.write(f"hpi-bench: {line}\n".encode("utf-8", "backslashreplace").decode())
+        say("hpi-bench", line)
     return NEGATIVE if failed else DONE
 
 
@@ -103,21 +108,38 @@ def _compare(options: argparse.Namespace) -> int:
     from hpi_schemas.canonical import dumps
 
     from hpi_runtime.bench import driver, figures, plot, show
-    from hpi_runtime.inputs import expand
 
+    inputs = _inputs(options)
+    outputs = _outputs(options, inputs)
     if options.plot is not None:
-        plot.check(Path(options.plot))
-    inputs = expand(options.input)
+        plot.check(Path(options.plot), outputs)
     setting = driver.Setting(options.root, options.models, options.module, _truth(options))
     with _progress(len(options.plans) + 1 + 2 * options.rounds) as progress:
         measured = driver.measure([Path(name) for name in options.plans], inputs, options.rounds, setting, progress)
     if options.json:
-        sys.stdout.write(dumps(figures.report(measured, options.rounds)))
+        emit(dumps(figures.report(measured, options.rounds)))
     else:
         show.show(measured)
     if options.plot is not None:
-        plot.plot(measured, Path(options.plot))
+        plot.plot(measured, Path(options.plot), outputs)
     return NEGATIVE if any(item.failed for item in measured) else DONE
+
+
+def _inputs(options: argparse.Namespace) -> list[str]:
+    from hpi_runtime.inputs.named import expand
+
+    named = expand(options.input, sys.stdin.buffer if "-" in options.input else None)
+    for note in named.notes:
+        say("hpi-bench", note)
+    return named.names
+
+
+def _outputs(options: argparse.Namespace, inputs: Sequence[str]) -> Outputs:
+    """Return what may be written over: nothing that is measured or measured on."""
+    from hpi_schemas.files import Outputs
+
+    named = (*options.plans, options.candidates, options.truth)
+    return Outputs([*(name for name in named if name is not None), *inputs])
 
 
 def _truth(options: argparse.Namespace) -> str | None:
@@ -135,24 +157,20 @@ def _truth(options: argparse.Namespace) -> str | None:
     try:
         import rapidfuzz  # noqa: F401 (workers need it)
     except ImportError:
-        raise PlanError("error rates need rapidfuzz: pip install 'hpi-plan[bench]'") from None
+        raise PlanError(f"error rates need rapidfuzz: {install('bench')}") from None
     return str(path)
 
 
 @contextmanager
 def _progress(total: int | None) -> Iterator[Progress]:
     """Show a bar on a terminal, and nothing elsewhere."""
-    from rich.console import Console
     from rich.progress import Progress as Bar
 
-    with Bar(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as bar:
+    console = drawing_console()
+    with Bar(console=console, transient=True, disable=console is None) as bar:
         task = bar.add_task("", total=total)
 
         def progress(what: str) -> None:
-            bar.update(task, advance=1, description=what)
+            bar.update(task, advance=1, description=clean_line(what))
 
         yield progress
-
-
-if __name__ == "__main__":
-    sys.exit(main())

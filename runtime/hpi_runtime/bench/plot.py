@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-from hpi_schemas.files import unwritable
+from hpi_schemas.files import Kind, Outputs
+from hpi_schemas.packages import install
 
 from hpi_runtime.bench.figures import Measured
 from hpi_runtime.errors import PlanError
@@ -14,6 +16,8 @@ from hpi_runtime.stages import INFERENCE
 
 _HEIGHT_PER_PLAN, _WIDTH = 0.7, 10.0
 _DPI = 150
+_MARK = "hpi-bench --plot"
+_MOST_BYTES = 16 << 20
 # Parts shorter than this share of the longest bar have no room for their number.
 _LABELLED = 0.06
 
@@ -29,17 +33,17 @@ def parts(item: Measured) -> dict[str, float]:
     return {**found, "everything else": rest}
 
 
-def check(path: Path) -> None:
+def check(path: Path, outputs: Outputs) -> None:
     """Look whether ``plot`` could write a file, before minutes are spent on what it would draw.
 
     Raises:
-        PlanError: matplotlib is not installed, or such a file cannot be written there.
+        PlanError: matplotlib is not installed, or draws no such file.
+        OutputError: what is there must not be written over.
     """
     known = _pyplot().FigureCanvasBase.get_supported_filetypes()
     if path.suffix[1:].lower() not in known:
         raise PlanError(f"--plot {path}: its suffix must name a format: {', '.join(sorted(known))}")
-    if (reason := unwritable(path)) is not None:
-        raise PlanError(reason)
+    outputs.check(path, _PLOT)
 
 
 def _pyplot() -> Any:
@@ -49,11 +53,11 @@ def _pyplot() -> Any:
         mpl.use("agg")
         from matplotlib import pyplot
     except ImportError:
-        raise PlanError("--plot needs matplotlib: pip install 'hpi-plan[bench]'") from None
+        raise PlanError(f"--plot needs matplotlib: {install('bench')}") from None
     return pyplot
 
 
-def plot(measured: Sequence[Measured], path: Path) -> None:
+def plot(measured: Sequence[Measured], path: Path, outputs: Outputs) -> None:
     """Draw the bars into a file, whose suffix says the format.
 
     Raises:
@@ -76,12 +80,32 @@ def plot(measured: Sequence[Measured], path: Path) -> None:
     axes.set_xlabel("milliseconds per picture, one at a time")
     axes.spines[["top", "right"]].set_visible(False)
     figure.legend(loc="outside upper left", ncols=len(names), frameon=False)
+    stream = BytesIO()
     try:
-        figure.savefig(path, dpi=_DPI)
+        figure.savefig(stream, dpi=_DPI, format=path.suffix[1:].lower(), metadata=_metadata(path))
     except (OSError, ValueError) as fault:
         raise PlanError(f"{path} cannot be drawn: {fault}") from None
     finally:
         pyplot.close(figure)
+    outputs.write(path, stream.getvalue(), _PLOT)
+
+
+def _metadata(path: Path) -> dict[str, str] | None:
+    """Return what marks a picture as ours, in the formats that keep it."""
+    key = {".pdf": "Creator", ".png": "Software", ".svg": "Creator"}.get(path.suffix.lower())
+    return None if key is None else {key: _MARK}
+
+
+def _is_plot(path: Path) -> bool:
+    try:
+        with path.open("rb") as stream:
+            data = stream.read(_MOST_BYTES)
+    except OSError:
+        return False
+    return _MARK.encode() in data
+
+
+_PLOT = Kind("plot of hpi-bench", _is_plot)
 
 
 def _colour(name: str, names: Sequence[str]) -> str:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Mapping
 from types import TracebackType
 from typing import IO, Any
+
+from hpi_schemas import children
 
 # How long a process may take to end by itself: usually, and once something went wrong or the user has interrupted.
 _WAIT_SECONDS, _HURRY_SECONDS = 30, 3
@@ -36,7 +37,7 @@ class Process:
     def __init__(self, module: str, options: Mapping[str, Any], stderr: IO[bytes] | None = None) -> None:
         """Start ``python -m MODULE OPTIONS``; ``stderr`` takes what it says, None leaves it to ours."""
         self._started = time.perf_counter()
-        command = [sys.executable, "-m", module, json.dumps(options)]
+        command = children.command(module, json.dumps(options))
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=stderr)  # noqa: S603 (ours)
 
     @property

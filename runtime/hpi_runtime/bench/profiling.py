@@ -12,7 +12,7 @@ from typing import Any
 
 from hpi_schemas import probe
 from hpi_schemas.canonical import JsonError, digest, digest_file, dumps, loads
-from hpi_schemas.files import ReadError, read_bounded, unwritable, write_atomic
+from hpi_schemas.files import PROFILE, Outputs, ReadError, read_bounded
 from hpi_schemas.validate import faults
 
 from hpi_runtime import engines, truth
@@ -71,7 +71,7 @@ def load(path: Path, root: str | None, models: Sequence[str]) -> tuple[dict[str,
     return data, plan
 
 
-def measure(setting: Setting, profile: Path, report: Report) -> tuple[dict[str, Any], list[str]]:
+def measure(setting: Setting, profile: Path, outputs: Outputs, report: Report) -> tuple[dict[str, Any], list[str]]:
     """Measure what there is to measure, and write it as it comes.
 
     Returns:
@@ -80,15 +80,16 @@ def measure(setting: Setting, profile: Path, report: Report) -> tuple[dict[str, 
     Args:
         setting: what to measure.
         profile: the file; what it holds already of the same inputs is not measured again.
+        outputs: decides what may be written over.
         report: is told what is being done.
 
     Raises:
+        OutputError: the profile must not be written there.
         PlanError: the candidates, the inputs or an existing profile cannot be used.
         RunnerError: the plan itself cannot be run; its process has said why on stderr.
     """
     began = time.monotonic()
-    if (reason := unwritable(profile)) is not None:
-        raise PlanError(reason)
+    outputs.check(profile, PROFILE)
     data, plan = load(setting.candidates, setting.root, setting.models)
     addresses = [address for address in data["modules"] if setting.module in (None, address)]
     if not addresses:
@@ -112,7 +113,7 @@ def measure(setting: Setting, profile: Path, report: Report) -> tuple[dict[str, 
             left = math.inf if setting.budget is None else max(0.0, setting.budget - (time.monotonic() - began))
             # What a module leaves over is there for those after it.
             share = costs[address] / (sum(costs.values()) or 1.0)
-            trial.run(left * share, lambda: write_atomic(profile, dumps(found).encode()))
+            trial.run(left * share, lambda: outputs.write(profile, dumps(found).encode(), PROFILE))
             del costs[address]
     return found, recorded["failed"]
 

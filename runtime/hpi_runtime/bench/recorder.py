@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from hpi_schemas.console import DONE, data_stream, guarded
 
 from hpi_runtime.bench import replay
 from hpi_runtime.bench.meter import Meter
-from hpi_runtime.console import DONE, data_stream, guarded
 from hpi_runtime.engines.base import Arrays
 from hpi_runtime.pipeline import Pipeline
 from hpi_runtime.plan import load

@@ -6,9 +6,10 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from hpi_schemas.console import cell, table_console
+
 from hpi_runtime.bench import trial
 from hpi_runtime.bench.figures import Measured, percentile, ratio
-from hpi_runtime.console import table_console
 from hpi_runtime.stages import DECODE, GLUE, INFERENCE, POSTPROCESS, PREPROCESS
 
 _KINDS = (DECODE, PREPROCESS, INFERENCE, POSTPROCESS, GLUE)
@@ -16,21 +17,17 @@ _KINDS = (DECODE, PREPROCESS, INFERENCE, POSTPROCESS, GLUE)
 
 def show(measured: Sequence[Measured]) -> None:
     """Print the tables on stdout."""
-    from rich.text import Text
-
     console = table_console(sys.stdout)
     console.print(_side_by_side(measured))
     for item in measured:
         console.print()
         console.print(_steps(item))
         for line in (*item.warnings, *item.failed):
-            console.print(Text(f"{item.name}: {line}"))
+            console.print(cell(f"{item.name}: {line}"))
 
 
 def profile(found: Mapping[str, Any]) -> None:
     """Print what was measured of each module, the fastest first."""
-    from rich.text import Text
-
     console = table_console(sys.stdout)
     columns = ("candidate", "ms alone", "×", "ms in one go", "×", "same results", "accuracy")
     for address, record in found["modules"].items():
@@ -42,21 +39,20 @@ def profile(found: Mapping[str, Any]) -> None:
             ]
             same = f"{min(entry['agreement'].values()):.1%}" if "agreement" in entry else ""
             measures = [f"{key.replace('_', ' ')} {value:.2%}" for key, value in entry.get("accuracy", {}).items()]
-            table.add_row(Text(trial.name(entry)), *times, same, ", ".join(measures))
+            table.add_row(cell(trial.name(entry)), *times, same, ", ".join(measures))
         console.print(table)
         if not record["finished"]:
             console.print("the budget was spent before everything promising was measured; the same command goes on")
         for entry in record["entries"]:
             if "fault" in entry:
-                console.print(Text(f"{trial.name(entry)}: {entry['fault']}"))
+                console.print(cell(f"{trial.name(entry)}: {entry['fault']}"))
         console.print()
 
 
 def _table(title: str, columns: Sequence[str]) -> Any:
     from rich.table import Table
-    from rich.text import Text
 
-    table = Table(title=Text(title), title_justify="left", box=None, pad_edge=False)
+    table = Table(title=cell(title), title_justify="left", box=None, pad_edge=False)
     table.add_column(columns[0], overflow="fold")
     for name in columns[1:]:
         table.add_column(name, justify="right")
@@ -64,7 +60,6 @@ def _table(title: str, columns: Sequence[str]) -> Any:
 
 
 def _side_by_side(measured: Sequence[Measured]) -> Any:
-    from rich.text import Text
 
     names = ("p50 ms", "p90 ms", "p99 ms", "×", "pictures/s", "×", "overhead", "peak MiB", "loaded s", "first result s")
     with_truth = any(item.accuracy.to_json() for item in measured)
@@ -87,12 +82,11 @@ def _side_by_side(measured: Sequence[Measured]) -> Any:
         if with_truth:
             known = (item.accuracy.error_rate, item.accuracy.box_recall, item.accuracy.label_share)
             figures += ["" if share is None else f"{share:.2%}" for share in known]
-        table.add_row(Text(item.name), *figures)
+        table.add_row(cell(item.name), *figures)
     return table
 
 
 def _steps(item: Measured) -> Any:
-    from rich.text import Text
 
     table = _table(
         f"{item.name}: ms per picture, one at a time",
@@ -103,7 +97,7 @@ def _steps(item: Measured) -> Any:
         backend = item.backends.get(name)
         first = last["first_runs"].get(name)
         table.add_row(
-            Text(name if backend is None else f"{name} ({backend})"),
+            cell(name if backend is None else f"{name} ({backend})"),
             *(f"{kinds[kind]:.2f}" if kind in kinds else "" for kind in _KINDS),
             "" if first is None else f"{1000 * first:.1f}",
             str(last["shapes"].get(name, "")),

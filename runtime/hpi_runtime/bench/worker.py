@@ -13,9 +13,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from hpi_schemas.console import DONE, data_stream, guarded
+
 from hpi_runtime import truth
 from hpi_runtime.bench.meter import Meter
-from hpi_runtime.console import DONE, data_stream, guarded
 from hpi_runtime.pipeline import Pipeline
 from hpi_runtime.plan import load
 

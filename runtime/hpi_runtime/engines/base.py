@@ -23,7 +23,7 @@ _TUNING = frozenset({"cpu_num_threads", "cpu_threads", "num_streams"})
 
 
 class Tensor(NamedTuple):
-    """An input of a model; a free dimension is None."""
+    """An input or output of a model; a free dimension is None."""
 
     name: str
     dtype: np.dtype[Any]
@@ -42,7 +42,8 @@ class Engine(ABC):
         thread_bound: the backend's session must be used from one thread; it then gets an
             owner thread of its own.
         inputs: of the model, filled in by ``_load``.
-        outputs: their names, filled in by ``_load``; not every backend tells more before a run.
+        outputs: their names, filled in by ``_load``.
+        told: the same with dtypes and shapes, where the backend or the model's file tells them before a run.
         deviations: what runs with other threads or streams than planned, for people: backends take no more than
             there are cores.
     """
@@ -54,8 +55,16 @@ class Engine(ABC):
 
     inputs: tuple[Tensor, ...] = ()
     outputs: tuple[str, ...] = ()
+    told: tuple[Tensor, ...] = ()
 
-    def __init__(self, folder: Path, files: tuple[str, ...], config: Mapping[str, Any], device: str) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        files: tuple[str, ...],
+        config: Mapping[str, Any],
+        device: str,
+        digests: Mapping[str, str] | None = None,
+    ) -> None:
         """Load a model.
 
         Args:
@@ -63,6 +72,7 @@ class Engine(ABC):
             files: the program file first, then its weights.
             config: the plan's ``engine.config``: every option, explicit.
             device: ``cpu``, ``gpu:0``, ….
+            digests: of the files, where somebody has checked them.
 
         Raises:
             EngineError: it cannot be loaded, or would not run as the plan says.
@@ -71,6 +81,7 @@ class Engine(ABC):
         self.files = files
         self.config = config
         self.device = device
+        self.digests = {} if digests is None else digests
         self.deviations: list[str] = []
         self._closed = False
         self._owner = ThreadPoolExecutor(1, type(self).__name__) if self.thread_bound else None

@@ -76,7 +76,8 @@ class OnnxRuntimeEngine(Engine):
         self._nodes = self._count_nodes()
         self._check_providers(onnxruntime)
         self.inputs = tuple(map(_tensor, self._session.get_inputs()))
-        self.outputs = tuple(_tensor(node).name for node in self._session.get_outputs())
+        self.told = tuple(map(_tensor, self._session.get_outputs()))
+        self.outputs = tuple(tensor.name for tensor in self.told)
 
     def _options(self, onnxruntime: Any) -> Any:
         options = onnxruntime.SessionOptions()

@@ -66,7 +66,9 @@ class OpenVinoEngine(Engine):
             openvino.Type.f32.to_dtype()
         read = core.read_model(str(self.folder / self.files[0]))
         self.inputs = tuple(map(_tensor, read.inputs))
-        self.outputs = tuple(_tensor(port).name for port in read.outputs)
+        # Of an output that does not even tell its rank, nothing is told.
+        self.told = tuple(_tensor(port) for port in read.outputs if port.get_partial_shape().rank.is_static)
+        self.outputs = tuple(_name(port) for port in read.outputs)
         self._model: Any = core.compile_model(read, name, settings)
         self._requests = threading.local()
 

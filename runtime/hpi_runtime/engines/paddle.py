@@ -45,8 +45,11 @@ class PaddleEngine(Engine):
         configuration = self._configuration(inference)
         self._real = self._found(configuration)
         self._predictor: Any = inference.create_predictor(configuration)
-        self.inputs = self._inputs()
+        # The predictor tells no shapes before its first run; the program file does.
+        header = model_inputs.read_header(self.folder / self.files[0])
+        self.inputs = tuple(_tensor(name, header.inputs) for name in self._predictor.get_input_names())
         self.outputs = tuple(self._predictor.get_output_names())
+        self.told = tuple(_tensor(name, header.outputs) for name in self.outputs if name in header.outputs)
 
     def _configuration(self, inference: Any) -> Any:
         """Set every switch; none is left to Paddle's defaults, which differ between releases."""
@@ -118,14 +121,6 @@ class PaddleEngine(Engine):
             found["device"] = self.device
         return found
 
-    def _inputs(self) -> tuple[Tensor, ...]:
-        # The predictor tells no shapes before its first run; the program file does.
-        header = model_inputs.paddle_inputs(self.folder / self.files[0])
-        return tuple(
-            Tensor(name, np.dtype(header[name][0]), tuple(d if isinstance(d, int) else None for d in header[name][1]))
-            for name in self._predictor.get_input_names()
-        )
-
     def _run(self, arrays: Arrays) -> Arrays:
         feed(self._predictor, arrays)
         self._predictor.run()
@@ -142,6 +137,11 @@ class PaddleEngine(Engine):
     def actual(self) -> dict[str, Any]:
         """Return the device, the run mode and the threads that Paddle's configuration had in the end."""
         return self._real
+
+
+def _tensor(name: str, header: Mapping[str, tuple[str, Any]]) -> Tensor:
+    dtype, dims = header[name]
+    return Tensor(name, np.dtype(dtype), tuple(dim if isinstance(dim, int) else None for dim in dims))
 
 
 def feed(predictor: Any, arrays: Mapping[str, np.ndarray[Any, Any]]) -> None:

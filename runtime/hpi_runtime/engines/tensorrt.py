@@ -41,7 +41,8 @@ class TensorRtEngine(Engine):
         is_input = tensorrt.TensorIOMode.INPUT
         self._dtypes = {name: np.dtype(tensorrt.nptype(self._engine.get_tensor_dtype(name))) for name in names}
         self.inputs = tuple(self._tensor(name) for name in names if self._engine.get_tensor_mode(name) == is_input)
-        self.outputs = tuple(name for name in names if self._engine.get_tensor_mode(name) != is_input)
+        self.told = tuple(self._tensor(name) for name in names if self._engine.get_tensor_mode(name) != is_input)
+        self.outputs = tuple(tensor.name for tensor in self.told)
 
     def _tensor(self, name: str) -> Tensor:
         shape = self._engine.get_tensor_shape(name)

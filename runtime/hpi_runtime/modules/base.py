@@ -13,6 +13,40 @@ from hpi_runtime.transforms import Image
 Batch = np.ndarray[Any, np.dtype[np.float32]]
 # Scores beyond this are float32 noise.
 SCORE_DECIMALS = 6
+# Of half precision.
+_ROUNDING = 0.01
+
+
+class OutputError(ValueError):
+    """A model's output that cannot be what its task makes of it; the message goes on from the output's name."""
+
+
+def check_scores(scores: np.ndarray[Any, Any]) -> None:
+    """Refuse scores that are none: NaN, infinity, and numbers outside 0 to 1, as a model without softmax gives.
+
+    Raises:
+        OutputError: says which.
+    """
+    if not scores.size:
+        return
+    # NaN passes through both, and no comparison holds for it.
+    least, greatest = float(scores.min()), float(scores.max())
+    if not (least >= -_ROUNDING and greatest <= 1 + _ROUNDING):
+        what = f"goes from {least:g} to {greatest:g}" if np.isfinite((least, greatest)).all() else "is not finite"
+        raise OutputError(f"{what}, and its scores must be from 0 to 1: does the model end in a softmax or sigmoid?")
+
+
+def check_shape(output: np.ndarray[Any, Any], *sizes: int | None) -> None:
+    """Refuse an output of another rank or size; None is any size.
+
+    Raises:
+        OutputError: says which it has.
+    """
+    if output.ndim != len(sizes) or any(
+        want not in (None, have) for want, have in zip(sizes, output.shape, strict=True)
+    ):
+        wanted = ", ".join("?" if size is None else str(size) for size in sizes)
+        raise OutputError(f"has the shape {output.shape}, not ({wanted})")
 
 
 class Prepared(NamedTuple):

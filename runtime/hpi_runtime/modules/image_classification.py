@@ -9,11 +9,9 @@ import cv2
 import numpy as np
 
 from hpi_runtime import transforms
-from hpi_runtime.errors import EngineError
-from hpi_runtime.modules.base import Batch, Module, Prepared, chunks
+from hpi_runtime.modules.base import Batch, Module, Prepared, check_scores, check_shape, chunks
 from hpi_runtime.transforms import Image
 
-_KNOWN = ("ResizeImage", "CropImage", "NormalizeImage", "ToCHWImage")
 _DECIMALS = 5
 
 
@@ -24,12 +22,9 @@ class ImageClassification(Module):
         """Read the transforms and the labels."""
         super().__init__(config, settings, batch_size)
         steps = transforms.operations(config)
-        transforms.check_known(steps, _KNOWN)
-        if "ResizeImage" not in steps:
-            raise EngineError("inference.yml has no ResizeImage: pictures of different sizes make no batch")
         self._resize = transforms.Resize(**steps["ResizeImage"])
         self._crop = transforms.CenterCrop(**steps["CropImage"]) if "CropImage" in steps else None
-        self._normalize = transforms.Normalize(**steps.get("NormalizeImage", {}))
+        self._normalize = transforms.Normalize(**steps["NormalizeImage"])
         top: Mapping[str, Any] = (config.get("PostProcess") or {}).get("Topk") or {}
         self._labels: list[Any] = top.get("label_list") or []
         self._topk = int(self.setting("topk", top.get("topk", 5)))
@@ -57,12 +52,18 @@ class ImageClassification(Module):
     def postprocess(self, outputs: Iterable[Batch], context: Any) -> dict[str, list[Any]]:
         """Return ``class_ids``, ``scores`` (rounded to 5 decimals, as PaddleX does) and ``label_names``."""
         values: dict[str, list[Any]] = {"class_ids": [], "scores": [], "label_names": []}
-        for probabilities in (row for output in outputs for row in output):
+        for probabilities in (row for output in outputs for row in self._checked(output)):
             best = probabilities.argsort()[-self._topk :][::-1]
             values["class_ids"].append([int(index) for index in best])
             values["scores"].append([float(str(score)) for score in np.around(probabilities[best], _DECIMALS)])
             values["label_names"].append([self._label(int(index)) for index in best])
         return values
+
+    @staticmethod
+    def _checked(output: Batch) -> Batch:
+        check_shape(output, None, None)
+        check_scores(output)
+        return output
 
     def _label(self, index: int) -> str:
         return str(self._labels[index]) if index < len(self._labels) else str(index)

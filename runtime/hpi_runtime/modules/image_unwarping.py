@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from hpi_runtime.modules.base import Batch, Module, Prepared
+from hpi_runtime.modules.base import Batch, Module, OutputError, Prepared, check_shape
 from hpi_runtime.transforms import Image, Normalize
 
 
@@ -25,7 +25,15 @@ class ImageUnwarping(Module):
 
     def postprocess(self, outputs: Iterable[Batch], context: Any) -> dict[str, list[Any]]:
         """Return ``image``, a BGR picture; values outside 0 to 1 are clipped, where PaddleX lets them wrap."""
-        return {"image": [_picture(plane) for output in outputs for plane in output]}
+        return {"image": [_picture(plane) for output in outputs for plane in self._checked(output)]}
+
+    @staticmethod
+    def _checked(output: Batch) -> Batch:
+        check_shape(output, None, 3, None, None)
+        # A sum keeps what is not finite, and is quicker than to ask every value.
+        if not np.isfinite(output.sum()):
+            raise OutputError("is not finite")
+        return output
 
     def result(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """Return nothing but the picture, which is no JSON."""

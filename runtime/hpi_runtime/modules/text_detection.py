@@ -13,10 +13,9 @@ import pyclipper
 from hpi_runtime import transforms
 from hpi_runtime.errors import EngineError
 from hpi_runtime.geometry import Points, min_area_box
-from hpi_runtime.modules.base import SCORE_DECIMALS, Batch, Module, Prepared, rounded_up
+from hpi_runtime.modules.base import SCORE_DECIMALS, Batch, Module, Prepared, check_scores, check_shape, rounded_up
 from hpi_runtime.transforms import Image
 
-_KNOWN = ("DecodeImage", "DetResizeForTest", "NormalizeImage", "ToCHWImage", "DetLabelEncode", "KeepKeys")
 # PaddleX 3.7.2 shrinks pages for these models and enlarges them for others, where nobody says a limit.
 _SHRUNK = frozenset(
     (
@@ -46,13 +45,10 @@ class TextDetection(Module):
         """Read the transforms and thresholds; the plan's settings come before the model's."""
         super().__init__(config, settings, batch_size)
         steps = transforms.operations(config)
-        transforms.check_known(steps, _KNOWN)
         self._is_bgr = str(steps.get("DecodeImage", {}).get("img_mode", "RGB")).upper() == "BGR"
         self._resize = _Resize(self, steps.get("DetResizeForTest", {}))
         self._normalize = transforms.Normalize(**steps.get("NormalizeImage", {}))
         post = config.get("PostProcess") or {}
-        if post.get("name") != "DBPostProcess":
-            raise EngineError(f"inference.yml asks for the postprocessing {post.get('name')}; known: DBPostProcess")
         self._thresh = float(self.setting("thresh", post.get("thresh", 0.3)))
         self._box_thresh = float(self.setting("box_thresh", post.get("box_thresh", 0.6)))
         self._unclip_ratio = float(self.setting("unclip_ratio", post.get("unclip_ratio", 2.0)))
@@ -60,8 +56,6 @@ class TextDetection(Module):
         self._max_candidates = int(post.get("max_candidates", 1000))
         self._use_dilation = bool(post.get("use_dilation", False))
         self._is_slow_score = post.get("score_mode", "fast") == "slow"
-        if post.get("box_type", "quad") != "quad":
-            raise EngineError("inference.yml asks for polygons (box_type: poly); only quadrilaterals are known here")
 
     def preprocess(self, images: Sequence[Image]) -> Prepared:
         """Make a batch of each picture: sizes differ.
@@ -85,6 +79,8 @@ class TextDetection(Module):
         values: dict[str, list[Any]] = {"dt_polys": [], "dt_scores": []}
         for output, page in zip(outputs, context, strict=True):
             height, width = page.seen
+            check_shape(output, 1, 1, *(rounded_up(side, self._step) for side in page.seen))
+            check_scores(output)
             polys, scores = self._boxes(output[0, 0, :height, :width], page)
             values["dt_polys"].append(polys)
             values["dt_scores"].append(scores)

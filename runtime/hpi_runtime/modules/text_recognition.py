@@ -10,11 +10,18 @@ import cv2
 import numpy as np
 
 from hpi_runtime import transforms
-from hpi_runtime.errors import EngineError
-from hpi_runtime.modules.base import SCORE_DECIMALS, Batch, Module, Prepared, chunks, rounded_up
+from hpi_runtime.modules.base import (
+    SCORE_DECIMALS,
+    Batch,
+    Module,
+    Prepared,
+    check_scores,
+    check_shape,
+    chunks,
+    rounded_up,
+)
 from hpi_runtime.transforms import Image
 
-_KNOWN = ("DecodeImage", "RecResizeImg", "MultiLabelEncode", "KeepKeys")
 _MAX_WIDTH = 3200
 _BLANK = 0
 # Written right to left, and put into reading order by the Unicode algorithm.
@@ -32,13 +39,10 @@ class TextRecognition(Module):
         """Read the shape of the input and the dictionary."""
         super().__init__(config, settings, batch_size)
         steps = transforms.operations(config)
-        transforms.check_known(steps, _KNOWN)
         post = config.get("PostProcess") or {}
-        if post.get("name") != "CTCLabelDecode" or not post.get("character_dict"):
-            raise EngineError("inference.yml has no PostProcess CTCLabelDecode with a character_dict")
         self._characters = ["", *map(str, post["character_dict"]), " "]
         self._is_bgr = str(steps.get("DecodeImage", {}).get("img_mode", "RGB")).upper() == "BGR"
-        shape = steps.get("RecResizeImg", {}).get("image_shape", [3, 48, 320])
+        shape = steps["RecResizeImg"]["image_shape"]
         self._height, self._width = int(shape[1]), int(shape[2])
         self._fixed = self.setting("input_shape")
         self._least = int(self.setting("min_width", self._width))
@@ -79,13 +83,19 @@ class TextRecognition(Module):
         """Return ``rec_text`` and ``rec_score`` (the mean over the characters; 0 for no text)."""
         texts: list[str] = [""] * len(context)
         scores: list[float] = [0.0] * len(context)
-        lines = (row for output in outputs for row in output)
+        lines = (row for output in outputs for row in self._checked(output))
         for index, probabilities in zip(context, lines, strict=True):
             texts[index], scores[index] = self._decode(probabilities)
         return {"rec_text": texts, "rec_score": scores}
 
+    def _checked(self, output: Batch) -> Batch:
+        check_shape(output, None, None, len(self._characters))
+        return output
+
     def _decode(self, probabilities: Batch) -> tuple[str, float]:
         best = probabilities.argmax(axis=1)
+        # The best of each step: NaN is the greatest there is to argmax.
+        check_scores(np.take_along_axis(probabilities, best[:, np.newaxis], axis=1))
         keep = best != _BLANK
         keep[1:] &= best[1:] != best[:-1]
         if not keep.any():

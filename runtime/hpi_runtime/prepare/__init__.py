@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from hpi_schemas.model_store import program_files
 
@@ -12,9 +12,21 @@ from hpi_runtime.errors import PrepareError
 from hpi_runtime.prepare.cache import Artefact, files_of, obtain, record_of
 
 
-def engine_files(
-    model: Mapping[str, Any], engine: Mapping[str, Any], folder: Path, device: str
-) -> tuple[Path, tuple[str, ...]]:
+class Loadable(NamedTuple):
+    """What an engine loads.
+
+    Attributes:
+        folder: holds the files.
+        files: their names, program first.
+        digests: of the files, as they were checked.
+    """
+
+    folder: Path
+    files: tuple[str, ...]
+    digests: Mapping[str, str]
+
+
+def engine_files(model: Mapping[str, Any], engine: Mapping[str, Any], folder: Path, device: str) -> Loadable:
     """Run an engine's prepare steps, or find their results in the cache.
 
     Args:
@@ -23,9 +35,6 @@ def engine_files(
             not the model's first.
         folder: its model folder, already checked against the plan.
         device: that the engine will run on, as in the plan.
-
-    Returns:
-        The folder that holds what the engine loads, and the names of its files, program first.
 
     Raises:
         PrepareError: a step failed; says which and where its log is.
@@ -39,4 +48,4 @@ def engine_files(
         place = obtain(Artefact(step, place, files, digests, folder, device))
         files = files_of(place, step["produces"])
         digests = record_of(place)["files"]
-    return place, files
+    return Loadable(place, files, {name: digests[name] for name in files})

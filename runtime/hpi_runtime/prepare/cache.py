@@ -9,16 +9,18 @@ from __future__ import annotations
 import os
 import platform
 import shutil
-import sys
 import tempfile
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from hpi_schemas import probe
 from hpi_schemas.canonical import JsonError, digest, digest_file, dumps, loads
-from hpi_schemas.files import write_atomic
+from hpi_schemas.console import say
+from hpi_schemas.files import ReadError, read_bounded, write_atomic
+from hpi_schemas.model_store import is_file_below
 
 from hpi_runtime.errors import PrepareError
 from hpi_runtime.plan import device_number
@@ -111,7 +113,7 @@ def obtain(artefact: Artefact) -> Path:
     from filelock import FileLock, Timeout
 
     try:
-        with FileLock(home / f"{key}.lock", timeout=_LOCK_SECONDS):
+        with FileLock(_lock(home, key), timeout=_LOCK_SECONDS):
             # Another process may have made it while this one waited.
             if not is_whole(home / key):
                 _make(artefact, home, key)
@@ -126,11 +128,16 @@ def caches(model_folder: Path) -> list[Path]:
     """Return where artefacts of a model are looked up, the first that can be written is where they are made."""
     override = os.environ.get("HPI_CACHE_DIR")
     if override:
-        # No shell expands what an image or a service file sets.
-        return [Path(override).expanduser()]
+        try:
+            # No shell expands what an image or a service file sets.
+            return [Path(override).expanduser()]
+        except RuntimeError:
+            raise PrepareError(f"HPI_CACHE_DIR={override} names the home of a user that does not exist") from None
     from platformdirs import user_cache_path
 
-    return [model_folder / ".cache", user_cache_path("hpi-plan")]
+    own = user_cache_path("hpi-plan")
+    # Where nobody knows the home of this user, it is no path of its own.
+    return [model_folder / ".cache", *([own] if own.is_absolute() else [])]
 
 
 def keep(folder: Path, key: str, write: Callable[[Path], None], step: Mapping[str, Any]) -> Path:
@@ -148,10 +155,10 @@ def keep(folder: Path, key: str, write: Callable[[Path], None], step: Mapping[st
     from filelock import FileLock
 
     home = _home(caches(folder))
-    with FileLock(home / f"{key}.lock"):
+    with FileLock(_lock(home, key)):
         if is_whole(home / key):
             return home / key
-        shutil.rmtree(home / key, ignore_errors=True)
+        _move_aside(home, key)
         with tempfile.TemporaryDirectory(prefix=f"{key}.building-", dir=home) as building:
             place = Path(building) / key
             place.mkdir()
@@ -180,12 +187,16 @@ def _writable(folder: Path) -> bool:
 
 
 def is_whole(place: Path) -> bool:
-    """Tell whether an artefact is there and undamaged."""
+    """Tell whether an artefact is there and undamaged: a folder of its own, with the files that its record lists."""
+    files = record_of(place)["files"]
     try:
-        files = record_of(place)["files"]
-        return bool(files) and all(digest_file(place / name) == wanted for name, wanted in files.items())
-    except (OSError, KeyError, TypeError, AttributeError):
+        return bool(files) and not place.is_symlink() and all(_is(place / name, files[name]) for name in files)
+    except OSError:
         return False
+
+
+def _is(path: Path, wanted: str) -> bool:
+    return path.is_file() and digest_file(path) == wanted
 
 
 def files_of(place: Path, program: str) -> tuple[str, ...]:
@@ -194,23 +205,24 @@ def files_of(place: Path, program: str) -> tuple[str, ...]:
 
 
 def record_of(place: Path) -> Mapping[str, Any]:
-    """Return what an artefact's record says of it, empty if it has none that can be read."""
+    """Return what an artefact's record says of it: ``files``, ``found``, ``step``; all empty if it makes no sense."""
+    nothing: dict[str, Any] = {"files": {}, "found": {}, "step": {}}
     try:
-        found = loads((place / _RECORD).read_bytes())
-    except (OSError, JsonError):
-        return {}
-    return found if isinstance(found, dict) else {}
+        told = loads(read_bounded(place / _RECORD)) if (place / _RECORD).is_file() else None
+    except (ReadError, JsonError, OSError):
+        return nothing
+    if not isinstance(told, dict) or not all(isinstance(told.get(key), dict) for key in nothing):
+        return nothing
+    names = all(is_file_below(name) and isinstance(wanted, str) for name, wanted in told["files"].items())
+    return told if names else nothing
 
 
 def _make(artefact: Artefact, home: Path, key: str) -> None:
     place = home / key
-    if place.exists():
-        # Kept for whoever wants to know, out of the way of everybody else.
-        sys.stderr.write(f"hpi-run: {place} is damaged, and is moved aside and made again\n")
-        place.rename(tempfile.mkdtemp(prefix=f"{key}.damaged-", dir=home))
+    _move_aside(home, key)
     for left in home.glob(f"{key}.building-*"):
         # We hold the lock, so whoever began this was killed.
-        shutil.rmtree(left, ignore_errors=True)
+        remove(left)
     building = home / f"{key}.building-{os.getpid()}"
     building.mkdir()
     try:
@@ -219,6 +231,31 @@ def _make(artefact: Artefact, home: Path, key: str) -> None:
         building.rename(place)
     finally:
         shutil.rmtree(building, ignore_errors=True)
+
+
+def remove(place: Path) -> None:
+    """Remove a file, a folder or a link, whatever is there; what another process took away already is no fault."""
+    if place.is_dir() and not place.is_symlink():
+        shutil.rmtree(place, ignore_errors=True)
+    else:
+        with suppress(OSError):
+            place.unlink(missing_ok=True)
+
+
+def _move_aside(home: Path, key: str) -> None:
+    """Move what lies in the place of an artefact out of the way, whatever it is: kept for whoever wants to know."""
+    place = home / key
+    if os.path.lexists(place):
+        say("hpi-run", f"{place} is damaged, and is moved aside and made again")
+        place.rename(home / f"{key}.damaged-{os.urandom(4).hex()}")
+
+
+def _lock(home: Path, key: str) -> Path:
+    """Return the place of an artefact's lock: never a link, through which something else would be opened."""
+    lock = home / f"{key}.lock"
+    if lock.is_symlink() or lock.is_dir():
+        lock.rename(home / f"{key}.damaged-{os.urandom(4).hex()}")
+    return lock
 
 
 def _seal(folder: Path, found: Mapping[str, Any], step: Mapping[str, Any]) -> None:

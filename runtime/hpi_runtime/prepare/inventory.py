@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any
 from hpi_schemas.model_store import program_files
 
 from hpi_runtime.plan import Plan
-from hpi_runtime.prepare import calibration
+from hpi_runtime.prepare import cache, calibration
 from hpi_runtime.prepare.cache import KEY_LENGTH, Artefact, caches, files_of, is_whole, record_of
 
 WHOLE, DAMAGED, LEFTOVER = "whole", "damaged", "leftover"
@@ -50,9 +49,9 @@ def entries(folder: Path) -> Iterator[Entry]:
     """Yield everything in one cache, by name."""
     for place in sorted(folder.iterdir()):
         state = LEFTOVER
-        if place.is_dir() and len(place.name) == KEY_LENGTH:
+        if len(place.name) == KEY_LENGTH and "." not in place.name:
             state = WHOLE if is_whole(place) else DAMAGED
-        yield Entry(place, state, record_of(place).get("step", {}).get("step", ""), _size(place))
+        yield Entry(place, state, str(record_of(place)["step"].get("step", "")), _size(place))
 
 
 def needed(plan: Plan) -> set[str]:
@@ -67,10 +66,7 @@ def needed(plan: Plan) -> set[str]:
 
 def remove(entry: Entry) -> None:
     """Remove one entry; what another process took away already is no fault."""
-    if entry.place.is_dir():
-        shutil.rmtree(entry.place, ignore_errors=True)
-    else:
-        entry.place.unlink(missing_ok=True)
+    cache.remove(entry.place)
 
 
 def _keys(model: Mapping[str, Any], engine: Mapping[str, Any], folder: Path, device: str) -> Iterator[str]:
@@ -82,7 +78,7 @@ def _keys(model: Mapping[str, Any], engine: Mapping[str, Any], folder: Path, dev
             yield calibration.key(step["options"]["calibration"])
         key = Artefact(step, source, files, digests, folder, device).key
         yield key
-        made = next((cache / key for cache in caches(folder) if is_whole(cache / key)), None)
+        made = next((home / key for home in caches(folder) if is_whole(home / key)), None)
         if made is None:
             # What the next step starts from was never made, so nothing of that is in a cache either.
             return
@@ -90,6 +86,6 @@ def _keys(model: Mapping[str, Any], engine: Mapping[str, Any], folder: Path, dev
 
 
 def _size(place: Path) -> int:
-    if place.is_file():
-        return place.stat().st_size
+    if not place.is_dir() or place.is_symlink():
+        return place.lstat().st_size
     return sum(item.stat().st_size for item in place.rglob("*") if item.is_file())

@@ -7,24 +7,28 @@ import re
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
+from hpi_schemas import children
 from hpi_schemas.canonical import JsonError, dumps, loads
+from hpi_schemas.console import clean_line, drawing_console, say
 
 from hpi_runtime.errors import PrepareError
 from hpi_runtime.prepare.child import RESULT
 from hpi_runtime.prepare.steps import Job
 
+_NAME = "hpi-run"
 _CHILD = "hpi_runtime.prepare.child"
 _REMIND_SECONDS = 30.0
 _POLL_SECONDS = 0.05
 _FULL = 1 << 20
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+# What a traceback shows of code: its places, and indented lines.
+_CODE = re.compile(r"\s+\S|Traceback ")
 
 
 def run(job: Job, title: str, log: Path) -> Mapping[str, Any]:
@@ -40,8 +44,8 @@ def run(job: Job, title: str, log: Path) -> Mapping[str, Any]:
     """
     given = {"device": job.device, "files": list(map(str, job.files)), "options": job.options, "step": job.step}
     places = {"folder": str(job.folder), "out": str(job.out)}
-    command = [sys.executable, "-m", _CHILD, dumps({**given, **places, "parent": os.getpid()})]
-    with log.open("wb") as stream, _progress(title) as remind:
+    command = children.command(_CHILD, dumps({**given, **places, "parent": os.getpid()}))
+    with _fresh(log) as stream, _progress(title) as remind:
         child = subprocess.Popen(command, stdout=stream, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)  # noqa: S603 (our own module)
         try:
             while child.poll() is None:
@@ -58,8 +62,15 @@ def run(job: Job, title: str, log: Path) -> Mapping[str, Any]:
         raise PrepareError(f"{title} made no {job.out.name}; its log is {log}")
     found = _result(job.out.parent / RESULT)
     if "warning" in found:
-        sys.stderr.write(f"hpi-run: warning: {title}: {found['warning']}\n")
+        say(_NAME, f"warning: {title}: {found['warning']}")
     return found
+
+
+def _fresh(log: Path) -> BinaryIO:
+    """Open a new file in the place of whatever is there: through a link, another would be written over."""
+    if os.path.lexists(log):
+        log.rename(log.with_name(f"{log.name}.old-{os.urandom(4).hex()}")) if log.is_dir() else log.unlink()
+    return os.fdopen(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o666), "wb")
 
 
 def _result(path: Path) -> Mapping[str, Any]:
@@ -86,30 +97,34 @@ def _disk(folder: Path) -> str:
 
 
 def _last_line(log: Path) -> str:
-    """Return the last line that says something, without colours."""
+    """Return the last line that says something, without colours.
+
+    A step that ends in a traceback says it in the last of its lines, and the lines of code in it say nothing.
+    """
     lines = _COLOUR.sub("", log.read_text(errors="replace")).splitlines()
-    told = next((line.strip() for line in reversed(lines) if any(map(str.isalnum, line))), "")
-    return f": {told}" if told else ""
+    told = (line.strip() for line in reversed(lines) if any(map(str.isalnum, line)) and not _CODE.match(line))
+    line = next(told, "")
+    return f": {line}" if line else ""
 
 
 @contextmanager
 def _progress(title: str) -> Iterator[Any]:
     """Show that a build goes on: a spinner on a terminal, else a line at once and another every half minute."""
     began = time.monotonic()
-    if sys.stderr.isatty():
-        from rich.console import Console
-
-        with Console(stderr=True).status(title) as status:
-            yield lambda: status.update(f"{title} ({time.monotonic() - began:.0f} s)")
+    console = drawing_console()
+    if console is not None:
+        shown = clean_line(title)
+        with console.status(shown) as status:
+            yield lambda: status.update(f"{shown} ({time.monotonic() - began:.0f} s)")
         return
     told = began
-    sys.stderr.write(f"hpi-run: {title}\n")
+    say(_NAME, title)
 
     def remind() -> None:
         nonlocal told
         now = time.monotonic()
         if now - told >= _REMIND_SECONDS:
             told = now
-            sys.stderr.write(f"hpi-run: still at it after {now - began:.0f} s: {title}\n")
+            say(_NAME, f"still at it after {now - began:.0f} s: {title}")
 
     yield remind

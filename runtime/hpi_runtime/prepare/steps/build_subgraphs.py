@@ -52,7 +52,7 @@ def samples(job: Job) -> list[Sample]:
     Raises:
         RuntimeError: the plan has no shapes for an input.
     """
-    header = model_inputs.paddle_inputs(job.files[0])
+    header = model_inputs.read_header(job.files[0]).inputs
     shapes = job.options.get("trt_dynamic_shapes", {})
     values = job.options.get("trt_dynamic_shape_input_data", {})
     missing = sorted(set(header) - set(shapes))

@@ -7,18 +7,22 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Limits:
-    """Bounds on each input.
+    """Bounds on each input; those of time are totals.
 
     Attributes:
         bytes: of a file or the body of a URL. A scan of A3 at 1200 dpi has 280 MB uncompressed.
         pixels: of a picture or a page, width × height; Pillow's limit against decompression bombs.
         pages: of a PDF or TIFF.
+        page_seconds: that drawing a page of a PDF may take.
+        url_seconds: that fetching a URL may take, from the first connection to the last byte.
         private_redirects: a URL may redirect to an address inside a private network.
     """
 
     bytes: int = 1 << 30
     pixels: int = 178_956_970
     pages: int = 5000
+    page_seconds: float = 30.0
+    url_seconds: float = 300.0
     private_redirects: bool = False
 
 

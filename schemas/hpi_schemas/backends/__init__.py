@@ -1,5 +1,6 @@
-"""What the planner must know of each backend: the files ``NAME.yaml`` in this folder.
+"""What is known of each backend: the files ``NAME.yaml`` in this folder.
 
+The planner plans by them, and the runner refuses engines that do not follow them.
 A third-party package brings one by an entry point of the group ``hpi_plan.backends`` whose value
 is the package that holds ``NAME.yaml``.
 """
@@ -12,8 +13,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from hpi_planner.yaml_tree import load_data
-
 ENTRY_POINTS = "hpi_plan.backends"
 
 
@@ -24,14 +23,17 @@ class Option:
     Attributes:
         type: ``boolean``, ``integer``, ``number``, ``string``, ``list`` or ``mapping``.
         items: what a list or mapping holds: ``string``; ``shapes``, per input the least, best and
-            greatest shape; ``values``, per input the values of a sample of each of them. For a string:
-            ``name``, a file name that leads nowhere else.
+            greatest shape; ``values``, per input the values of a sample of each of them; ``provider``, options of
+            the provider that runs the model, see ``keys``. For a string: ``name``, a file name that leads nowhere
+            else; ``digest``.
         default: the value that an absent key means.
         rule: the name of the rule that finds the default instead; empty without one.
         one_of: the values it may have; empty means any.
         minimum, maximum: the least and the greatest number.
         devices: where it counts; empty means everywhere.
         model_default: where the model's ``Hpi.backend_configs`` may hold a default, dotted.
+        keys: of a mapping of ``provider``: what each provider takes, by its name; nothing else is passed on, least of
+            all what loads code, takes a pointer or names a path.
         trials: the values worth measuring where the user leaves it open, by device kind.
     """
 
@@ -44,6 +46,7 @@ class Option:
     maximum: float | None = None
     devices: tuple[str, ...] = ()
     model_default: str = ""
+    keys: Mapping[str, Mapping[str, Option]] = field(default_factory=dict)
     trials: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
 
 
@@ -129,7 +132,10 @@ def _third_party() -> dict[str, Path]:
 
 
 def _read(name: str, path: Path) -> Backend:
-    data = load_data(path.read_text(encoding="utf-8"))
+    import yaml
+
+    # Ours, or of an installed package.
+    data = yaml.load(path.read_text(encoding="utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506
     return Backend(
         name=name,
         title=data["title"],
@@ -146,6 +152,8 @@ def _read(name: str, path: Path) -> Backend:
 
 
 def _option(data: dict[str, Any]) -> Option:
+    listed = data.get("keys", {}).items()
+    data["keys"] = {name: {key: _option(item) for key, item in known.items()} for name, known in listed}
     for key in ("one_of", "devices"):
         data[key] = tuple(data.get(key, ()))
     data["trials"] = {kind: tuple(values) for kind, values in data.get("trials", {}).items()}

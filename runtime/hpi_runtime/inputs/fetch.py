@@ -1,0 +1,163 @@
+"""Fetching an input that the user names by its URL."""
+
+from __future__ import annotations
+
+import http.client
+import ipaddress
+import socket
+import ssl
+import threading
+import urllib.error
+import urllib.parse
+import urllib.request
+from contextlib import suppress
+from typing import Any
+
+from hpi_runtime.errors import InputError
+from hpi_runtime.inputs.limits import Limits
+
+# Of one step, such as a connection; the limit of the whole is the user's.
+_STEP_SECONDS = 30.0
+_CHUNK = 1 << 20
+
+
+class _Redirects(urllib.request.HTTPRedirectHandler):
+    """Follows redirects to http and https alone, and marks those that lead to another host."""
+
+    def redirect_request(self, req, fp, code, msg, headers, newurl):  # type: ignore[no-untyped-def]
+        if not newurl.lower().startswith(("http://", "https://")):
+            raise urllib.error.URLError(f"it redirects to {newurl}")
+        found = super().redirect_request(req, fp, code, msg, headers, newurl)
+        if found is not None:
+            is_elsewhere = found.host != req.host or getattr(req, "is_elsewhere", False)
+            found.is_elsewhere = is_elsewhere  # type: ignore[attr-defined]
+        return found
+
+
+class _Deadline:
+    """Ends a fetch that takes too long, whatever it waits for: its sockets are shut at the deadline."""
+
+    def __init__(self, seconds: float) -> None:
+        self.is_over = False
+        self._connections: list[http.client.HTTPConnection] = []
+        self._timer = threading.Timer(seconds, self._end)
+        self._timer.daemon = True
+
+    def watch(self, connection: http.client.HTTPConnection) -> None:
+        self._connections.append(connection)
+
+    def _end(self) -> None:
+        self.is_over = True
+        for connection in self._connections:
+            with suppress(OSError, AttributeError):
+                connection.sock.shutdown(socket.SHUT_RDWR)
+
+    def __enter__(self) -> _Deadline:
+        self._timer.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._timer.cancel()
+
+
+class _Http(urllib.request.HTTPHandler):
+    def __init__(self, made: _Maker) -> None:
+        super().__init__()
+        self._made = made
+
+    def http_open(self, req: urllib.request.Request) -> Any:
+        return self.do_open(self._made(http.client.HTTPConnection, req), req)
+
+
+class _Https(urllib.request.HTTPSHandler):
+    def __init__(self, made: _Maker) -> None:
+        super().__init__()
+        self._made = made
+
+    def https_open(self, req: urllib.request.Request) -> Any:
+        return self.do_open(self._made(http.client.HTTPSConnection, req), req, context=ssl.create_default_context())
+
+
+class _Maker:
+    """Makes connections that end at the deadline; those of a redirect to another host lead to public addresses only.
+
+    The address is that of the connected socket, so that a name which resolves differently the next time leads
+    nowhere. What goes through a proxy is the proxy's affair.
+    """
+
+    def __init__(self, deadline: _Deadline, private_redirects: bool) -> None:
+        self._deadline = deadline
+        self._private_redirects = private_redirects
+
+    def __call__(self, kind: Any, request: urllib.request.Request) -> Any:
+        is_elsewhere = getattr(request, "is_elsewhere", False) and not self._private_redirects
+
+        def make(*arguments: Any, **named: Any) -> Any:
+            if self._deadline.is_over:
+                raise TimeoutError
+            made = kind(*arguments, **named)
+            self._deadline.watch(made)
+            if is_elsewhere and not request.has_proxy():
+                made._create_connection = _public_connection
+            return made
+
+        return make
+
+
+def _public_connection(*arguments: Any, **named: Any) -> socket.socket:
+    made = socket.create_connection(*arguments, **named)
+    address = str(made.getpeername()[0]).partition("%")[0]
+    if not ipaddress.ip_address(address).is_global:
+        made.close()
+        raise OSError(f"it redirects to the private address {address}; --allow-private-redirects follows it")
+    return made
+
+
+def fetch(url: str, limits: Limits) -> bytes:
+    """Return the body of an http or https URL.
+
+    Args:
+        url: as the user named it; an address inside a private network is fine there.
+        limits: bytes and seconds that it may have, and whether it may redirect into a private network.
+
+    Raises:
+        InputError: it cannot be had, or is larger or slower than allowed.
+    """
+    if "@" in urllib.parse.urlsplit(url).netloc:
+        raise InputError("URL_UNREADABLE", "a URL with a user or a password in it is not fetched")
+    late = InputError("URL_TOO_SLOW", f"{url} took more than {limits.url_seconds:g} seconds")
+    with _Deadline(limits.url_seconds) as deadline:
+        make = _Maker(deadline, limits.private_redirects)
+        opener = urllib.request.build_opener(_Redirects(), _Http(make), _Https(make))
+        request = urllib.request.Request(_quoted(url), headers={"User-Agent": "hpi-run"})  # noqa: S310 (http or https)
+        try:
+            with opener.open(request, timeout=min(_STEP_SECONDS, limits.url_seconds)) as reply:
+                data = _body(reply, url, limits, deadline)
+        except (OSError, ValueError, http.client.HTTPException) as fault:
+            if deadline.is_over:
+                raise late from None
+            reason = fault if isinstance(fault, urllib.error.HTTPError) else getattr(fault, "reason", fault)
+            words = (str(reason).splitlines() or [type(reason).__name__])[0]
+            raise InputError("URL_UNREADABLE", f"{url} cannot be fetched: {words}") from None
+        if deadline.is_over:
+            # A shut socket reads as the end.
+            raise late
+    return data
+
+
+def _body(reply: Any, url: str, limits: Limits, deadline: _Deadline) -> bytes:
+    pieces: list[bytes] = []
+    size = 0
+    while piece := reply.read1(_CHUNK):
+        size += len(piece)
+        if size > limits.bytes:
+            raise InputError("INPUT_TOO_LARGE", f"{url} has more than {limits.bytes:,} bytes")
+        pieces.append(piece)
+    if reply.length and not deadline.is_over:
+        raise InputError("URL_UNREADABLE", f"{url} ended {reply.length} bytes early")
+    return b"".join(pieces)
+
+
+def _quoted(url: str) -> str:
+    """Return the URL with spaces and letters beyond ASCII percent-encoded, as a browser sends it."""
+    return urllib.parse.quote(url, safe="%/:?#[]@!$&'()*+,;=~")

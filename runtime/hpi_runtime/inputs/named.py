@@ -1,0 +1,136 @@
+"""What ``--input`` names: files, folders, globs, URLs, and lists on stdin."""
+
+from __future__ import annotations
+
+import codecs
+import glob
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import BinaryIO, NamedTuple
+
+from hpi_runtime.errors import PlanError
+
+# What OpenCV decodes, by the names that such files have.
+PICTURES = frozenset(
+    (
+        *(".avif", ".bmp", ".dib", ".gif", ".jfif", ".jp2", ".jpe", ".jpeg", ".jpg", ".pbm", ".pgm", ".png"),
+        *(".pnm", ".ppm", ".ras", ".sr", ".tif", ".tiff", ".webp"),
+    )
+)
+DOCUMENTS = frozenset({".pdf"})
+# What is read beside pictures, and so not passed over.
+_OURS = frozenset({"truth.json"})
+_BYTE_ORDER_MARKS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
+
+
+class Named(NamedTuple):
+    """What the arguments mean.
+
+    Attributes:
+        names: every file and URL, in order.
+        notes: what was passed over, for people.
+    """
+
+    names: list[str]
+    notes: list[str]
+
+
+def expand(arguments: Iterable[str], stdin: BinaryIO | None = None) -> Named:
+    """Return every file and URL that arguments mean, folders and globs in sorted order.
+
+    Args:
+        arguments: as typed; ``-`` is the list on stdin.
+        stdin: holds a name a line.
+
+    Raises:
+        PlanError: an argument names nothing.
+    """
+    found = Named([], [])
+    for item in arguments:
+        if item == "-":
+            found.names.extend([] if stdin is None else listed(stdin.read()))
+        elif is_url(item) or os.path.isfile(item):  # noqa: PTH113 (of a name that no file can have, Path raises)
+            found.names.append(item)
+        elif os.path.isdir(item):  # noqa: PTH112
+            files, passed_over = folder(Path(item))
+            if not files:
+                raise PlanError(f"--input {item}: the folder holds no pictures and no PDF{_also(passed_over)}")
+            found.names.extend(files)
+            if passed_over:
+                found.notes.append(
+                    f"{item}: {_counted(passed_over)} passed over, whose names are not those of pictures"
+                )
+        else:
+            matches = _matches(item)
+            if not matches:
+                raise PlanError(f"--input {item}: there is no such file, folder or URL, and no file matches it")
+            found.names.extend(matches)
+    if not found.names:
+        raise PlanError("--input names no pictures")
+    return found
+
+
+def listed(data: bytes) -> list[str]:
+    """Return the names in a list, one a line: bytes that are not UTF-8 stay what they are, empty lines do not count."""
+    for mark, encoding in _BYTE_ORDER_MARKS:
+        if data.startswith(mark):
+            data = data[len(mark) :]
+            if encoding != "utf-8":
+                data = data.decode(encoding, "replace").encode("utf-8", "surrogatepass")
+            break
+    lines = (line.rstrip(b"\r") for line in data.split(b"\n"))
+    return [os.fsdecode(line) for line in lines if line.strip()]
+
+
+def is_url(item: str) -> bool:
+    """Tell an http or https URL by its beginning."""
+    return item.lower().startswith(("http://", "https://"))
+
+
+def folder(path: Path) -> tuple[list[str], int]:
+    """Return the pictures and documents in a folder and those below it, and how many files are none by their names.
+
+    Names that begin with a dot are left out, as a shell does; links to folders are not followed.
+    """
+    suffixes = PICTURES | DOCUMENTS
+    found: list[str] = []
+    passed_over = 0
+    for place, folders, files in os.walk(path):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        for name in files:
+            if name.startswith("."):
+                continue
+            file = Path(place, name)
+            if file.suffix.lower() in suffixes and file.is_file():
+                found.append(str(file))
+            elif name not in _OURS:
+                passed_over += 1
+    return sorted(found), passed_over
+
+
+def _matches(pattern: str) -> list[str]:
+    """Return the files that match a pattern; ``**`` does not follow links, which may lead round in circles."""
+    parts = Path(pattern).parts
+    if "**" not in parts:
+        return sorted(path for path in glob.glob(pattern) if Path(path).is_file())  # noqa: PTH207 (absolute ones too)
+    first = parts.index("**")
+    rest = parts[first:] if len(parts) > first + 1 else ("**", "*")
+    bases = glob.glob(str(Path(*parts[:first]))) if first else ["."]  # noqa: PTH207
+    found = {
+        path for base in bases for path in Path(base).glob("/".join(rest)) if _is_seen(path.relative_to(base), rest)
+    }
+    return sorted(str(path) for path in found if path.is_file())
+
+
+def _is_seen(path: Path, pattern: Iterable[str]) -> bool:
+    asks_for_hidden = any(part.startswith(".") for part in pattern)
+    return asks_for_hidden or not any(part.startswith(".") for part in path.parts)
+
+
+def _also(passed_over: int) -> str:
+    return f", only {_counted(passed_over)} of other kinds" if passed_over else ""
+
+
+def _counted(number: int) -> str:
+    return f"{number:,} file{'' if number == 1 else 's'}"

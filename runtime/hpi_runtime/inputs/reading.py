@@ -1,0 +1,121 @@
+"""From inputs, one after the other, to pictures; a bad input or page is an error of its own, and the others go on."""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hpi_schemas.files import LFS_POINTER
+
+from hpi_runtime.errors import InputError
+from hpi_runtime.inputs import images
+from hpi_runtime.inputs.limits import DEFAULT, Limits
+from hpi_runtime.inputs.named import is_url
+from hpi_runtime.inputs.pdf import Documents, is_pdf
+from hpi_runtime.transforms import Image
+
+
+@dataclass
+class Input:
+    """One picture, or the reason why there is none.
+
+    Attributes:
+        path: as it was named, None for what has no name.
+        page: of a PDF or TIFF, from 0, None otherwise.
+        image: height × width × 3, uint8, BGR.
+        error: why there is no picture.
+    """
+
+    path: str | None
+    page: int | None = None
+    image: Image | None = None
+    error: InputError | None = None
+
+
+def read(items: Iterable[Any], limits: Limits = DEFAULT) -> Iterator[Input]:
+    """Decode inputs one after the other; a bad one yields its error and the others go on.
+
+    Args:
+        items: single ones, as ``values.each`` gives them.
+        limits: what each may cost.
+    """
+    with ExitStack() as stack:
+        documents = stack.enter_context(Documents(limits))
+        for item in items:
+            yield from _one(item, limits, documents)
+
+
+def _one(item: Any, limits: Limits, documents: Documents) -> Iterator[Input]:
+    path = _name(item)
+    name = path or "the input"
+    try:
+        if isinstance(item, str) or hasattr(item, "read") or isinstance(item, (bytes, bytearray, memoryview)):
+            yield from _pages(path, name, _data(item, name, limits), limits, documents)
+        else:
+            from hpi_runtime.inputs.values import as_image
+
+            image = as_image(item)
+            images.check_size((image.shape[1], image.shape[0]), name, limits)
+            yield Input(path, None, image)
+    except InputError as fault:
+        yield Input(path, error=fault)
+    except OSError as fault:
+        yield Input(path, error=InputError("INPUT_UNREADABLE", f"{name} cannot be read: {fault.strerror or fault}"))
+    except ValueError as fault:
+        yield Input(path, error=InputError("INPUT_UNREADABLE", f"{name!r} is no path: {fault}"))
+
+
+def _name(item: Any) -> str | None:
+    if isinstance(item, str):
+        return item
+    name = getattr(item, "name", None) if hasattr(item, "read") else None
+    return name if isinstance(name, str) else None
+
+
+def _data(item: Any, name: str, limits: Limits) -> bytes:
+    if isinstance(item, str):
+        return _fetched(item, limits) if is_url(item) else _file(Path(item), name, limits)
+    data = item.read(limits.bytes + 1) if hasattr(item, "read") else bytes(item)
+    if not isinstance(data, bytes):
+        raise InputError(
+            "INPUT_UNSUPPORTED", f"{name} gives {type(data).__name__} and no bytes; open it with mode 'rb'"
+        )
+    if len(data) > limits.bytes:
+        raise InputError("INPUT_TOO_LARGE", f"{name} has more than {limits.bytes:,} bytes")
+    return data
+
+
+def _fetched(url: str, limits: Limits) -> bytes:
+    from hpi_runtime.inputs.fetch import fetch
+
+    return fetch(url, limits)
+
+
+def _file(path: Path, name: str, limits: Limits) -> bytes:
+    found = path.stat()
+    if stat.S_ISDIR(found.st_mode):
+        raise InputError("INPUT_UNREADABLE", f"{name} is a folder without pictures and PDFs")
+    if not stat.S_ISREG(found.st_mode):
+        # A pipe or a device could keep the run waiting for ever.
+        raise InputError("INPUT_UNREADABLE", f"{name} is not a file")
+    if found.st_size > limits.bytes:
+        raise InputError("INPUT_TOO_LARGE", f"{name} has more than {limits.bytes:,} bytes")
+    return path.read_bytes()
+
+
+def _pages(path: str | None, name: str, data: bytes, limits: Limits, documents: Documents) -> Iterator[Input]:
+    if data.startswith(LFS_POINTER):
+        raise InputError("INPUT_UNREADABLE", f"{name} is a pointer of Git LFS; `git lfs pull` brings the file itself")
+    if is_pdf(data):
+        pages: Iterator[Image | InputError] = documents.pages(data, name)
+    elif images.is_tiff(data):
+        pages = images.decode_pages(data, name, limits)
+    else:
+        yield Input(path, None, images.decode(data, name, limits))
+        return
+    for page, found in enumerate(pages):
+        yield Input(path, page, error=found) if isinstance(found, InputError) else Input(path, page, found)

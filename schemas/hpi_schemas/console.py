@@ -1,0 +1,327 @@
+"""The shell that all commands share: exit codes, streams, what is shown to people, and interruption."""
+
+from __future__ import annotations
+
+import importlib
+import io
+import os
+import re
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn, TextIO
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.text import Text
+
+DONE, NEGATIVE, WRONG, UNSATISFIED, FAILED, INTERRUPTED = 0, 1, 2, 3, 4, 130
+# Seconds that a command has to end by itself after an interruption.
+_PATIENCE = 0.6
+# Columns of tables that go into a file.
+_WIDTH = 140
+_MOST_DIGITS = 18
+# What a terminal obeys instead of showing it, and what changes the order in which text is read
+# (unicode.org/reports/tr9, section 2).
+_CONTROLS = [*range(0x20), *range(0x7F, 0xA0)]
+_REORDERING = [0x061C, 0x200E, 0x200F, *range(0x2028, 0x202F), *range(0x2066, 0x206A)]
+_SHOWN = {code: f"\\x{code:02x}" for code in _CONTROLS} | {code: f"\\u{code:04x}" for code in _REORDERING}
+_LINES = {code: text for code, text in _SHOWN.items() if chr(code) not in "\n\t"}
+_HIDDEN = re.compile(f"[{re.escape(''.join(map(chr, _SHOWN)))}]")
+_COLOUR = re.compile(r"(\x1b\[[0-9;]*m)")
+_CLOSED = "stdout is closed, and results go there"
+
+
+class CommandError(Exception):
+    """What ends a command; the message is for people."""
+
+    exit_code = WRONG
+
+
+def clean(text: str) -> str:
+    """Return text whose control and reordering characters are written out as escapes; lines and tabs stay."""
+    return text.translate(_LINES) if _HIDDEN.search(text) else text
+
+
+def clean_line(text: str) -> str:
+    """Return the same as one line: line ends and tabs are written out too."""
+    return text.translate(_SHOWN) if _HIDDEN.search(text) else text
+
+
+def start(name: str, module: str) -> NoReturn:
+    """Run the ``main`` of a command's module as a whole process: what installed commands call.
+
+    Streams that are closed or full, an interruption at any moment and characters that nobody can print are no
+    reason for a traceback. The process ends without taking native libraries apart, which costs a tenth of a second.
+
+    Args:
+        name: of the command, for messages.
+        module: is imported here, so that an interruption meanwhile ends the process quietly.
+    """
+    is_listening = signal.getsignal(signal.SIGINT) is not signal.SIG_IGN
+    if is_listening:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+    _take_streams()
+    main: Callable[[], int] = importlib.import_module(module).main
+    if is_listening:
+        _watch_interruption(name)
+    try:
+        code = main()
+    except SystemExit as left:
+        # argparse, after its help or its complaint.
+        code = left.code if isinstance(left.code, int) else DONE if left.code is None else WRONG
+    except KeyboardInterrupt:
+        code = INTERRUPTED
+    except BaseException:
+        sys.excepthook(*sys.exc_info())
+        code = NEGATIVE
+    finish(name, code)
+
+
+def finish(name: str, code: int) -> NoReturn:
+    """End the process at once with an exit code, after what is still to be written."""
+    with suppress(KeyboardInterrupt):
+        try:
+            sys.stdout.flush()
+        except BrokenPipeError:
+            pass
+        except OSError as fault:
+            say(name, f"stdout cannot be written: {fault.strerror}")
+            code = code or WRONG
+    with suppress(OSError, ValueError):
+        sys.stderr.flush()
+    os._exit(code)
+
+
+def guarded(name: str, work: Callable[[], int]) -> int:
+    """Do a command's work and return its exit code; what goes wrong is one message on stderr.
+
+    Args:
+        name: of the command, for messages.
+        work: returns the exit code.
+    """
+    try:
+        code = work()
+        sys.stdout.flush()
+        return code
+    except CommandError as fault:
+        say(name, str(fault))
+        return fault.exit_code
+    except KeyboardInterrupt:
+        say(name, "interrupted; what was finished is written")
+        return INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read our output has seen enough.
+        _drop_stdout()
+        return DONE
+    except MemoryError:
+        say(name, "there is not enough memory")
+        return WRONG
+    except OSError as fault:
+        _drop_stdout()
+        say(name, f"{fault.filename or 'stdout'} cannot be written or read: {fault.strerror or fault}")
+        return WRONG
+
+
+def say(name: str, message: str) -> None:
+    """Write a message of a command to stderr; where that is closed or full, nobody reads it and the work goes on."""
+    with suppress(OSError, ValueError, AttributeError):
+        text = f"{name}: {clean(message)}\n".encode("utf-8", "backslashreplace").decode()
+        sys.stderr.write(text)
+        sys.stderr.flush()
+
+
+def show(text: str) -> None:
+    """Write text for people to stdout, cleaned."""
+    _open_stdout().write(clean(text).encode("utf-8", "backslashreplace").decode())
+
+
+def emit(data: str | bytes) -> None:
+    """Write data to stdout: UTF-8 whatever the locale says, every byte or an error.
+
+    Raises:
+        CommandError: stdout is closed.
+        OSError: not all of it could be written.
+    """
+    stream = _open_stdout()
+    stream.flush()
+    write_all(stream.buffer, data.encode() if isinstance(data, str) else data)
+
+
+def write_all(stream: BinaryIO, data: bytes) -> None:
+    """Write and flush every byte; an unbuffered stream may take a part at a time.
+
+    Raises:
+        OSError: not all of it could be written.
+    """
+    view = memoryview(data)
+    while view:
+        view = view[stream.write(view) or 0 :]
+    stream.flush()
+
+
+@contextmanager
+def data_stream() -> Iterator[BinaryIO]:
+    """Keep stdout for data: what native libraries print there, such as Paddle's oneDNN, is dropped."""
+    if isinstance(sys.stdout, _Closed):
+        yield _ClosedBytes()
+        return
+    sys.stdout.flush()
+    saved = os.dup(1)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+    os.close(nowhere)
+    stream = os.fdopen(os.dup(saved), "wb")
+    try:
+        yield stream
+    finally:
+        try:
+            stream.close()
+        finally:
+            os.dup2(saved, 1)
+            os.close(saved)
+
+
+def need_stdout() -> None:
+    """Refuse to begin work whose results would go to a closed stdout.
+
+    Raises:
+        CommandError: it is closed.
+    """
+    _open_stdout()
+
+
+def positive_number(text: str) -> int:
+    """Read a number from 1, for argparse."""
+    from argparse import ArgumentTypeError
+
+    # More digits than any count has are not worth turning into a number.
+    if not text.isascii() or not text.isdecimal() or len(text) > _MOST_DIGITS or int(text) < 1:
+        raise ArgumentTypeError(f"must be a whole number from 1, not {text[:40]!r}")
+    return int(text)
+
+
+def table_console(stream: TextIO) -> Console:
+    """Return what prints tables on a stream: as wide as the terminal, and in a file wide enough for most."""
+    from rich.console import Console
+
+    return Console(file=stream, width=None if stream.isatty() else _WIDTH, highlight=False)
+
+
+def cell(text: str, style: str = "") -> Text:
+    """Return cleaned text for a table."""
+    from rich.text import Text
+
+    return Text(clean(text), style)
+
+
+def drawing_console() -> Console | None:
+    """Return what draws progress on stderr, None where that is no terminal. What is drawn there is not cleaned."""
+    from rich.console import Console
+
+    if not sys.stderr.isatty():
+        return None
+    # Past our own stream, which would write out the codes that move the cursor.
+    return Console(file=os.fdopen(os.dup(2), "w", encoding="utf-8", errors="backslashreplace"))
+
+
+class _Shown(io.TextIOWrapper):
+    """A stream that people read: whatever is written, no character of it is obeyed by a terminal but colours."""
+
+    def write(self, text: str) -> int:
+        if self.isatty():
+            parts = _COLOUR.split(text)
+            parts[::2] = map(clean, parts[::2])
+            super().write("".join(parts))
+        else:
+            super().write(clean(text))
+        return len(text)
+
+
+class _Forgiving(io.FileIO):
+    """Takes what cannot be written: nobody would read it, and the work goes on."""
+
+    def write(self, data: Any) -> int:
+        with suppress(OSError):
+            super().write(data)
+        return len(data)
+
+
+class _Closed(io.TextIOWrapper):
+    """stdout where the caller closed it."""
+
+    def __init__(self) -> None:
+        super().__init__(_ClosedBytes())
+
+    def write(self, text: str) -> int:
+        raise CommandError(_CLOSED)
+
+
+class _ClosedBytes(io.BytesIO):
+    def write(self, data: Any) -> int:
+        raise CommandError(_CLOSED)
+
+
+def _take_streams() -> None:
+    """Put our own streams into the places of stdin, stdout and stderr."""
+    was_open = [_is_open(number) for number in range(3)]
+    for number in range(3):
+        if not was_open[number]:
+            # Else the next file that is opened gets this number, and what is printed goes into it.
+            opened = os.open(os.devnull, os.O_RDWR)
+            if opened != number:
+                os.dup2(opened, number)
+                os.close(opened)
+    if not was_open[0]:
+        sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115 (as long as the process)
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    buffer = io.BufferedWriter(io.FileIO(1, "w", closefd=False))
+    sys.stdout = _Shown(buffer, encoding, "backslashreplace") if was_open[1] else _Closed()
+    encoding = getattr(sys.stderr, "encoding", None) or "utf-8"
+    messages = io.BufferedWriter(_Forgiving(2, "w", closefd=False))
+    sys.stderr = _Shown(messages, encoding, "backslashreplace", line_buffering=True)
+
+
+def _is_open(number: int) -> bool:
+    try:
+        os.fstat(number)
+    except OSError:
+        return False
+    return True
+
+
+def _watch_interruption(name: str) -> None:
+    """End the process soon after an interruption, whatever native code the main thread is inside.
+
+    The C handler of a signal writes to the wake-up descriptor at once, and this thread waits at its other end
+    (docs.python.org/3/library/signal.html#signal.set_wakeup_fd).
+    """
+    import _thread
+    import time
+
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    def watch() -> None:
+        while os.read(reading, 1) != bytes([signal.SIGINT]):
+            pass
+        time.sleep(_PATIENCE)
+        say(name, "interrupted; what was finished is written")
+        os._exit(INTERRUPTED)
+
+    _thread.start_new_thread(watch, ())
+
+
+def _open_stdout() -> TextIO:
+    if sys.stdout is None or isinstance(sys.stdout, _Closed):
+        raise CommandError(_CLOSED)
+    return sys.stdout
+
+
+def _drop_stdout() -> None:
+    """Let what is still to be written go nowhere, so that no later flush fails."""
+    with suppress(OSError, ValueError, AttributeError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

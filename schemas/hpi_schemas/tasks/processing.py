@@ -1,0 +1,88 @@
+"""What an ``inference.yml`` says of pre- and postprocessing, as a plan records it: without the long lists."""
+
+from __future__ import annotations
+
+import ast
+import operator
+from collections.abc import Callable, Mapping
+from itertools import islice
+from typing import Any
+
+# Lists that are longer are dictionaries and labels; of them only the number of entries counts.
+_SHORT = 16
+_LONGEST_TEXT = 200
+_DEEPEST, _MOST_VALUES = 8, 500
+# Beyond this, not every whole number is one of JSON's.
+_WHOLE = 1 << 53
+_ARITHMETIC: Mapping[type, Callable[[float, float], float]] = {ast.Div: operator.truediv, ast.Mult: operator.mul}
+
+
+def processing(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return ``transform_ops`` and ``PostProcess`` of an ``inference.yml`` as plain JSON values.
+
+    A long list becomes ``{"entries": N}``, a value that JSON does not have its text.
+    """
+    before = config.get("PreProcess")
+    operations = before.get("transform_ops") if isinstance(before, Mapping) else None
+    plain = _Plain()
+    return {"postprocess": plain.of(config.get("PostProcess")), "transforms": plain.of(operations)}
+
+
+def number(value: float | str) -> float:
+    """Return a number that may be written as a product or quotient, such as ``1./255.``.
+
+    Raises:
+        ValueError: it is neither, or not finite; nothing else is evaluated.
+    """
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        found = float(value)
+    elif isinstance(value, str) and len(value) <= _LONGEST_TEXT:
+        try:
+            found = _evaluate(ast.parse(value.strip(), mode="eval").body)
+        except (SyntaxError, ZeroDivisionError, RecursionError, MemoryError, OverflowError, TypeError):
+            raise ValueError(f"`{value}` is not a number") from None
+    else:
+        raise ValueError(f"`{value}` is not a number")
+    if not abs(found) < float("inf"):
+        raise ValueError(f"`{value}` is not a finite number")
+    return found
+
+
+def _evaluate(node: ast.expr) -> float:
+    if isinstance(node, ast.Constant) and isinstance(node.value, (int, float)) and not isinstance(node.value, bool):
+        return float(node.value)
+    if isinstance(node, ast.BinOp) and type(node.op) in _ARITHMETIC:
+        return _ARITHMETIC[type(node.op)](_evaluate(node.left), _evaluate(node.right))
+    raise ValueError("not a number")
+
+
+class _Plain:
+    """Makes plain values; aliases may stand for more of them than there is memory."""
+
+    def __init__(self) -> None:
+        self._left = _MOST_VALUES
+
+    def of(self, value: Any, depth: int = 0) -> Any:
+        self._left -= 1
+        if depth > _DEEPEST or self._left < 0:
+            return "…"
+        if isinstance(value, Mapping):
+            return {_text(key): self.of(item, depth + 1) for key, item in islice(value.items(), _MOST_VALUES)}
+        if isinstance(value, (list, tuple)):
+            return {"entries": len(value)} if len(value) > _SHORT else [self.of(item, depth + 1) for item in value]
+        if value is None or isinstance(value, bool):
+            return value
+        if isinstance(value, int):
+            return value if abs(value) < _WHOLE else _text(value)
+        if isinstance(value, float):
+            return value if abs(value) < float("inf") else _text(value)
+        return _text(value)
+
+
+def _text(value: Any) -> str:
+    try:
+        text = str(value)
+    except ValueError:
+        # A number of more digits than Python writes.
+        text = "a very large number"
+    return text.encode("utf-8", "backslashreplace").decode()[:_LONGEST_TEXT]

@@ -1,0 +1,123 @@
+"""The rules that contracts write of single values in an ``inference.yml``: types, bounds and choices."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from hpi_schemas.tasks.processing import number
+
+_LONGEST = 80
+
+
+def fault(value: Any, rule: Mapping[str, Any]) -> str | None:
+    """Return what is wrong with a value, as the end of a sentence, or None."""
+    kind = rule["type"]
+    problem = _KINDS[kind](value, rule)
+    if problem is not None:
+        return problem
+    if "one_of" in rule:
+        same = value.upper() if isinstance(value, str) and rule.get("any_case", True) else value
+        allowed = [item.upper() if isinstance(item, str) else item for item in rule["one_of"]]
+        if same not in allowed or isinstance(same, bool) != isinstance(allowed[0], bool):
+            return f"must be {' or '.join(short(item) for item in rule['one_of'])}"
+    return None
+
+
+def _bounds(value: float, rule: Mapping[str, Any]) -> str | None:
+    if value < rule.get("minimum", value):
+        return f"must be at least {rule['minimum']}"
+    if value > rule.get("maximum", value):
+        return f"must be at most {rule['maximum']}"
+    if "above" in rule and value <= rule["above"]:
+        return f"must be more than {rule['above']}"
+    return None
+
+
+def _boolean(value: Any, rule: Mapping[str, Any]) -> str | None:
+    return None if isinstance(value, bool) else "must be true or false"
+
+
+def _string(value: Any, rule: Mapping[str, Any]) -> str | None:
+    return None if isinstance(value, str) else "must be a text"
+
+
+def _number(value: Any, rule: Mapping[str, Any]) -> str | None:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return "must be a number"
+    return _bounds(value, rule)
+
+
+def _integer(value: Any, rule: Mapping[str, Any]) -> str | None:
+    if isinstance(value, bool) or not isinstance(value, int):
+        return "must be a whole number"
+    return _bounds(value, rule)
+
+
+def _numbers(value: Any, rule: Mapping[str, Any]) -> str | None:
+    count = rule["count"]
+    if not isinstance(value, list) or len(value) != count or any(_number(item, {}) for item in value):
+        return f"must be a list of {count} numbers"
+    return "must hold no 0" if rule.get("nonzero", False) and 0 in value else None
+
+
+def _integers(value: Any, rule: Mapping[str, Any]) -> str | None:
+    count = rule["count"]
+    if not isinstance(value, list) or len(value) != count or any(_integer(item, rule) for item in value):
+        return f"must be a list of {count} whole numbers from {rule['minimum']}"
+    return f"must begin with {rule['first']}" if rule.get("first", value[0]) != value[0] else None
+
+
+def _size(value: Any, rule: Mapping[str, Any]) -> str | None:
+    sides = value if isinstance(value, list) else [value]
+    if len(sides) not in (1, 2) or (isinstance(value, list) and len(sides) != 2) or not all(map(is_size, sides)):
+        return "must be a number of pixels, or [width, height]"
+    return None
+
+
+def _expression(value: Any, rule: Mapping[str, Any]) -> str | None:
+    try:
+        number(value)
+    except ValueError:
+        return "must be a number, or a product or quotient of numbers such as 1./255."
+    return None
+
+
+def _entries(value: Any, rule: Mapping[str, Any]) -> str | None:
+    count = entries(value)
+    if count is None:
+        return "must be a list"
+    return f"must have at least {rule['minimum']} entry" if count < rule["minimum"] else None
+
+
+def entries(value: Any) -> int | None:
+    """Return how many entries a list has that ``processing`` may have shortened; None if it is none."""
+    if isinstance(value, Mapping) and set(value) == {"entries"}:
+        return int(value["entries"])
+    if isinstance(value, list) and not any(isinstance(item, (Mapping, list)) for item in value):
+        return len(value)
+    return None
+
+
+def is_size(value: Any) -> bool:
+    """Tell whether a value is a number of pixels."""
+    return isinstance(value, int) and not isinstance(value, bool) and value > 0
+
+
+def short(value: Any) -> str:
+    """Return a value as messages show it."""
+    text = "nothing" if value is None else f"`{value}`"
+    return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
+
+
+_KINDS: Mapping[str, Callable[[Any, Mapping[str, Any]], str | None]] = {
+    "boolean": _boolean,
+    "entries": _entries,
+    "expression": _expression,
+    "integer": _integer,
+    "integers": _integers,
+    "number": _number,
+    "numbers": _numbers,
+    "size": _size,
+    "string": _string,
+}
