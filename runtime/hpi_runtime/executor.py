@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import cycle
 from typing import Any, Generic, TypeVar
 
 from hpi_runtime.errors import EngineError, InputError
@@ -60,9 +61,9 @@ class _StoppedError(Exception):
 
 
 def execute(
-    items: Iterable[Item[Source]], workers: Sequence[Worker], depth: int = 2, size: int = 1
+    items: Iterable[Item[Source]], chains: Sequence[Sequence[Worker]], depth: int = 2, size: int = 1
 ) -> Iterator[Item[Source]]:
-    """Send items through the workers, ``size`` at a time, and yield them in order.
+    """Send items through chains of workers, ``size`` at a time and the chains in turn, and yield them in order.
 
     ``depth`` groups may wait between two workers. An exception of a worker becomes the error of its items; one of
     the iterable ends the stream and is raised here, behind the results of the items before it.
@@ -71,17 +72,20 @@ def execute(
         EngineError: the system starts no more threads.
     """
     stop = threading.Event()
-    links = [_Link(stop, depth) for _ in range(len(workers) + 1)]
-    threads = [threading.Thread(target=_feed, args=(items, size, links[0]), name="hpi-decode", daemon=True)]
-    for index, worker in enumerate(workers):
-        arguments = (worker, links[index], links[index + 1])
-        threads.append(threading.Thread(target=_work, args=arguments, name=f"hpi-{index}", daemon=True))
+    links = [[_Link(stop, depth) for _ in range(len(workers) + 1)] for workers in chains]
+    feeding = (items, size, [chain[0] for chain in links])
+    threads = [threading.Thread(target=_feed, args=feeding, name="hpi-decode", daemon=True)]
+    for workers, chain in zip(chains, links, strict=True):
+        for index, worker in enumerate(workers):
+            arguments = (worker, chain[index], chain[index + 1])
+            threads.append(threading.Thread(target=_work, args=arguments, name=f"hpi-{index}", daemon=True))
     started: list[threading.Thread] = []
     try:
         for thread in threads:
             thread.start()
             started.append(thread)
-        while not isinstance(group := links[-1].get(), _End):
+        outs = cycle(chain[-1] for chain in links)
+        while not isinstance(group := next(outs).get(), _End):
             yield from group
         if group.fault is not None:
             raise group.fault
@@ -131,14 +135,15 @@ class _Link:
         raise _StoppedError
 
 
-def _feed(items: Iterable[Item[Any]], size: int, out: _Link) -> None:
+def _feed(items: Iterable[Item[Any]], size: int, links: Sequence[_Link]) -> None:
+    outs = cycle(links)
     fault: BaseException | None = None
     group: list[Item[Any]] = []
     try:
         for item in items:
             group.append(item)
             if len(group) == size:
-                out.put(group)
+                next(outs).put(group)
                 group = []
     except _StoppedError:
         return
@@ -146,8 +151,10 @@ def _feed(items: Iterable[Item[Any]], size: int, out: _Link) -> None:
         fault = found
     with suppress(_StoppedError):
         if group:
-            out.put(group)
-        out.put(_End(fault))
+            next(outs).put(group)
+        # The end is read where the next group would be.
+        for _ in links:
+            next(outs).put(_End(fault))
 
 
 def _work(worker: Worker, source: _Link, out: _Link) -> None:

@@ -20,12 +20,12 @@ from hpi_schemas.tasks.processing import processing
 from hpi_runtime import engines, modules, prepare
 from hpi_runtime.engines.base import Engine
 from hpi_runtime.errors import EngineError, PlanError, PrepareError, RunnerError
-from hpi_runtime.executor import Item, execute, execute_one
+from hpi_runtime.executor import Item, Worker, execute, execute_one, no_threads
 from hpi_runtime.inputs import values
 from hpi_runtime.inputs.limits import DEFAULT, Limits
 from hpi_runtime.inputs.reading import Input, read
 from hpi_runtime.modules.base import Module
-from hpi_runtime.plan import Plan
+from hpi_runtime.plan import Plan, replica_device
 from hpi_runtime.preflight import check
 from hpi_runtime.results import Result, failed
 from hpi_runtime.stages import DECODE, Observer, Runner, Timer, group_size, workers
@@ -41,7 +41,8 @@ class Pipeline:
 
     Attributes:
         module: the address of the one module that runs, None for the whole pipeline.
-        engines: the loaded engines by module address.
+        engines: the loaded engines by module address; of several replicas, those of the first.
+        replicas: the engines of the others, by their device number.
         warnings: what does not keep the plan from running: other versions, fallbacks in use.
         fallbacks: the backend in use by module address, where it is not the plan's first.
     """
@@ -74,6 +75,7 @@ class Pipeline:
         self._graph = _graph(plan, module)
         self._resources = ExitStack()
         self.engines: dict[str, Engine] = {}
+        self.replicas: dict[int, dict[str, Engine]] = {}
         self.fallbacks: dict[str, str] = {}
         self._strict = strict
         self._measure = measure
@@ -81,11 +83,16 @@ class Pipeline:
         self._closed = False
         addresses = [stage["module"] for stage in self._stages() if "module" in stage]
         folders, self.warnings = check(plan, addresses, strict)
+        self._chains: list[list[Worker]] = []
         try:
-            loaded = self._load_all({address: folders[address] for address in addresses}, observe)
-            self._workers = workers(self._graph, loaded, measure)
-            self._alone = workers(self._graph, loaded, measure, is_alone=True)
-            self._group_size = group_size(self._graph, loaded)
+            numbers: list[int | None] = [*plan.replicas] or [None]
+            for number in numbers:
+                found = {address: folders[address] for address in addresses}
+                loaded = self._load_all(found, observe, number)
+                self._chains.append(workers(self._graph, loaded, measure))
+                if len(self._chains) == 1:
+                    self._alone = workers(self._graph, loaded, measure, is_alone=True)
+                    self._group_size = group_size(self._graph, loaded)
         except BaseException:
             self.close()
             raise
@@ -119,7 +126,7 @@ class Pipeline:
                 yield execute_one(ahead[0], self._alone)
                 return
             items = chain(ahead, items)
-        yield from execute(items, self._workers, depth, self._group_size)
+        yield from execute(items, self._chains, depth, self._group_size)
 
     def _check_usable(self) -> None:
         if self._closed:
@@ -154,14 +161,19 @@ class Pipeline:
     def _stages(self) -> list[Mapping[str, Any]]:
         return [self._graph["stages"][name] for name in self._graph["order"]]
 
-    def _load_all(self, folders: Mapping[str, Path], observe: Observer | None) -> dict[str, tuple[Module, Runner]]:
-        """Load every module: those that need no preparation side by side, the others one after the other."""
+    def _load_all(
+        self, folders: Mapping[str, Path], observe: Observer | None, number: int | None
+    ) -> dict[str, tuple[Module, Runner]]:
+        """Load every module: those that need no preparation side by side, the others one after the other.
+
+        ``number`` is the device of a replica, None where there is but one.
+        """
         with ThreadPoolExecutor(max(1, len(folders))) as pool:
-            early = {
-                address: pool.submit(self._open, address, folder)
-                for address, folder in folders.items()
-                if self._is_ready(self.plan.modules[address])
-            }
+            ready = [address for address in folders if self._is_ready(self.plan.modules[address])]
+            try:
+                early = {address: pool.submit(self._open, address, folders[address], number) for address in ready}
+            except RuntimeError as fault:
+                raise no_threads(fault) from None
             faults: list[BaseException] = []
             loaded: dict[str, tuple[Module, Runner]] = {}
             for address, folder in folders.items():
@@ -169,8 +181,8 @@ class Pipeline:
                 if faults and address not in early:
                     continue
                 try:
-                    opened = early[address].result() if address in early else self._open(address, folder)
-                    loaded[address] = self._adopt(address, opened, observe)
+                    opened = early[address].result() if address in early else self._open(address, folder, number)
+                    loaded[address] = self._adopt(address, opened, observe, number)
                 except BaseException as fault:
                     faults.append(fault)
         if faults:
@@ -183,8 +195,10 @@ class Pipeline:
         engine = record["engine"]
         return record["device"] == "cpu" and not engine["prepare"] and not engine.get("fallback")
 
-    def _open(self, address: str, folder: Path) -> _Opened:
+    def _open(self, address: str, folder: Path, number: int | None) -> _Opened:
         record = self.plan.modules[address]
+        if number is not None:
+            record = {**record, "device": replica_device(record["device"], number)}
         module = make_module(address, record, folder)
         engine, failure = self._engine(address, record, folder)
         try:
@@ -194,10 +208,14 @@ class Pipeline:
             raise
         return _Opened(module, engine, failure)
 
-    def _adopt(self, address: str, opened: _Opened, observe: Observer | None) -> tuple[Module, Runner]:
+    def _adopt(
+        self, address: str, opened: _Opened, observe: Observer | None, number: int | None
+    ) -> tuple[Module, Runner]:
         """Own an engine from now on, and say what is not as planned."""
         engine = self._resources.enter_context(opened.engine)
-        self.engines[address] = engine
+        is_first = number is None or number == self.plan.replicas[0]
+        owned = self.engines if is_first else self.replicas.setdefault(number or 0, {})
+        owned[address] = engine
         if opened.failure:
             self.fallbacks[address] = engine.name
             self.warnings.append(f"{address} runs on its fallback {engine.name}, because {opened.failure}")

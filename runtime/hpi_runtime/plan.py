@@ -43,6 +43,11 @@ class Plan:
         modules: Mapping[str, Mapping[str, Any]] = self.data["modules"]
         return modules
 
+    @property
+    def replicas(self) -> list[int]:
+        """The devices that each run a copy of the pipeline; empty where there is but one."""
+        return list(self.data.get("replicas", ()))
+
     def model_files(self) -> Iterator[Path]:
         """Yield the files of the models, as far as their folders are there."""
         for record in self.modules.values():
@@ -54,6 +59,12 @@ class Plan:
 def device_number(device: str) -> int:
     """Return the number in a plan's ``gpu:1``; 0 without one."""
     return int(device.partition(":")[2] or 0)
+
+
+def replica_device(device: str, number: int) -> str:
+    """Return the device of a replica: ``gpu:1`` where the plan's first is ``gpu:0``."""
+    kind = device.partition(":")[0]
+    return kind if kind == "cpu" else f"{kind}:{number}"
 
 
 def load(path: Path, root: Path | None = None, models: Sequence[Path] = ()) -> Plan:

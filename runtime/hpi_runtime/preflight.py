@@ -15,7 +15,7 @@ from hpi_schemas.packages import install
 
 from hpi_runtime import engines
 from hpi_runtime.errors import PreflightError
-from hpi_runtime.plan import Plan
+from hpi_runtime.plan import Plan, replica_device
 from hpi_runtime.prepare import steps
 
 
@@ -41,7 +41,9 @@ def check(plan: Plan, addresses: Iterable[str], strict: bool = False) -> tuple[d
     planned = plan.data["target"].get("backends", {})
     for backend in sorted({plan.modules[address]["engine"]["backend"] for address in wanted}):
         _version(backend, planned.get(backend), failures, failures if strict else warnings)
-    for device in sorted({plan.modules[address]["device"] for address in wanted}):
+    named = {plan.modules[address]["device"] for address in wanted}
+    copies = {replica_device(device, number) for device in named for number in plan.replicas}
+    for device in sorted(named | copies):
         _device(device, failures)
     failures += sorted({line for address in wanted for line in _tools(plan.modules[address]["engine"])})
     if failures:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from hpi_schemas.probe import architecture, installed, usable_cores
 
 if TYPE_CHECKING:
-    from hpi_runtime.engines.base import Engine
     from hpi_runtime.pipeline import Pipeline
 
 FORMAT = "1.0"
@@ -32,17 +31,22 @@ def record(pipeline: Pipeline, finished: int, failed: int) -> dict[str, Any]:
             "python": f"{sys.version_info.major}.{sys.version_info.minor}",
         },
         "module": pipeline.module,
-        "modules": {address: _module(engine) for address, engine in pipeline.engines.items()},
+        "modules": {address: _module(pipeline, address) for address in pipeline.engines},
         "plan": pipeline.plan.digest,
         "results": {"failed": failed, "finished": finished},
     }
 
 
-def _module(engine: Engine) -> dict[str, Any]:
-    return {
+def _module(pipeline: Pipeline, address: str) -> dict[str, Any]:
+    engine = pipeline.engines[address]
+    found = {
         "actual": engine.actual(),
         "backend": engine.name,
         # Those that were checked when it was loaded: by now other files may lie there.
         "files": dict(engine.digests),
         "version": installed(engine.distributions),
     }
+    if pipeline.replicas:
+        copies = {str(number): engines[address].actual() for number, engines in pipeline.replicas.items()}
+        found["replicas"] = copies
+    return found

@@ -10,12 +10,10 @@ from typing import Any
 from hpi_schemas.console import emit
 from hpi_schemas.files import Kind, Outputs, ReadError, json_with, read_bounded
 
-from hpi_runtime import naming
+from hpi_runtime import marks, naming
 from hpi_runtime.errors import InputError
 from hpi_runtime.transforms import Image
 
-# The key of the text in our pictures that says of what they are.
-_MARK = "hpi-run"
 _FACTS = ("input_path", "page_index", "plan")
 _DRAWING = "res"
 
@@ -67,7 +65,7 @@ class Result(dict[str, Any]):
         from PIL.PngImagePlugin import PngInfo
 
         facts = PngInfo()
-        facts.add_itxt(_MARK, json.dumps({key: self.get(key) for key in _FACTS}))
+        facts.add_itxt(marks.KEY, json.dumps({key: self.get(key) for key in _FACTS}))
         return self._drawn("PNG", pnginfo=facts)
 
     def print(self) -> None:
@@ -149,7 +147,7 @@ def drawing_of(path: str, page: int | None) -> Kind:
 
         try:
             with PIL.Image.open(file) as picture:
-                return _is_of(json.loads(picture.info.get(_MARK, "null")), path, page)
+                return _is_of(json.loads(picture.info.get(marks.KEY, "null")), path, page)
         except (OSError, ValueError, SyntaxError, TypeError, PIL.Image.DecompressionBombError):
             return False
 

@@ -71,6 +71,10 @@ def start(name: str, module: str) -> NoReturn:
     except SystemExit as left:
         # argparse, after its help or its complaint.
         code = left.code if isinstance(left.code, int) else DONE if left.code is None else WRONG
+    except CommandError as fault:
+        # argparse, whose help has nowhere to go.
+        say(name, str(fault))
+        code = fault.exit_code
     except KeyboardInterrupt:
         code = INTERRUPTED
     except BaseException:
@@ -127,7 +131,7 @@ def guarded(name: str, work: Callable[[], int]) -> int:
 def say(name: str, message: str) -> None:
     """Write a message of a command to stderr; where that is closed or full, nobody reads it and the work goes on."""
     with suppress(OSError, ValueError, AttributeError):
-        text = f"{name}: {clean(message)}\n".encode("utf-8", "backslashreplace").decode()
+        text = f"{clean_line(name)}: {clean(message)}\n".encode("utf-8", "backslashreplace").decode()
         sys.stderr.write(text)
         sys.stderr.flush()
 

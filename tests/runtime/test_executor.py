@@ -1,10 +1,17 @@
 import threading
 import time
 from collections.abc import Generator, Iterator, Sequence
+from typing import Any
 
 import pytest
 from hpi_runtime.errors import InputError
-from hpi_runtime.executor import Item, Worker, each, execute, execute_one
+from hpi_runtime.executor import Item, Worker, each, execute_one
+from hpi_runtime.executor import execute as execute_chains
+
+
+def execute(source: Any, workers: Any, depth: int = 2, size: int = 1) -> Any:
+    """Send items through one chain."""
+    return execute_chains(source, [workers], depth, size)
 
 
 def stream_of(source: Iterator[Item[int]], workers: list[Worker]) -> Generator[Item[int], None, None]:

@@ -6,11 +6,15 @@ import http.server
 import io
 import os
 import re
+import signal
 import struct
 import threading
+import time
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -18,8 +22,9 @@ import pytest
 from hpi_runtime.errors import InputError, PlanError
 from hpi_runtime.inputs.images import decode
 from hpi_runtime.inputs.limits import Limits
-from hpi_runtime.inputs.named import expand
-from hpi_runtime.inputs.reading import read
+from hpi_runtime.inputs.named import expand, listed
+from hpi_runtime.inputs.pdf import Documents
+from hpi_runtime.inputs.reading import Input, read
 from PIL import Image
 
 
@@ -151,7 +156,7 @@ def test_folders_and_globs_are_sorted_and_deep(tmp_path: Path) -> None:
     assert [Path(path).name for path in expand([str(tmp_path / "**/*.webp")]).names] == ["c.webp"]
     both = expand([str(tmp_path / "b.png"), str(tmp_path / "sub")])
     assert [Path(path).name for path in both.names] == ["b.png", "c.webp"]
-    assert both.notes == [f"{tmp_path}/sub: 1 file passed over, whose names are not those of pictures"]
+    assert both.notes == [f"{tmp_path}/sub: 1 file passed over: no pictures by their names, or drawn here"]
 
 
 @pytest.mark.parametrize("name", ["nowhere.png", "*.png", "empty"])
@@ -159,6 +164,206 @@ def test_an_argument_that_names_nothing_is_refused(tmp_path: Path, name: str) ->
     (tmp_path / "empty").mkdir()
     with pytest.raises(PlanError, match="--input"):
         expand([str(tmp_path / name)])
+
+
+# -- pages ---------------------------------------------------------------------------------------
+
+
+def document(*pages: tuple[int, int, bytes], start: bytes = b"%PDF-1.7\n") -> bytes:
+    """Return a PDF whose pages have a width, a height and a content stream."""
+    count = len(pages)
+    kids = " ".join(f"{3 + 2 * number} 0 R" for number in range(count))
+    objects = [b"<< /Type /Catalog /Pages 2 0 R >>", f"<< /Type /Pages /Kids [{kids}] /Count {count} >>".encode()]
+    for number, (width, height, content) in enumerate(pages):
+        head = f"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 {width} {height}] /Contents {4 + 2 * number} 0 R >>"
+        objects += [head.encode(), b"<< /Length %d >>\nstream\n%s\nendstream" % (len(content), content)]
+    data, places = bytearray(start), []
+    for number, body in enumerate(objects, 1):
+        places.append(len(data))
+        data += b"%d 0 obj\n%s\nendobj\n" % (number, body)
+    table = len(data)
+    data += b"xref\n0 %d\n0000000000 65535 f \n" % (len(objects) + 1)
+    data += b"".join(b"%010d 00000 n \n" % place for place in places)
+    data += b"trailer << /Size %d /Root 1 0 R >>\nstartxref\n%d\n%%%%EOF\n" % (len(objects) + 1, table)
+    return bytes(data)
+
+
+BLACK = b"0 g 0 0 1000 1000 re f"
+# A path of so many curves takes minutes to fill.
+ENDLESS = b"0 g 0 0 m " + b"1 400 399 1 200 399 c 400 1 1 399 399 200 c " * 120_000 + b"f*"
+
+
+def told(items: list[Input]) -> list[tuple[int | None, str | None]]:
+    return [(item.page, item.error.code if item.error is not None else None) for item in items]
+
+
+@pytest.mark.fault("pages and pictures that are broken, huge or endless")
+def test_every_page_of_a_pdf_is_an_input_of_its_own(tmp_path: Path) -> None:
+    (tmp_path / "d.pdf").write_bytes(document((100, 100, BLACK), (30_000, 30_000, BLACK), (200, 100, BLACK)))
+    found = list(read([str(tmp_path / "d.pdf")]))
+    assert told(found) == [(0, None), (1, "INPUT_TOO_LARGE"), (2, None)]
+    assert [item.image.shape for item in found if item.image is not None] == [(200, 200, 3), (200, 400, 3)]
+    assert "page 1 of" in str(found[1].error)
+
+
+@pytest.mark.fault("pages and pictures that are broken, huge or endless")
+def test_a_page_without_end_costs_itself_alone(tmp_path: Path) -> None:
+    (tmp_path / "d.pdf").write_bytes(document((400, 400, BLACK), (400, 400, ENDLESS), (400, 400, BLACK)))
+    (tmp_path / "e.png").write_bytes(encoded(Image.fromarray(colours()), "PNG"))
+    began = time.monotonic()
+    found = list(read([str(tmp_path / "d.pdf"), str(tmp_path / "e.png")], Limits(page_seconds=1)))
+    assert told(found) == [(0, None), (1, "PAGE_TOO_SLOW"), (2, None), (None, None)]
+    assert time.monotonic() - began < 15
+
+
+@pytest.mark.fault("pages and pictures that are broken, huge or endless")
+def test_a_document_of_endless_pages_has_an_end(tmp_path: Path) -> None:
+    (tmp_path / "d.pdf").write_bytes(document(*[(400, 400, ENDLESS)] * 8))
+    began = time.monotonic()
+    found = list(read([str(tmp_path / "d.pdf")], Limits(page_seconds=1)))
+    assert told(found) == [(page, "PAGE_TOO_SLOW") for page in range(8)]
+    assert "3 pages before it took too long" in str(found[-1].error)
+    assert time.monotonic() - began < 20
+
+
+@pytest.mark.fault("pages and pictures that are broken, huge or endless")
+def test_a_crash_of_pdfium_costs_one_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "d.pdf").write_bytes(document(*[(100, 100, BLACK)] * 3))
+    ask = Documents._ask
+
+    def killed(self: Documents, request: Mapping[str, Any], data: bytes = b"") -> dict[str, Any]:
+        if request.get("page") == 1 and self._process is not None:
+            self._process.send_signal(signal.SIGSEGV)
+        return ask(self, request, data)
+
+    monkeypatch.setattr(Documents, "_ask", killed)
+    found = list(read([str(tmp_path / "d.pdf")]))
+    assert told(found) == [(0, None), (1, "PDF_UNREADABLE"), (2, None)]
+    assert "PDFium ended by SIGSEGV" in str(found[1].error)
+
+
+@pytest.mark.fault("pages and pictures that are broken, huge or endless")
+def test_a_pdf_without_pages_says_so(tmp_path: Path) -> None:
+    (tmp_path / "d.pdf").write_bytes(document())
+    (item,) = read([str(tmp_path / "d.pdf")])
+    assert "it has no pages" in str(item.error)
+
+
+def test_what_is_filled_into_a_form_is_drawn() -> None:
+    text = b"BT /F 40 Tf 10 20 Td (FILLED) Tj ET"
+    field = (
+        b"<< /Type /Annot /Subtype /Widget /FT /Tx /T (n) /V (FILLED) /Rect [10 10 190 90] /F 4 /AP << /N 6 0 R >> >>"
+    )
+    font = b"<< /F << /Type /Font /Subtype /Type1 /BaseFont /Helvetica >> >>"
+    objects = [
+        b"<< /Type /Catalog /Pages 2 0 R /AcroForm << /Fields [5 0 R] >> >>",
+        b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
+        b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 200 100] /Contents 4 0 R /Annots [5 0 R] >>",
+        b"<< /Length 0 >>\nstream\n\nendstream",
+        field,
+        b"<< /Type /XObject /Subtype /Form /BBox [0 0 180 80] /Resources << /Font %s >> " % font
+        + b"/Length %d >>\nstream\n%s\nendstream" % (len(text), text),
+    ]
+    data = b"%PDF-1.7\n" + b"".join(b"%d 0 obj\n%s\nendobj\n" % item for item in enumerate(objects, 1))
+    data += b"trailer << /Size 7 /Root 1 0 R >>\n%%EOF\n"
+    (item,) = read([data])
+    assert item.image is not None
+    assert (item.image < 128).sum() > 500
+
+
+@pytest.mark.parametrize("before", [b"", b"\r\n\xef\xbb\xbfjunk\n", b"x" * 1000, b"\n" * 100])
+def test_a_pdf_may_begin_within_the_first_kilobyte(before: bytes) -> None:
+    (item,) = read([before + document((100, 100, BLACK))])
+    assert item.image is not None
+    assert item.page == 0
+
+
+@pytest.mark.fault("pages and pictures that are broken, huge or endless")
+def test_every_page_of_a_tiff_is_an_input_of_its_own(tmp_path: Path) -> None:
+    small, large = Image.new("RGB", (20, 10)), Image.new("1", (3000, 3000))
+    small.save(tmp_path / "d.tif", save_all=True, append_images=[large, small], compression="tiff_deflate")
+    found = list(read([str(tmp_path / "d.tif")], Limits(pixels=1_000_000)))
+    assert told(found) == [(0, None), (1, "INPUT_TOO_LARGE"), (2, None)]
+    assert "page 1 of" in str(found[1].error)
+
+
+@pytest.mark.fault("pages and pictures that are broken, huge or endless")
+def test_a_damaged_page_of_a_tiff_takes_no_page_before_it(tmp_path: Path) -> None:
+    page = Image.fromarray(colours())
+    page.save(tmp_path / "d.tif", save_all=True, append_images=[page, page])
+    data = bytearray((tmp_path / "d.tif").read_bytes())
+    # The first page says where the second is.
+    first = int.from_bytes(data[4:8], "little")
+    count = int.from_bytes(data[first : first + 2], "little")
+    link = first + 2 + 12 * count
+    second = int.from_bytes(data[link : link + 4], "little")
+    data[second : second + 60] = b"\xff" * 60
+    found = list(read([bytes(data)]))
+    assert found[0].image is not None
+    assert [item.error is not None for item in found[1:]] == [True] * (len(found) - 1)
+    assert len(found) > 1
+
+
+@pytest.mark.parametrize("pixels", [179_000_000, 400_000_000])
+def test_the_limit_of_pixels_may_be_above_pillows(pixels: int) -> None:
+    side = 13_500
+    data = bomb(side, side)
+    (item,) = read([data], Limits(pixels=side * side - 1))
+    assert item.error is not None
+    assert item.error.code == "INPUT_TOO_LARGE"
+    (item,) = read([data], Limits(pixels=pixels + 10_000_000))
+    # The header is taken, and the picture behind it is none.
+    assert item.error is None or item.error.code != "INPUT_TOO_LARGE"
+
+
+# -- what names mean -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["gif", "avif", "jfif", "jpe", "jp2", "pnm"])
+def test_a_folder_is_read_like_its_files_by_name(tmp_path: Path, kind: str) -> None:
+    done, data = cv2.imencode(f".{({'jfif': 'jpg', 'jpe': 'jpg', 'pnm': 'ppm'}).get(kind, kind)}", colours())
+    assert done
+    (tmp_path / f"a.{kind}").write_bytes(data.tobytes())
+    for named in (tmp_path, tmp_path / f"a.{kind}"):
+        (item,) = read(expand([str(named)]).names)
+        assert item.image is not None
+
+
+def test_hidden_files_are_left_out_of_folders_and_globs_alike(tmp_path: Path) -> None:
+    for name in ("in/a.png", "in/._a.png", "in/.ipynb_checkpoints/a.png", "in/sub/b.png"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    for pattern in ("in", "in/**/*.png", "in/**", "**/*.png"):
+        names = expand([str(tmp_path / pattern)]).names
+        assert [str(Path(name).relative_to(tmp_path)) for name in names] == ["in/a.png", "in/sub/b.png"]
+    assert len(expand([str(tmp_path / "in/.*.png")]).names) == 1
+
+
+@pytest.mark.fault("links that lead round in circles")
+def test_links_that_lead_round_in_circles_are_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in/a.png").touch()
+    for number in range(20):
+        (tmp_path / f"in/loop{number}").symlink_to(".")
+    for pattern in ("in", "in/**/*.png"):
+        assert expand([str(tmp_path / pattern)]).names == [str(tmp_path / "in/a.png")]
+
+
+@pytest.mark.fault("lists of names in any encoding")
+@pytest.mark.parametrize(
+    ("data", "names"),
+    [
+        (b"a.png\nb.png\n", ["a.png", "b.png"]),
+        (b"\xef\xbb\xbfa.png\r\n\r\n  \r\nb.png", ["a.png", "b.png"]),
+        ("a.png\r\né.png".encode("utf-16"), ["a.png", "é.png"]),
+        (b"\xff.png", ["\udcff.png"]),
+        (b"a\0b.png\n", ["a\0b.png"]),
+        (b"", []),
+        (b"\xff\xfea\x00\x00\xd8", ["a\ufffd"]),
+    ],
+)
+def test_a_list_is_read_in_any_encoding_and_with_any_line_ends(data: bytes, names: list[str]) -> None:
+    assert listed(data) == names
 
 
 class _Server(http.server.BaseHTTPRequestHandler):
@@ -182,6 +387,14 @@ class _Server(http.server.BaseHTTPRequestHandler):
             self.wfile.write(b"only this")
         elif self.path == "/garbage":
             self.wfile.write(b"this is no http\r\n\r\n")
+        elif self.path in ("/slow-body", "/slow-head"):
+            self.send_response(200)
+            self.end_headers() if self.path == "/slow-body" else self.flush_headers()
+            with suppress(OSError):
+                for number in range(600):
+                    self.wfile.write(b"x" if self.path == "/slow-body" else f"X-{number}: 1\r\n".encode())
+                    self.wfile.flush()
+                    time.sleep(0.1)
         elif self.path == "/moved":
             self.send_response(302)
             self.send_header("Location", "/picture.png")
@@ -208,6 +421,7 @@ def test_a_picture_is_fetched_from_its_url(server: str, path: str) -> None:
     assert close(item.image)
 
 
+@pytest.mark.fault("servers that are slow, cut off or hostile")
 @pytest.mark.parametrize("path", ["/nothing", "/file", "/cut", "/garbage", ":abc/x"])
 def test_a_url_that_gives_no_picture_is_an_error_record(server: str, path: str) -> None:
     (item,) = read([server + path])
@@ -289,6 +503,16 @@ def test_a_name_that_is_no_file_is_an_error_record_and_never_a_wait(
     (item,) = read([name])
     assert item.error is not None
     assert item.error.code == "INPUT_UNREADABLE"
+
+
+@pytest.mark.fault("servers that are slow, cut off or hostile")
+@pytest.mark.parametrize("path", ["/slow-body", "/slow-head"])
+def test_a_server_that_sends_a_byte_at_a_time_has_so_many_seconds_in_all(server: str, path: str) -> None:
+    began = time.monotonic()
+    (item,) = read([server + path], Limits(url_seconds=1))
+    assert item.error is not None
+    assert item.error.code == "URL_TOO_SLOW"
+    assert time.monotonic() - began < 8
 
 
 def test_a_body_larger_than_allowed_is_refused(server: str) -> None:

@@ -57,6 +57,7 @@ def install(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Install:
         made: list[Session] = []
         module: Any = ModuleType("onnxruntime")
         module.__file__ = str(tmp_path / "onnxruntime/__init__.py")
+        module.disable_telemetry_events = lambda: None
         module.cuda_version = "13.0"
         module.SessionOptions = lambda: SimpleNamespace(add_session_config_entry=lambda key, value: None)
         module.ExecutionMode = SimpleNamespace(ORT_SEQUENTIAL=0)

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 from hpi_runtime.engines.base import Arrays, Engine, Tensor
-from hpi_runtime.executor import Item, execute, execute_one
+from hpi_runtime.executor import Item, execute_one
+from hpi_runtime.executor import execute as execute_chains
 from hpi_runtime.modules.base import Batch, Module, Prepared
 from hpi_runtime.stages import INFERENCE, POSTPROCESS, PREPROCESS, Runner, group_size, workers
 
@@ -15,6 +16,11 @@ GRAPH = {
     "outputs": {},
     "stages": {"one": {"inputs": {"images": "input.images"}, "module": "M"}},
 }
+
+
+def execute(source: Any, workers: Any, depth: int = 2, size: int = 1) -> Any:
+    """Send items through one chain."""
+    return execute_chains(source, [workers], depth, size)
 
 
 class Doubling(Engine):

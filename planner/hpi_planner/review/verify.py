@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from hpi_schemas.canonical import JsonError, digest, loads
@@ -56,6 +56,7 @@ def differences(plan: ReviewedPlan, record: Mapping[str, Any]) -> list[Differenc
             found.append(Difference(address, "module", None, module["backend"]))
         else:
             found.extend(_module(address, planned, module, plan.data["target"]))
+            found.extend(_replicas(address, planned, module, plan.data.get("replicas", [])[1:]))
     return found
 
 
@@ -96,6 +97,17 @@ def _module(
         wanted = planned["model"]["files"].get(name)
         if name not in ran["files"] or (not made and ran["files"][name] != wanted):
             yield Difference(address, name, wanted, ran["files"].get(name))
+
+
+def _replicas(
+    address: str, planned: Mapping[str, Any], ran: Mapping[str, Any], numbers: Sequence[int]
+) -> Iterator[Difference]:
+    kind = planned["device"].partition(":")[0]
+    for number in numbers:
+        wanted = f"{kind}:{number}"
+        device = ran.get("replicas", {}).get(str(number), {}).get("device")
+        if device != wanted:
+            yield Difference(address, f"the device of replica {number}", wanted, device)
 
 
 def _providers(backend: str, device: str) -> dict[str, list[str]]:

@@ -73,7 +73,7 @@ def _loaded(options: Mapping[str, Any]) -> Iterator[tuple[Run, Module, replay.Pa
             fresh = [Item(item.source, dict(item.values)) for item in items]
             if stream:
                 started = time.perf_counter()
-                done = successful(execute(fresh, chain, depth, size))
+                done = successful(execute(fresh, [chain], depth, size))
                 return done, [time.perf_counter() - started]
             seconds = []
             for item in fresh:

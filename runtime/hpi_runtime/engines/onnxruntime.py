@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections import Counter
 from typing import Any
@@ -49,6 +50,19 @@ _ENTRIES = {
 }
 
 
+def library() -> Any:
+    """Return ONNX Runtime with its telemetry off.
+
+    From 1.29 on its Linux packages report models and machines to Microsoft unless they are told not to.
+    """
+    # Read when the library is loaded; an application may have loaded it before us.
+    os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+    import onnxruntime
+
+    onnxruntime.disable_telemetry_events()
+    return onnxruntime
+
+
 class OnnxRuntimeEngine(Engine):
     """One session; ``run`` is thread-safe, as ONNX Runtime's is."""
 
@@ -57,8 +71,7 @@ class OnnxRuntimeEngine(Engine):
     extra = "cpu"
 
     def _load(self) -> None:
-        import onnxruntime
-
+        onnxruntime = library()
         self._choice("precision", _PRECISIONS)
         self._wanted = self._providers()
         if _CUDA in self._wanted and hasattr(onnxruntime, "preload_dlls"):

@@ -39,18 +39,25 @@ class _Deadline:
 
     def __init__(self, seconds: float) -> None:
         self.is_over = False
-        self._connections: list[http.client.HTTPConnection] = []
+        self._sockets: list[socket.socket] = []
         self._timer = threading.Timer(seconds, self._end)
         self._timer.daemon = True
 
-    def watch(self, connection: http.client.HTTPConnection) -> None:
-        self._connections.append(connection)
+    def watch(self, connection: Any) -> None:
+        """Keep the socket of a connection once there is one: the connection forgets it before the body is read."""
+        connect = connection.connect
+
+        def connected() -> None:
+            connect()
+            self._sockets.append(connection.sock)
+
+        connection.connect = connected
 
     def _end(self) -> None:
         self.is_over = True
-        for connection in self._connections:
-            with suppress(OSError, AttributeError):
-                connection.sock.shutdown(socket.SHUT_RDWR)
+        for item in self._sockets:
+            with suppress(OSError):
+                item.shutdown(socket.SHUT_RDWR)
 
     def __enter__(self) -> _Deadline:
         self._timer.start()

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from hpi_runtime.errors import PlanError
+from hpi_runtime.marks import is_drawing
 
 # What OpenCV decodes, by the names that such files have.
 PICTURES = frozenset(
@@ -59,7 +60,7 @@ def expand(arguments: Iterable[str], stdin: BinaryIO | None = None) -> Named:
             found.names.extend(files)
             if passed_over:
                 found.notes.append(
-                    f"{item}: {_counted(passed_over)} passed over, whose names are not those of pictures"
+                    f"{item}: {_counted(passed_over)} passed over: no pictures by their names, or drawn here"
                 )
         else:
             matches = _matches(item)
@@ -91,7 +92,8 @@ def is_url(item: str) -> bool:
 def folder(path: Path) -> tuple[list[str], int]:
     """Return the pictures and documents in a folder and those below it, and how many files are none by their names.
 
-    Names that begin with a dot are left out, as a shell does; links to folders are not followed.
+    Names that begin with a dot are left out, as a shell does, and so is what we have drawn; links to folders are not
+    followed.
     """
     suffixes = PICTURES | DOCUMENTS
     found: list[str] = []
@@ -102,7 +104,7 @@ def folder(path: Path) -> tuple[list[str], int]:
             if name.startswith("."):
                 continue
             file = Path(place, name)
-            if file.suffix.lower() in suffixes and file.is_file():
+            if file.suffix.lower() in suffixes and file.is_file() and not is_drawing(file):
                 found.append(str(file))
             elif name not in _OURS:
                 passed_over += 1

@@ -65,10 +65,10 @@ class Documents:
         """
         count = self._open(data, name)
         late = 0
+        given_up = ""
         for index in range(count):
-            if late >= _MOST_LATE:
-                message = f"page {index} of {name} was not drawn: {late} pages before it took too long"
-                yield InputError("PAGE_TOO_SLOW", message)
+            if given_up:
+                yield InputError("PAGE_TOO_SLOW", f"page {index} of {name} was not drawn: {given_up}")
                 continue
             try:
                 yield self._page(index, name)
@@ -78,8 +78,7 @@ class Documents:
                 late += fault.is_late
                 code = "PAGE_TOO_SLOW" if fault.is_late else "PDF_UNREADABLE"
                 yield InputError(code, f"page {index} of {name} {fault}")
-                if index + 1 < count and late < _MOST_LATE:
-                    self._open(data, name)
+                given_up = f"{late} pages before it took too long" if late >= _MOST_LATE else self._again(data, name)
 
     def close(self) -> None:
         """End the process; calling it again does nothing."""
@@ -98,6 +97,14 @@ class Documents:
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def _again(self, data: bytes, name: str) -> str:
+        """Open a document in a new process; return why that cannot be done, empty if it is."""
+        try:
+            self._open(data, name)
+        except InputError as fault:
+            return str(fault)
+        return ""
 
     def _open(self, data: bytes, name: str) -> int:
         """Hand a document over and return how many pages it has."""

@@ -41,7 +41,9 @@ def main() -> None:
             else:
                 _draw(document, request["page"], request["pixels"], answers)
         except (pypdfium2.PdfiumError, MemoryError, ValueError, OSError) as fault:
-            _answer(answers, {"error": str(fault) or type(fault).__name__})
+            # A document without pages is one that PDFium fails to load without knowing why.
+            reason = str(fault).replace("Failed to load document (PDFium: Success).", "it has no pages")
+            _answer(answers, {"error": reason or type(fault).__name__})
 
 
 def _opened(data: bytes) -> Any:

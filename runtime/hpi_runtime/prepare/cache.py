@@ -135,9 +135,11 @@ def caches(model_folder: Path) -> list[Path]:
             raise PrepareError(f"HPI_CACHE_DIR={override} names the home of a user that does not exist") from None
     from platformdirs import user_cache_path
 
-    own = user_cache_path("hpi-plan")
-    # Where nobody knows the home of this user, it is no path of its own.
-    return [model_folder / ".cache", *([own] if own.is_absolute() else [])]
+    found = [model_folder / ".cache"]
+    with suppress(RuntimeError):
+        # Nobody may know where the home of this user is.
+        found.append(user_cache_path("hpi-plan"))
+    return found
 
 
 def keep(folder: Path, key: str, write: Callable[[Path], None], step: Mapping[str, Any]) -> Path:

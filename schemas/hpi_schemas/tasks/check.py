@@ -207,12 +207,11 @@ def _sides(contract: Contract, facts: Facts, name: str, height: Any, width: Any)
     have = " and ".join(f"{_AXES[axis]} {given[axis]}" for axis in wrong if axis in given)
     but = f"{source} gives {have}" if have else "the pictures get sizes of their own"
     where = setting if setting is not None and source == f"`{setting}`" else MODEL
-    mend = None
-    if setting is not None:
+    if have and where == MODEL:
+        mend = f"take the {CONFIG} that belongs to this model; or export the model with a free size"
+    elif setting is not None:
         value = [3, *(fixed.get(axis, given.get(axis, _AXES[axis])) for axis in "HW")]
         mend = f"write `{setting}: [{', '.join(map(str, value))}]`, or export the model with a free size"
-    elif contract.size:
-        mend = f"{CONFIG} must resize to what the model takes; export the model again, or with a free size"
     else:
         mend = "export the model with a free size"
     yield Contradiction(where, f"the model's input `{name}` has {sides}, and {but}", mend)

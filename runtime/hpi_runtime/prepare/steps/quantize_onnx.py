@@ -26,6 +26,10 @@ def run(job: Job) -> dict[str, Any]:
     """
     import onnx
     from onnx import version_converter
+
+    from hpi_runtime.engines.onnxruntime import library
+
+    library()
     from onnxruntime import quantization
 
     model = onnx.load(str(job.files[0]))
