@@ -19,6 +19,8 @@ from hpi_schemas.validate import faults
 from hpi_runtime.errors import PlanError
 
 MAJOR = 1
+# Of a name in a message.
+_LONGEST = 100
 # Features of later formats that this reader knows; none yet.
 UNDERSTOOD: frozenset[str] = frozenset()
 
@@ -133,15 +135,19 @@ def _broken_modules(data: Mapping[str, Any]) -> Iterator[str]:
     for address, record in data["modules"].items():
         model = record["model"]
         if not is_name(address):
-            yield f"{address!r} is no address of a module"
+            yield f"{_short(address)} is no address of a module"
         if not is_folder(model["dir"]):
-            yield f"{address}: {model['dir']!r} is no folder of a model"
+            yield f"{_short(address)}: {_short(model['dir'])} is no folder of a model"
         produced = [step["produces"] for engine in _engines(record) for step in engine["prepare"]]
         for file in (*model["files"], *produced):
             if not is_file_below(file):
-                yield f"{address}: {file!r} is no file below the model's folder"
+                yield f"{_short(address)}: {_short(file)} is no file below the model's folder"
         for engine in _engines(record):
             yield from (f"{address}: {line}" for line in _broken_engine(engine, record["device"]))
+
+
+def _short(text: str) -> str:
+    return repr(text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…")
 
 
 def _engines(record: Mapping[str, Any]) -> list[Mapping[str, Any]]:

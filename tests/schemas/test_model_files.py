@@ -67,6 +67,105 @@ def test_external_weights_inside_a_nodes_graph_or_constant_are_found(tmp_path: P
     assert read_header(tmp_path / "m.onnx").external == ["constant.bin", "weight.bin"]
 
 
+def _hidden(place: str) -> bytes:
+    """Return a model that keeps a tensor in another file, somewhere in it, as protobuf allows it."""
+    onnx = pytest.importorskip("onnx")
+    helper, tensors = onnx.helper, onnx.TensorProto
+
+    def outside(name: str, dims: int = 4) -> Any:
+        tensor = onnx.numpy_helper.from_array(__import__("numpy").zeros(dims, "float32"), name)
+        onnx.external_data_helper.set_external_data(tensor, location="hidden.bin")
+        tensor.ClearField("raw_data")
+        tensor.data_location = tensors.EXTERNAL
+        return tensor
+
+    value = helper.make_tensor_value_info
+    identity = helper.make_node("Identity", ["x"], ["y"])
+    graph = helper.make_graph([identity], "g", [value("x", 1, [4])], [value("y", 1, [4])])
+    sparse = onnx.SparseTensorProto(values=outside("s"), indices=onnx.helper.make_tensor("i", 7, [4], [0, 1, 2, 3]))
+    if place == "initializer":
+        graph.initializer.append(outside("w"))
+    elif place == "sparse_initializer":
+        graph.sparse_initializer.append(sparse)
+    elif place == "sparse indices":
+        sparse.indices.CopyFrom(outside("i"))
+        graph.sparse_initializer.append(sparse)
+    elif place == "attribute":
+        graph.node.append(helper.make_node("Constant", [], ["c"], value=outside("c")))
+    elif place == "sparse attribute":
+        graph.node.append(helper.make_node("Constant", [], ["c"], sparse_value=sparse))
+    elif place == "tensors":
+        graph.node.append(helper.make_node("Custom", [], ["c"], domain="d", many=[outside("a"), outside("b")]))
+    elif place == "graphs":
+        inner = helper.make_graph([identity], "i", [], [], [outside("w")])
+        graph.node.append(helper.make_node("Custom", [], ["c"], domain="d", many=[inner, inner]))
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)])
+    if place == "function":
+        constant = helper.make_node("Constant", [], ["c"], value=outside("c"))
+        model.functions.append(helper.make_function("d", "F", [], ["c"], [constant], [helper.make_opsetid("", 21)]))
+    elif place == "attribute of a function":
+        function = helper.make_function("d", "F", [], ["c"], [identity], [helper.make_opsetid("", 21)])
+        function.attribute_proto.append(helper.make_attribute("a", outside("a")))
+        model.functions.append(function)
+    elif place == "training":
+        model.training_info.add().initialization.initializer.append(outside("w"))
+    data: bytes = model.SerializeToString()
+    if place == "unknown field":
+        # Field 99 of the model, as a later version may have it.
+        body = outside("w").SerializeToString()
+        data += b"\x9a\x06" + bytes([len(body)]) + body
+    return data
+
+
+@pytest.mark.fault("models that read other files behind the plan's back")
+@pytest.mark.parametrize(
+    "place",
+    [
+        *("initializer", "sparse_initializer", "sparse indices", "attribute", "sparse attribute", "tensors", "graphs"),
+        *("function", "attribute of a function", "training"),
+    ],
+)
+def test_a_tensor_in_another_file_is_found_wherever_it_hides(tmp_path: Path, place: str) -> None:
+    (tmp_path / "m.onnx").write_bytes(_hidden(place))
+    assert read_header(tmp_path / "m.onnx").external == ["hidden.bin"]
+
+
+@pytest.mark.fault("models that read other files behind the plan's back")
+@pytest.mark.parametrize("kind", ["two graphs", "two tensors", "unknown field", "EPContext", "group"])
+def test_what_may_read_another_file_in_a_way_that_is_not_known_is_refused(tmp_path: Path, kind: str) -> None:
+    onnx = pytest.importorskip("onnx")
+    data = _hidden("unknown field" if kind == "unknown field" else "")
+    if kind == "two graphs":
+        # Readers of protocol buffers merge them: the first has the weights.
+        data = _hidden("initializer") + data
+    elif kind == "two tensors":
+        tensor = b"\x2a\x02\x08\x04"
+        node = b"\x2a" + bytes([3 + 2 * len(tensor)]) + b"\x0a\x01v" + 2 * tensor
+        graph = b"\x0a" + bytes([len(node)]) + node + b"\x52\x08location"
+        data = b"\x3a" + bytes([len(graph)]) + graph
+    elif kind == "EPContext":
+        model = onnx.load_from_string(data)
+        model.graph.node[0].op_type = "EPContext"
+        data = model.SerializeToString()
+    elif kind == "group":
+        data += b"\x9b\x06\x9c\x06"
+    (tmp_path / "m.onnx").write_bytes(data)
+    with pytest.raises(ModelFileError):
+        read_header(tmp_path / "m.onnx")
+
+
+@pytest.mark.fault("models that read other files behind the plan's back")
+@pytest.mark.parametrize("operator", ["load", "load_combine", "py_func"])
+def test_a_paddle_program_that_reads_other_files_or_calls_python_is_refused(tmp_path: Path, operator: str) -> None:
+    import json
+
+    operations = [{"#": f"1.{operator}", "A": [], "I": [], "O": []}]
+    program = {"program": {"regions": [{"blocks": [{"ops": operations}]}]}}
+    (tmp_path / "inference.json").write_text(json.dumps(program))
+    with pytest.raises(ModelFileError, match="which reads other files or runs code"):
+        read_header(tmp_path / "inference.json")
+
+
 @pytest.mark.parametrize(
     "operation",
     [

@@ -264,16 +264,11 @@ def _classes(contract: Contract, facts: Facts, classes: Any) -> Iterator[Contrad
             value = value.get(part) if isinstance(value, Mapping) else None
         count = entries(value)
         if count is not None and count + rule["classes"] != classes:
-            more = f", which with {_ADDED[rule['classes']]} make {count + rule['classes']:,} classes" * bool(
-                rule["classes"]
-            )
-            message = (
-                f"{CONFIG} lists {count:,} entries in {key.rpartition('.')[2]}{more}; the model has {classes:,} classes"
-            )
+            listed = f"{CONFIG} lists {count:,} entries in {key.rpartition('.')[2]}"
+            if rule["classes"]:
+                listed += f", which make {count + rule['classes']:,} classes with those for blank and space"
+            message = f"{listed}; the model has {classes:,} classes"
             yield Contradiction(MODEL, message, "take the list that the model was trained with")
-
-
-_ADDED = {2: "blank and space"}
 
 
 def _unlike(

@@ -39,7 +39,7 @@ def number(value: float | str) -> float:
     elif isinstance(value, str) and len(value) <= _LONGEST_TEXT:
         try:
             found = _evaluate(ast.parse(value.strip(), mode="eval").body)
-        except (SyntaxError, ZeroDivisionError, RecursionError, MemoryError, OverflowError, TypeError):
+        except (SyntaxError, ValueError, ArithmeticError, RecursionError, MemoryError, TypeError):
             raise ValueError(f"`{value}` is not a number") from None
     else:
         raise ValueError(f"`{value}` is not a number")
