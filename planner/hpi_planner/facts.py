@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from hpi_schemas import model_inputs
 from hpi_schemas.canonical import digest_file
+from hpi_schemas.console import clean_line
 from hpi_schemas.files import is_lfs_pointer
 from hpi_schemas.model_config import ModelConfigError, read_config
 from hpi_schemas.model_inputs import Header, ModelFileError, Outputs, Tensors
@@ -68,7 +69,9 @@ class DiskReader:
             return ModelStore(self.root, self.official).resolve(reference)
         except FileNotFoundError as fault:
             help = f"relative folders start at `{self.root}`"
-            if "\\" in reference:
+            if clean_line(reference) != reference:
+                help = "in double quotes, `\\` begins an escape, which this became: write paths with `/`"
+            elif "\\" in reference:
                 help = f"`\\` separates no folders here: write `{reference.replace(chr(92), '/')}`"
             elif os.path.isfile(self.root / reference):  # noqa: PTH113 (of a name that no file can have, Path raises)
                 help = f"it is a file; name the folder that holds it: `{PurePosixPath(reference).parent}`"
