@@ -1,4 +1,4 @@
-# make demo · make test · make lint · make bench: each sets up what it needs in .venv, from PyPI.
+# make demo · make test · make fuzz · make lint · make bench: each sets up what it needs in .venv, from PyPI.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -9,7 +9,7 @@ PADDLEX := .venv-paddlex/.ready
 # NVIDIA's Python bindings of TensorRT without its libraries: tests look for the names that we use.
 TENSORRT := .tensorrt/.ready
 
-.PHONY: demo test lint bench golden clean
+.PHONY: demo test fuzz reliability lint bench golden clean
 
 demo: $(MODELS)
 	$(BIN)/hpi-plan examples/ocr/pipeline.yaml --output examples/ocr/output/plan.json
@@ -20,6 +20,14 @@ demo: $(MODELS)
 # Two processes side by side; a file stays in one, so that its models are laid out once.
 test: $(MODELS) $(PADDLEX) $(TENSORRT)
 	$(BIN)/python -m pytest -q -n 2 --dist loadfile
+
+# What `make test` fuzzes for some seconds, for an hour.
+fuzz: $(MODELS)
+	FUZZ_TIMES=$${FUZZ_TIMES:-100} $(BIN)/python -m pytest -q -n 2 tests/fuzz
+
+# Runs the faults alone, and rewrites the tables of docs/reliability.md and SECURITY.md; look at the diff.
+reliability: $(MODELS) $(PADDLEX)
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile -m fault --reliability
 
 lint: $(READY)
 	$(BIN)/ruff check .

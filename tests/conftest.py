@@ -18,7 +18,7 @@ os.environ.pop("HPI_MODELS", None)
 os.environ.pop("HPI_CACHE_DIR", None)
 sys.path[:0] = [str(Path(__file__).parent), str(OCR)]
 
-from support import imitations, tiny_models  # noqa: E402
+from support import imitations, reliability, tiny_models  # noqa: E402
 from support.engines import CLASSIFIER  # noqa: E402
 from support.imitations import Imitations  # noqa: E402
 
@@ -29,6 +29,16 @@ settings.load_profile("repeatable")
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update-cases", action="store_true", help="rewrite the golden cases with what comes out")
+    parser.addoption("--reliability", action="store_true", help="rewrite the tables of faults with what was survived")
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    item.user_properties.extend(("fault", marker.args[0]) for marker in item.iter_markers("fault"))
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("--reliability"):
+        config.pluginmanager.register(reliability.Counter())
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 import unicodedata
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -37,7 +38,6 @@ COMMANDS = {
     "run": "hpi-run plan.json --input pictures/a.png",
     "compare": "hpi-run plan.json --compare plan.json --input pictures/a.png",
     "bench": "hpi-bench plan.json --input pictures/a.png --rounds 1",
-    "bench json": "hpi-bench plan.json --input pictures/a.png --rounds 1 --json",
     "doctor": "hpi-doctor",
     "doctor json": "hpi-doctor --json",
     "cache": "hpi-cache list --models .",
@@ -67,6 +67,12 @@ def shell(folder: Path, line: str, redirected: str = "", **more: str) -> subproc
     )  # fmt: skip
 
 
+@cache
+def usual(folder: Path, name: str) -> subprocess.CompletedProcess[str]:
+    """What a command gives where nothing is wrong; once, for some take seconds."""
+    return shell(folder, COMMANDS[name])
+
+
 @pytest.mark.fault("streams that are closed, full or ASCII")
 @pytest.mark.parametrize("unbuffered", ["", "1"])
 @pytest.mark.parametrize("redirected", ["> /dev/full", ">&-"])
@@ -81,12 +87,12 @@ def test_data_that_cannot_be_written_is_never_a_success(
 
 
 @pytest.mark.fault("streams that are closed, full or ASCII")
-@pytest.mark.parametrize("redirected", ["2>&-", "2> /dev/full", "<&-", "2>&- <&-"])
+@pytest.mark.parametrize("redirected", ["2> /dev/full", "2>&- <&-"])
 @pytest.mark.parametrize("name", sorted(COMMANDS))
 def test_the_work_goes_on_where_nobody_reads_the_messages_or_types_anything(
     folder: Path, name: str, redirected: str
 ) -> None:
-    expected, found = shell(folder, COMMANDS[name]), shell(folder, COMMANDS[name], redirected)
+    expected, found = usual(folder, name), shell(folder, COMMANDS[name], redirected)
     assert found.returncode == expected.returncode
     assert bool(found.stdout) == bool(expected.stdout)
 
@@ -104,7 +110,7 @@ def test_a_bad_picture_is_a_record_and_the_run_goes_on_without_stderr(folder: Pa
 @pytest.mark.parametrize("name", sorted(COMMANDS))
 def test_a_locale_without_letters_is_no_traceback(folder: Path, name: str) -> None:
     plain = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "PYTHONIOENCODING": "ascii"}
-    expected, found = shell(folder, COMMANDS[name]), shell(folder, COMMANDS[name], **plain)
+    expected, found = usual(folder, name), shell(folder, COMMANDS[name], **plain)
     assert found.returncode == expected.returncode, found.stderr
     assert "Traceback" not in found.stderr
 
@@ -363,7 +369,7 @@ def test_a_thread_that_cannot_be_started_ends_the_run_and_never_hangs_it(folder:
 def test_a_user_whom_nobody_knows_and_who_has_no_home_can_work(folder: Path, name: str) -> None:
     if os.geteuid():
         pytest.skip("only root can be another user")
-    expected = shell(folder, COMMANDS[name])
+    expected = usual(folder, name)
     unknown = f"setpriv --reuid 54321 --clear-groups {COMMANDS[name]}"
     folder.chmod(0o777)
     found = shell(folder, f"env -u HOME {unknown}")

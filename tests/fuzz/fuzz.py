@@ -16,18 +16,27 @@ import atheris
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 with atheris.instrument_imports(include=["hpi_planner", "hpi_runtime", "hpi_schemas"]):
-    from hpi_planner import report
+    from hpi_planner import profile, report
     from hpi_planner.compile import compile
     from hpi_planner.diagnostics import has_errors
-    from hpi_runtime import pipeline, plan
+    from hpi_planner.profile import ProfileError
+    from hpi_runtime import naming, pipeline, plan
     from hpi_runtime.errors import InputError, RunnerError
-    from hpi_runtime.inputs import images, pdf
+    from hpi_runtime.inputs import images, named, pdf
     from hpi_runtime.inputs.limits import Limits
-    from hpi_schemas import model_inputs
+    from hpi_runtime.prepare import cache
+    from hpi_schemas import console, model_inputs
+    from hpi_schemas.canonical import JsonError, loads
+    from hpi_schemas.model_config import ModelConfigError, read_config
+    from hpi_schemas.target import from_json
+    from hpi_schemas.tasks.check import Facts, contradictions
+    from hpi_schemas.tasks.processing import processing
     from support.pipelines import CPU, request
 
-SMALL = Limits(pixels=1 << 20, pages=4)
+SMALL = Limits(pixels=1 << 20, pages=4, page_seconds=10)
 TASKS = ("image_classification", "text_detection", "text_recognition")
+# One process draws all of them, unless one crashes it.
+DOCUMENTS = pdf.Documents(SMALL)
 
 
 def read_plan(data: bytes) -> None:
@@ -43,10 +52,20 @@ def compile_yaml(data: bytes) -> None:
 
 def read_configuration(data: bytes) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        (Path(folder) / "inference.yml").write_bytes(data)
+        path = Path(folder) / "inference.yml"
+        path.write_bytes(data)
+        try:
+            config = read_config(path)
+        except ModelConfigError:
+            return
         for task in TASKS:
-            with suppress(RunnerError):
+            told = contradictions(task, Facts({}, {}, processing(config), {}, 1))
+            try:
                 pipeline.make_module("m", {"module_name": task, "settings": {}, "batch_size": 1}, Path(folder))
+            except RunnerError:
+                assert told
+            else:
+                assert not told
 
 
 def decode_picture(data: bytes) -> None:
@@ -58,8 +77,8 @@ def decode_picture(data: bytes) -> None:
 
 
 def read_document(data: bytes) -> None:
-    with suppress(InputError), pdf.Documents(SMALL) as documents:
-        list(documents.pages(data, "a"))
+    with suppress(InputError):
+        list(DOCUMENTS.pages(data, "a"))
 
 
 def read_model(data: bytes) -> None:
@@ -70,12 +89,38 @@ def read_model(data: bytes) -> None:
             model_inputs.read_header(Path(file.name))
 
 
+def read_names(data: bytes) -> None:
+    for name in named.listed(data):
+        assert all(part not in ("", ".", "..") for part in naming.stem(name, None).parts)
+        console.clean_line(name)
+
+
+def read_target(data: bytes) -> None:
+    with suppress(JsonError, ValueError):
+        from_json(loads(data))
+
+
+def read_artefact(data: bytes) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "artefact.json").write_bytes(data)
+        assert not cache.is_whole(Path(folder))
+
+
+def read_profile(data: bytes) -> None:
+    with suppress(ProfileError):
+        profile.parse(data, "a", "a", profile.LATENCY, None)
+
+
 TARGETS: dict[str, Callable[[bytes], None]] = {
+    "artefact": read_artefact,
     "configuration": read_configuration,
     "document": read_document,
     "model": read_model,
+    "names": read_names,
     "picture": decode_picture,
     "plan": read_plan,
+    "profile": read_profile,
+    "target": read_target,
     "yaml": compile_yaml,
 }
 

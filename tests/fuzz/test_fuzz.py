@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import shutil
 import subprocess
 import sys
@@ -13,8 +14,20 @@ from PIL import Image
 from support import tiny_onnx
 
 ROOT = Path(__file__).parents[2]
-# Target → runs: some seconds each.
-RUNS = {"configuration": 1500, "document": 1500, "model": 6000, "picture": 6000, "plan": 1500, "yaml": 1000}
+# Target → runs: some seconds each. `make fuzz` takes many times as many.
+TIMES = int(os.environ.get("FUZZ_TIMES", "1"))
+RUNS = {
+    "artefact": 1500,
+    "configuration": 1500,
+    "document": 1000,
+    "model": 6000,
+    "names": 6000,
+    "picture": 6000,
+    "plan": 1500,
+    "profile": 1000,
+    "target": 6000,
+    "yaml": 1000,
+}
 pytestmark = pytest.mark.skipif(importlib.util.find_spec("atheris") is None, reason="atheris has no wheel here")
 
 
@@ -37,18 +50,27 @@ def seeds(target: str, folder: Path) -> None:
         (folder / "deep").write_text("[" * 3000)
     elif target == "plan":
         shutil.copy(ROOT / "examples/digits/plan.json", folder)
+    elif target == "target":
+        shutil.copy(ROOT / "examples/digits/target.json", folder)
+    elif target == "names":
+        (folder / "list").write_bytes(b"\xef\xbb\xbfa/../b_1\r\nhttp://host/x?y/z\n/abs/_up\n")
+    elif target == "artefact":
+        (folder / "record").write_text('{"files": {"a/b": "sha256:0"}, "found": {}, "step": {}}')
+    elif target == "profile":
+        shutil.copy(ROOT / "tests/fuzz/profile.json", folder)
     else:
         shutil.copy(ROOT / "examples/ocr/pipeline.yaml", folder)
 
 
+@pytest.mark.timeout(300 * TIMES)
 @pytest.mark.parametrize("target", sorted(RUNS))
 def test_no_input_gives_a_traceback_a_hang_or_a_crash(target: str, tmp_path: Path) -> None:
     seeds(target, tmp_path / "seeds")
-    options = [f"-runs={RUNS[target]}", "-seed=1", "-max_len=8192", "-timeout=20", "-rss_limit_mb=3000"]
+    options = [f"-runs={RUNS[target] * TIMES}", "-seed=1", "-max_len=8192", "-timeout=20", "-rss_limit_mb=3000"]
     command = [sys.executable, str(Path(__file__).with_name("fuzz.py")), target, *options, str(tmp_path / "seeds")]
     # libFuzzer would count the peak memory of whoever starts it; so that is a small process.
     command = ["sh", "-c", '"$@"; exit $?', "sh", *command]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, timeout=250, check=False)
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, timeout=250 * TIMES, check=False)
     assert done.returncode == 0, done.stderr[-3000:].decode(errors="replace")
 
 
