@@ -204,7 +204,7 @@ def _config(path: Path, reference: str) -> Mapping[str, Any]:
     """Return the model's configuration."""
     name = f"`{reference}/{CONFIG_FILE}`"
     try:
-        found = read_config(path)
+        found = read_config(path, is_brief=True)
     except ModelConfigError as fault:
         raise FactsError(Code.MODEL_CONFIG_INVALID, f"{name} {fault}") from None
     except OSError as fault:

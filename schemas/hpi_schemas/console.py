@@ -28,8 +28,7 @@ _CONTROLS = [*range(0x20), *range(0x7F, 0xA0)]
 _REORDERING = [0x061C, 0x200E, 0x200F, *range(0x2028, 0x202F), *range(0x2066, 0x206A)]
 _SHOWN = {code: f"\\x{code:02x}" for code in _CONTROLS} | {code: f"\\u{code:04x}" for code in _REORDERING}
 _LINES = {code: text for code, text in _SHOWN.items() if chr(code) not in "\n\t"}
-_HIDDEN = re.compile(f"[{re.escape(''.join(map(chr, _SHOWN)))}]")
-_COLOUR = re.compile(r"(\x1b\[[0-9;]*m)")
+_COLOUR = r"(\x1b\[[0-9;]*m)"
 _CLOSED = "stdout is closed, and results go there"
 
 
@@ -41,12 +40,12 @@ class CommandError(Exception):
 
 def clean(text: str) -> str:
     """Return text whose control and reordering characters are written out as escapes; lines and tabs stay."""
-    return text.translate(_LINES) if _HIDDEN.search(text) else text
+    return text.translate(_LINES)
 
 
 def clean_line(text: str) -> str:
     """Return the same as one line: line ends and tabs are written out too."""
-    return text.translate(_SHOWN) if _HIDDEN.search(text) else text
+    return text.translate(_SHOWN)
 
 
 def start(name: str, module: str) -> NoReturn:
@@ -235,7 +234,7 @@ class _Shown(io.TextIOWrapper):
 
     def write(self, text: str) -> int:
         if self.isatty():
-            parts = _COLOUR.split(text)
+            parts = re.split(_COLOUR, text)
             parts[::2] = map(clean, parts[::2])
             super().write("".join(parts))
         else:

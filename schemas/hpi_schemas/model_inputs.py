@@ -72,8 +72,8 @@ _PIR_TYPES = {
     "t_bool": "bool",
 }
 _MAX_DEPTH = 64
-# The key under which a tensor names its file, and the operator that stands for a compiled part.
-_ONNX_WORDS = (b"location", b"EPContext")
+# The key under which a tensor names its file, and the operator that stands for a part compiled for one machine.
+_LOCATION, _COMPILED = b"location", b"EPContext"
 # Operators of Paddle that read files by names of their own, or call Python.
 _PADDLE_READERS = frozenset({"load", "load_combine", "py_func", "read", "read_file"})
 # A .json program holds no weights; PP-OCRv5_server has 2 MB.
@@ -168,11 +168,14 @@ def _onnx_header(model: memoryview) -> Header:
     tensors: dict[int, Tensors] = {11: {}, 12: {}}
     weights: set[str] = set()
     nodes = 0
+    # Weights, most of a file, are no place for an operator.
+    is_compiled = any(_COMPILED in bytes(item) for number in (20, 25) for item in wire.messages(model, number))
     for number, value in wire.fields(graph):
         if not isinstance(value, memoryview):
             continue
         if number == 1:
             nodes += 1
+            is_compiled = is_compiled or _COMPILED in bytes(value)
         elif number == 5:
             weights.add(wire.text(value, 8))
         elif number in tensors:
@@ -180,8 +183,8 @@ def _onnx_header(model: memoryview) -> Header:
     if not nodes:
         raise wire.WireError("its graph is empty")
     inputs = {name: spec for name, spec in tensors[11].items() if name not in weights}
-    # Looking for the words is fifty times as fast as reading every node.
-    found = set(_onnx_files(model, "Model")) if any(data.find(word) >= 0 for word in _ONNX_WORDS) else set()
+    # Looking for the word is fifty times as fast as reading every node.
+    found = set(_onnx_files(model, "Model")) if is_compiled or data.find(_LOCATION) >= 0 else set()
     return Header(inputs, dict(tensors[12]), sorted(found), [])
 
 
@@ -204,7 +207,7 @@ def _onnx_files(message: memoryview, kind: str, depth: int = 0) -> Iterator[str]
                 raise wire.WireError(f"field {number} of a {kind} is given twice")
             once.add(number)
             yield from _onnx_files(value, known.inside[number], depth + 1)
-        elif number not in known.plain and any(word in bytes(value) for word in _ONNX_WORDS):
+        elif number not in known.plain and (_LOCATION in bytes(value) or _COMPILED in bytes(value)):
             raise wire.WireError(f"field {number} of a {kind} is not known here, and may name another file")
     if kind == "Tensor":
         yield from (wire.text(entry, 2) for entry in wire.messages(message, 13) if wire.text(entry, 1) == "location")

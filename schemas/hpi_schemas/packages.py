@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from importlib import metadata
-
 _OURS = "hpi-plan"
 
 
@@ -13,6 +11,8 @@ def install(extra: str) -> str:
 
 
 def _requirements(extra: str) -> list[str]:
+    from importlib import metadata
+
     from packaging.requirements import Requirement
 
     found = []

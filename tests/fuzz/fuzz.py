@@ -56,6 +56,7 @@ def read_configuration(data: bytes) -> None:
         path.write_bytes(data)
         try:
             config = read_config(path)
+            assert processing(config) == processing(read_config(path, is_brief=True))
         except ModelConfigError:
             return
         for task in TASKS:

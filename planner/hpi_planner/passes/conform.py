@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-
-from hpi_schemas.tasks.check import BATCH, MODEL, Contradiction, Facts, contradictions
+from typing import TYPE_CHECKING
 
 from hpi_planner.diagnostics import Code, Diagnostic, Findings, Label, error, note
 from hpi_planner.ir import Ir, Module
 from hpi_planner.passes import schedule
 from hpi_planner.tree import Tree
+
+if TYPE_CHECKING:
+    from hpi_schemas.tasks.check import Contradiction
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,9 @@ class Conform:
 def _contradictions(module: Module) -> list[Contradiction]:
     if module.broken or module.facts is None or module.engine is None:
         return []
+    # Planning up to `inherit` does without.
+    from hpi_schemas.tasks.check import Facts, contradictions
+
     facts = module.facts
     forms = dict.fromkeys(engine.format for engine in (module.engine, *module.fallback))
     found = (
@@ -54,6 +59,8 @@ def _contradictions(module: Module) -> list[Contradiction]:
 
 
 def _diagnostic(tree: Tree, module: Module, item: Contradiction, is_run: bool) -> Diagnostic:
+    from hpi_schemas.tasks.check import BATCH, MODEL
+
     # People plan for elsewhere too: there, it keeps nothing but `hpi-run --module` from running.
     made = error if is_run else note
     message = f"{module.address}: {item.message}"
