@@ -1,5 +1,5 @@
 """``python -m hpi_planner`` is ``hpi-plan``."""
 
-from hpi_planner.commands import hpi_plan
+from hpi_schemas.commands import hpi_plan
 
 hpi_plan()

@@ -15,7 +15,7 @@ from hpi_planner.passes.freeze import RULES
 from hpi_planner.request import make
 from hpi_planner.review import causes, plans
 from hpi_planner.review.changes import Change, changes
-from hpi_planner.review.plans import ReviewedPlan
+from hpi_planner.review.plans import ReviewedPlan, ReviewError
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,10 @@ def check(
     plan = plans.load(name)
     source = plan.source
     recorded = plan.data["source"].get("builtin") if source is None else str(source)
-    request = _request(plan, pipeline or str(recorded), models, root, trust_models)
+    try:
+        request = _request(plan, pipeline or str(recorded), models, root, trust_models)
+    except ValueError as fault:
+        raise ReviewError(f"{name} was made with something that this version does not read: {fault}") from None
     ir = compile(request)
     if ir.plan is None:
         return Checked(plan, ir.diagnostics, dict(ir.texts), compiled=False)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hpi_schemas.console import DONE, NEGATIVE, WRONG, emit, guarded, say
+from hpi_schemas.console import DONE, NEGATIVE, WRONG, clean_json, emit, guarded, say
 from hpi_schemas.files import CANDIDATES, PLAN, Kind, Outputs
 
 from hpi_planner import overrides, report, request, stages
@@ -25,8 +25,8 @@ _NAME = "hpi-plan"
 # How diagnostics are written; the name is that of the YAML.
 _WRITERS: Mapping[str, Callable[[Ir, str], str]] = {
     "text": lambda ir, _name: report.render(ir.diagnostics, ir.texts),
-    "json": lambda ir, _name: report.to_json(ir.diagnostics, ir.texts),
-    "sarif": lambda ir, name: report.to_sarif(ir.diagnostics, name),
+    "json": lambda ir, _name: clean_json(report.to_json(ir.diagnostics, ir.texts)),
+    "sarif": lambda ir, name: clean_json(report.to_sarif(ir.diagnostics, name)),
 }
 
 _EPILOG = """\

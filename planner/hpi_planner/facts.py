@@ -14,11 +14,14 @@ from hpi_schemas.console import clean_line
 from hpi_schemas.files import is_lfs_pointer
 from hpi_schemas.model_config import ModelConfigError, read_config
 from hpi_schemas.model_inputs import Header, ModelFileError, Outputs, Tensors
-from hpi_schemas.model_store import CONFIG_FILE, STORE_PREFIX, ModelStore, format_files
+from hpi_schemas.model_store import CONFIG_FILE, STORE_PREFIX, ModelStore, format_files, is_file_below
 from hpi_schemas.tasks.processing import processing
 
 from hpi_planner.diagnostics import Code
 from hpi_planner.ir import ModelFacts
+
+# Of a name in a message.
+_LONGEST = 100
 
 
 class FactsError(Exception):
@@ -195,6 +198,10 @@ def _header(folder: Path, form: str, names: tuple[str, ...]) -> Header:
         return Header({}, {}, [], [])
     header = model_inputs.read_header(program)
     for item in header.external:
+        if not is_file_below(item):
+            raise ModelFileError(f"{program} keeps weights outside its folder, in {clean_line(item)[:_LONGEST]!r}")
+        if not (folder / item).is_file():
+            raise ModelFileError(f"{program} keeps weights in `{item}`, which is no file here")
         if not (folder / item).resolve().is_relative_to(folder.resolve()):
             raise ModelFileError(f"{program} keeps weights outside its folder, in `{item}`")
     return header

@@ -1,5 +1,5 @@
 """``python -m hpi_runtime`` is ``hpi-run``."""
 
-from hpi_runtime.commands import hpi_run
+from hpi_schemas.commands import hpi_run
 
 hpi_run()

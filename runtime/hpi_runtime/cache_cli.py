@@ -71,7 +71,7 @@ def _run(options: argparse.Namespace) -> int:
             elif options.command == "verify":
                 code = NEGATIVE if entry.state == inventory.DAMAGED else code
                 _print(line)
-            elif not is_needed and not _is_locked(entry):
+            elif not is_needed and entry.state != inventory.FOREIGN and not _is_locked(entry):
                 _print(f"{'would remove' if options.dry_run else 'removed'}  {line}")
                 if not options.dry_run:
                     inventory.remove(entry)

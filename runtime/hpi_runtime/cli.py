@@ -134,9 +134,10 @@ def _run(options: argparse.Namespace, lines: BinaryIO) -> int:
             say(_NAME, f"warning: {line}")
         if options.prepare_only:
             return DONE
-        writer = Writer(lines, outputs, _path(options.output), _path(pictures), pipeline.drawing)
+        record = _path(options.record)
+        writer = Writer(lines, outputs, _path(options.output), _path(pictures), pipeline.drawing, record)
         writer.check(names)
-        return _predict(pipeline, pipeline.predict(names, _limits(options)), writer, outputs, _path(options.record))
+        return _predict(pipeline, pipeline.predict(names, _limits(options)), writer, outputs, record)
 
 
 def _names(arguments: Sequence[str]) -> list[str]:

@@ -6,6 +6,7 @@ keep the order of the inputs.
 
 from __future__ import annotations
 
+import os
 import queue
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -14,7 +15,7 @@ from dataclasses import dataclass, field
 from itertools import cycle
 from typing import Any, Generic, TypeVar
 
-from hpi_runtime.errors import EngineError, InputError
+from hpi_runtime.errors import EngineError, InputError, PlanError
 
 Source = TypeVar("Source")
 _POLL_SECONDS = 0.1
@@ -99,6 +100,11 @@ def execute(
             thread.join()
 
 
+def forked() -> PlanError:
+    """Return the error of a pipeline whose threads are in another process."""
+    return PlanError("the pipeline was loaded before this process was forked; load the plan after the fork")
+
+
 def no_threads(fault: RuntimeError) -> EngineError:
     """Return the error of a system that starts no more threads."""
     return EngineError(f"the system starts no more threads ({fault}); raise its limit, such as `ulimit -u`")
@@ -117,6 +123,7 @@ class _Link:
     def __init__(self, stop: threading.Event, depth: int) -> None:
         self._queue: queue.Queue[Any] = queue.Queue(depth)
         self._stop = stop
+        self._process = os.getpid()
 
     def put(self, group: Any) -> None:
         while not self._stop.is_set():
@@ -128,6 +135,9 @@ class _Link:
 
     def get(self) -> Any:
         while not self._stop.is_set():
+            if os.getpid() != self._process:
+                # Nobody is at the other end.
+                raise forked()
             try:
                 return self._queue.get(timeout=_POLL_SECONDS)
             except queue.Empty:

@@ -14,6 +14,8 @@ _UP, _ROOT, _URL = "_up", "_root", "_url"
 _MARK = re.compile(r"_+(?:up|root|url)|_*\.{1,2}")
 # A name that looks like a page's.
 _LIKE_PAGE = re.compile(r".*_\d+_*", re.DOTALL)
+# A name that looks like a shortened one.
+_SHORTENED = re.compile(r".*~[0-9a-f]{24}", re.DOTALL)
 # File systems allow 255 bytes; page, ending and the mark of a shortened name come on top.
 _MOST_BYTES, _KEPT_BYTES, _DIGITS = 200, 150, 24
 
@@ -63,7 +65,7 @@ def _usable(part: str) -> str:
         is_name = b"\0" not in data and len(data) <= _MOST_BYTES
     except UnicodeEncodeError:
         data, is_name = part.encode("utf-8", "surrogatepass"), False
-    if is_name:
+    if is_name and not _SHORTENED.fullmatch(part):
         return part
     kept = data.replace(b"\0", b"_")[:_KEPT_BYTES].decode("utf-8", "ignore")
     return f"{kept}~{sha256(data).hexdigest()[:_DIGITS]}"

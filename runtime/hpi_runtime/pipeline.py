@@ -20,7 +20,7 @@ from hpi_schemas.tasks.processing import processing
 from hpi_runtime import engines, modules, prepare
 from hpi_runtime.engines.base import Engine
 from hpi_runtime.errors import EngineError, PlanError, PrepareError, RunnerError
-from hpi_runtime.executor import Item, Worker, execute, execute_one, no_threads
+from hpi_runtime.executor import Item, Worker, execute, execute_one, forked, no_threads
 from hpi_runtime.inputs import values
 from hpi_runtime.inputs.limits import DEFAULT, Limits
 from hpi_runtime.inputs.reading import Input, read
@@ -118,6 +118,8 @@ class Pipeline:
         return self._items(_items(read(values.each(inputs), limits), self._measure), is_one)
 
     def _items(self, items: Iterator[Item[Input]], is_one: bool) -> Iterator[Item[Input]]:
+        # Again, for this runs when the first result is asked for.
+        self._check_usable()
         depth = max(_DEPTH, *(engine.streams for engine in self.engines.values()))
         if is_one:
             # A file may hold several pages.
@@ -133,7 +135,7 @@ class Pipeline:
             raise PlanError("the pipeline is closed; load the plan again, or use it inside its `with` statement")
         if os.getpid() != self._process:
             # The threads of its engines are not in this process, and waiting for them would have no end.
-            raise PlanError("the pipeline was loaded before this process was forked; load the plan after the fork")
+            raise forked()
 
     @property
     def drawing(self) -> str:

@@ -28,7 +28,13 @@ class Writer:
     """
 
     def __init__(
-        self, lines: BinaryIO, outputs: Outputs, records: Path | None, pictures: Path | None, drawing: str
+        self,
+        lines: BinaryIO,
+        outputs: Outputs,
+        records: Path | None,
+        pictures: Path | None,
+        drawing: str,
+        taken: Path | None = None,
     ) -> None:
         """Take where results go.
 
@@ -38,6 +44,7 @@ class Writer:
             records: the folder for a JSON file each, None for lines.
             pictures: the folder for drawings, None for none.
             drawing: what PaddleX calls a drawing of this plan's.
+            taken: where something else of this run will be written.
 
         Raises:
             PlanError: a folder cannot be made.
@@ -48,6 +55,7 @@ class Writer:
         self._records = records
         self._pictures = pictures
         self._drawing = drawing
+        self._taken = None if taken is None else taken.resolve()
         for folder in filter(None, (records, pictures)):
             try:
                 folder.mkdir(parents=True, exist_ok=True)
@@ -66,8 +74,8 @@ class Writer:
             return
         for name in names:
             for path in self._places(name, None):
-                if path is not None and self._outputs.is_read(path):
-                    message = f"the results of {name} would be written over {path}, which this run reads"
+                if path is not None and self._is_taken(path):
+                    message = f"the results of {name} would be written over {path}, which this run reads or writes"
                     raise PlanError(f"{message}; name another folder, or leave that file out")
 
     def write(self, result: Result) -> Result:
@@ -92,6 +100,8 @@ class Writer:
     def _write(self, result: Result) -> None:
         path, page = result["input_path"], result["page_index"]
         record, picture = self._places(path or "", page)
+        if page is not None and any(place is not None and self._is_taken(place) for place in (record, picture)):
+            raise InputError("OUTPUT_REFUSED", f"{record or picture} would be written over, and this command reads it")
         # Drawn and written out before anything is replaced: what fails here leaves no half of a result.
         data = b"" if record is None else result.to_json()
         drawn = None if picture is None else _drawn(result)
@@ -106,6 +116,9 @@ class Writer:
             raise _refused(fault) from None
         if record is None:
             self._line(result)
+
+    def _is_taken(self, path: Path) -> bool:
+        return self._outputs.is_read(path) or (self._taken is not None and path.resolve() == self._taken)
 
     def _line(self, result: Result) -> None:
         write_all(self._lines, result.to_line().encode("utf-8", "backslashreplace") + b"\n")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 import io
 import os
-import re
 import signal
 import sys
 from collections.abc import Callable, Iterator
@@ -24,11 +23,12 @@ _WIDTH = 140
 _MOST_DIGITS = 18
 # What a terminal obeys instead of showing it, and what changes the order in which text is read
 # (unicode.org/reports/tr9, section 2).
-_CONTROLS = [*range(0x20), *range(0x7F, 0xA0)]
+_DELETE = 0x7F
+_CONTROLS = [*range(0x20), *range(_DELETE, 0xA0)]
 _REORDERING = [0x061C, 0x200E, 0x200F, *range(0x2028, 0x202F), *range(0x2066, 0x206A)]
 _SHOWN = {code: f"\\x{code:02x}" for code in _CONTROLS} | {code: f"\\u{code:04x}" for code in _REORDERING}
 _LINES = {code: text for code, text in _SHOWN.items() if chr(code) not in "\n\t"}
-_COLOUR = r"(\x1b\[[0-9;]*m)"
+_ESCAPED = {code: f"\\u{code:04x}" for code in _SHOWN if code >= _DELETE}
 _CLOSED = "stdout is closed, and results go there"
 
 
@@ -41,6 +41,11 @@ class CommandError(Exception):
 def clean(text: str) -> str:
     """Return text whose control and reordering characters are written out as escapes; lines and tabs stay."""
     return text.translate(_LINES)
+
+
+def clean_json(text: str) -> str:
+    """Return JSON in which those characters are escaped as JSON has it: the same values."""
+    return text.translate(_ESCAPED)
 
 
 def clean_line(text: str) -> str:
@@ -63,9 +68,16 @@ def start(name: str, module: str) -> NoReturn:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
     _take_streams()
     main: Callable[[], int] = importlib.import_module(module).main
-    if is_listening:
-        _watch_interruption(name)
+    interrupted = False
+
+    def interrupt(*_: object) -> None:
+        nonlocal interrupted
+        interrupted = True
+        raise KeyboardInterrupt
+
     try:
+        if is_listening:
+            _watch_interruption(name, interrupt)
         code = main()
     except SystemExit as left:
         # argparse, after its help or its complaint.
@@ -77,8 +89,11 @@ def start(name: str, module: str) -> NoReturn:
     except KeyboardInterrupt:
         code = INTERRUPTED
     except BaseException:
-        sys.excepthook(*sys.exc_info())
-        code = NEGATIVE
+        # An interruption inside a class statement comes out as another error.
+        code = INTERRUPTED if interrupted else NEGATIVE
+        if not interrupted:
+            sys.excepthook(*sys.exc_info())
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     finish(name, code)
 
 
@@ -205,11 +220,16 @@ def positive_number(text: str) -> int:
     return int(text)
 
 
-def table_console(stream: TextIO) -> Console:
-    """Return what prints tables on a stream: as wide as the terminal, and in a file wide enough for most."""
+def table_console(stream: TextIO, width: int = _WIDTH) -> Console:
+    """Return what prints tables on a stream: as wide as the terminal, and in a file wide enough for most.
+
+    Its colours go past our own stream, so that whatever stands in a table goes through ``cell``.
+    """
     from rich.console import Console
 
-    return Console(file=stream, width=None if stream.isatty() else _WIDTH, highlight=False)
+    is_terminal = stream.isatty()
+    file = _past(stream.fileno()) if is_terminal else stream
+    return Console(file=file, width=None if is_terminal else width, highlight=False, markup=False)
 
 
 def cell(text: str, style: str = "") -> Text:
@@ -220,25 +240,22 @@ def cell(text: str, style: str = "") -> Text:
 
 
 def drawing_console() -> Console | None:
-    """Return what draws progress on stderr, None where that is no terminal. What is drawn there is not cleaned."""
+    """Return what draws progress on stderr, None where that is no terminal. What is drawn goes through ``cell``."""
     from rich.console import Console
 
-    if not sys.stderr.isatty():
-        return None
-    # Past our own stream, which would write out the codes that move the cursor.
-    return Console(file=os.fdopen(os.dup(2), "w", encoding="utf-8", errors="backslashreplace"))
+    return Console(file=_past(2), markup=False) if sys.stderr.isatty() else None
+
+
+def _past(number: int) -> TextIO:
+    """Return a stream past our own, which would write out the codes of colours and of moves of the cursor."""
+    return os.fdopen(os.dup(number), "w", encoding="utf-8", errors="backslashreplace")
 
 
 class _Shown(io.TextIOWrapper):
-    """A stream that people read: whatever is written, no character of it is obeyed by a terminal but colours."""
+    """A stream that people read: whatever is written, no character of it is obeyed by a terminal."""
 
     def write(self, text: str) -> int:
-        if self.isatty():
-            parts = re.split(_COLOUR, text)
-            parts[::2] = map(clean, parts[::2])
-            super().write("".join(parts))
-        else:
-            super().write(clean(text))
+        super().write(clean(text))
         return len(text)
 
 
@@ -294,7 +311,7 @@ def _is_open(number: int) -> bool:
     return True
 
 
-def _watch_interruption(name: str) -> None:
+def _watch_interruption(name: str, interrupt: Callable[..., None]) -> None:
     """End the process soon after an interruption, whatever native code the main thread is inside.
 
     The C handler of a signal writes to the wake-up descriptor at once, and this thread waits at its other end
@@ -306,7 +323,7 @@ def _watch_interruption(name: str) -> None:
     reading, writing = os.pipe()
     os.set_blocking(writing, False)
     signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGINT, interrupt)
 
     def watch() -> None:
         while os.read(reading, 1) != bytes([signal.SIGINT]):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import stat
 import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
@@ -82,12 +83,15 @@ class Outputs:
             reads: paths; links are followed.
             overwrite: foreign files are replaced too, those that are read never.
         """
-        self._reads = {found for path in reads if (found := _identity(path)) is not None}
+        # A list that comes on stdin, and results that go to stdout, may be files too.
+        named = (*reads, 0, 1)
+        self._reads = {found for path in named if (found := _identity(path)) is not None}
         self._overwrite = overwrite
 
     def is_read(self, path: Path) -> bool:
         """Tell whether a path leads to one of the files that the command reads, by whatever name."""
-        return _identity(path) in self._reads
+        found = _identity(path)
+        return found is not None and found in self._reads
 
     def check(self, path: Path, kind: Kind) -> None:
         """Look whether a file could be written there, before any work is done.
@@ -191,10 +195,10 @@ def _sweep(folder: Path) -> None:
                     path.unlink()
 
 
-def _identity(path: str | Path) -> tuple[int, int] | None:
-    """Return what is the same for all names of a file, None where there is none."""
+def _identity(path: str | Path | int) -> tuple[int, int] | None:
+    """Return what is the same for all names of a regular file, None where there is none."""
     try:
         found = os.stat(path)  # noqa: PTH116 (a million inputs need no Path each)
     except (OSError, ValueError):
         return None
-    return found.st_dev, found.st_ino
+    return (found.st_dev, found.st_ino) if stat.S_ISREG(found.st_mode) else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import mmap
+import posixpath
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar, cast
@@ -185,7 +186,7 @@ def _onnx_header(model: memoryview) -> Header:
     inputs = {name: spec for name, spec in tensors[11].items() if name not in weights}
     # Looking for the word is fifty times as fast as reading every node.
     found = set(_onnx_files(model, "Model")) if is_compiled or data.find(_LOCATION) >= 0 else set()
-    return Header(inputs, dict(tensors[12]), sorted(found), [])
+    return Header(inputs, dict(tensors[12]), sorted({posixpath.normpath(item) for item in found}), [])
 
 
 def _onnx_files(message: memoryview, kind: str, depth: int = 0) -> Iterator[str]:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from hpi_schemas.console import DONE, NEGATIVE, emit, guarded, say
+from hpi_schemas.console import DONE, NEGATIVE, clean_json, emit, guarded, say, table_console
 from hpi_schemas.console import show as show_text
 from hpi_schemas.files import Outputs
 
@@ -131,11 +131,9 @@ def _show(options: argparse.Namespace) -> int:
     elif options.mermaid:
         show_text(mermaid.flowchart(shown))
     else:
-        from rich.console import Console
-
         from hpi_planner.review import terminal
 
-        terminal.show(shown, Console(width=None if sys.stdout.isatty() else _WIDTH, highlight=False, soft_wrap=False))
+        terminal.show(shown, table_console(sys.stdout, _WIDTH))
     return DONE
 
 
@@ -231,7 +229,7 @@ def _lint(options: argparse.Namespace) -> int:
     policies = [policy.load(name) for name in options.policy]
     broken, texts = policy.violations(plan, policies, None if found is None else found.request())
     if options.sarif:
-        emit(report.to_sarif(ordered(broken), str(plan.place)))
+        emit(clean_json(report.to_sarif(ordered(broken), str(plan.place))))
     else:
         show_text(
             report.render(ordered(broken), texts)

@@ -164,10 +164,12 @@ def _truth(options: argparse.Namespace) -> str | None:
 @contextmanager
 def _progress(total: int | None) -> Iterator[Progress]:
     """Show a bar on a terminal, and nothing elsewhere."""
+    from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
     from rich.progress import Progress as Bar
 
     console = drawing_console()
-    with Bar(console=console, transient=True, disable=console is None) as bar:
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    with Bar(*columns, console=console, transient=True, disable=console is None) as bar:
         task = bar.add_task("", total=total)
 
         def progress(what: str) -> None:

@@ -14,6 +14,8 @@ from hpi_schemas import children
 
 # How long a process may take to end by itself: usually, and once something went wrong or the user has interrupted.
 _WAIT_SECONDS, _HURRY_SECONDS = 30, 3
+# No timer takes more than the clock has room for.
+_LONGEST_SECONDS = 7 * 86_400.0
 
 
 class EndedError(Exception):
@@ -66,7 +68,7 @@ class Process:
         """
         assert self._process.stdout is not None
         late = threading.Event()
-        alarm = None if limit is None else threading.Timer(limit, self._end, [late])
+        alarm = None if limit is None else threading.Timer(min(limit, _LONGEST_SECONDS), self._end, [late])
         if alarm is not None:
             alarm.start()
         try:

@@ -7,12 +7,9 @@ than M pixels. What cannot be done is ``{"error": WHY}``.
 
 from __future__ import annotations
 
-import _thread
 import json
-import os
 import resource
 import sys
-import time
 from typing import Any, BinaryIO
 
 import pypdfium2
@@ -24,9 +21,8 @@ _MOST_MEMORY = 4 << 30
 
 
 def main() -> None:
-    """Serve until stdin ends, or the process that asks is no more."""
+    """Serve until stdin ends."""
     resource.setrlimit(resource.RLIMIT_DATA, (_MOST_MEMORY, _MOST_MEMORY))
-    _thread.start_new_thread(_outlive_nobody, (os.getppid(),))
     asked, answers = sys.stdin.buffer, sys.stdout.buffer
     document: Any = None
     while line := asked.readline():
@@ -72,14 +68,6 @@ def _answer(answers: BinaryIO, facts: dict[str, Any], data: Any = b"") -> None:
     answers.write(json.dumps(facts).encode() + b"\n")
     answers.write(data)
     answers.flush()
-
-
-def _outlive_nobody(parent: int) -> None:
-    """End when whoever asks was killed: PDFium may be busy for ever."""
-    # Not by a signal at its death (prctl(2)), which comes when the thread ends that started us.
-    while os.getppid() == parent:
-        time.sleep(1)
-    os._exit(1)
 
 
 if __name__ == "__main__":

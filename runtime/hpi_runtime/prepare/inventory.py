@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,8 +13,13 @@ from hpi_schemas.model_store import program_files
 from hpi_runtime.plan import Plan
 from hpi_runtime.prepare import cache, calibration
 from hpi_runtime.prepare.cache import KEY_LENGTH, Artefact, caches, files_of, is_whole, record_of
+from hpi_runtime.prepare.steps.build_engine import TIMING_CACHE
 
-WHOLE, DAMAGED, LEFTOVER = "whole", "damaged", "leftover"
+WHOLE, DAMAGED, LEFTOVER, FOREIGN = "whole", "damaged", "leftover", "foreign"
+# An artefact, what belongs to making it, and what TensorRT has measured.
+_OURS = re.compile(
+    rf"[0-9a-f]{{{KEY_LENGTH}}}(\.(lock|log|log\.old-\w+|building-\w+|damaged-\w+))?|{re.escape(TIMING_CACHE)}"
+)
 
 
 @dataclass(frozen=True)
@@ -22,7 +28,8 @@ class Entry:
 
     Attributes:
         place: the folder of an artefact, or a file or folder that a build left behind.
-        state: ``whole``, ``damaged``, or ``leftover`` for quarantined artefacts, logs, locks and broken-off builds.
+        state: ``whole``, ``damaged``, ``leftover`` for quarantined artefacts, logs, locks and broken-off builds, or
+            ``foreign`` for what is none of ours, and never removed.
         step: the prepare step that made it, empty if that is not known.
         size: in bytes, everything in it.
     """
@@ -48,8 +55,8 @@ def folders(plans: Iterable[Plan], models: Iterable[Path]) -> list[Path]:
 def entries(folder: Path) -> Iterator[Entry]:
     """Yield everything in one cache, by name."""
     for place in sorted(folder.iterdir()):
-        state = LEFTOVER
-        if len(place.name) == KEY_LENGTH and "." not in place.name:
+        state = LEFTOVER if _OURS.fullmatch(place.name) else FOREIGN
+        if state == LEFTOVER and "." not in place.name:
             state = WHOLE if is_whole(place) else DAMAGED
         yield Entry(place, state, str(record_of(place)["step"].get("step", "")), _size(place))
 

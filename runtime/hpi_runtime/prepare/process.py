@@ -15,7 +15,7 @@ from typing import Any, BinaryIO
 
 from hpi_schemas import children
 from hpi_schemas.canonical import JsonError, dumps, loads
-from hpi_schemas.console import clean_line, drawing_console, say
+from hpi_schemas.console import cell, clean_line, drawing_console, say
 
 from hpi_runtime.errors import PrepareError
 from hpi_runtime.prepare.child import RESULT
@@ -113,9 +113,8 @@ def _progress(title: str) -> Iterator[Any]:
     began = time.monotonic()
     console = drawing_console()
     if console is not None:
-        shown = clean_line(title)
-        with console.status(shown) as status:
-            yield lambda: status.update(f"{shown} ({time.monotonic() - began:.0f} s)")
+        with console.status(cell(clean_line(title))) as status:
+            yield lambda: status.update(cell(clean_line(f"{title} ({time.monotonic() - began:.0f} s)")))
         return
     told = began
     say(_NAME, title)
