@@ -18,7 +18,7 @@ from hpi_schemas.console import clean, clean_line
 from hypothesis import given
 from hypothesis import strategies as st
 from support import children_hook
-from support.classifying import ADDRESS, BIN, change, lay_out, picture, run
+from support.classifying import ADDRESS, BIN, ROOT, change, lay_out, picture, run
 
 COMMANDS = {
     "plan": "hpi-plan pipeline.yaml",
@@ -130,7 +130,7 @@ def test_what_is_opened_never_takes_the_number_of_a_closed_stream(folder: Path) 
 
 # -- what is shown -------------------------------------------------------------------------------
 
-HOSTILE = "x\x1b]0;owned\x07\x9b31m\u202e\u2066y"
+HOSTILE = "x\x1b[8m[bold]\x1b]0;owned\x07\x9b31m\u202e\u2066y"
 REORDERING = ("LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI")
 FORBIDDEN = ("\x1b", "\x07", "\x9b", "\u202e", "\u2066")
 
@@ -162,8 +162,10 @@ def test_no_command_lets_a_control_character_through(tmp_path: Path, name: str, 
     done = shell(tmp_path, line, COLUMNS="200", TERM="xterm")
     shown = done.stdout + done.stderr
     if is_terminal:
-        # Colours and the moves of a progress bar are ours.
+        # Colours and the moves of a progress bar are ours; text that is hidden is not.
         import re
+
+        assert "\x1b[8m" not in shown
 
         shown = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown)
     if name in ("run",) and not is_terminal:
@@ -316,8 +318,8 @@ if not child:
     pipeline.close()
     with load_plan("plan.json") as own:
         print(len(list(own.predict(["pictures/a.png", "pictures/b.png"]))), flush=True)
-    os._exit(0)
-os.waitpid(child, 0)
+    sys.exit(7)
+print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 """
 
 
@@ -326,9 +328,38 @@ def test_a_pipeline_after_a_fork_says_so_and_one_loaded_after_it_works(folder: P
     done = subprocess.run(
         [sys.executable, "-c", FORKED], cwd=folder, capture_output=True, text=True, timeout=100, check=True
     )
-    first, second = done.stdout.splitlines()
+    first, second, code = done.stdout.splitlines()
     assert first == "PlanError the pipeline was loaded before this process was forked; load the plan after the fork"
     assert second == "2"
+    assert code == "7"
+
+
+ITERATED = """
+import os
+from hpi_runtime import load_plan
+pipeline = load_plan("plan.json")
+begun = pipeline.predict(["pictures/a.png", "pictures/b.png"] * 20)
+next(begun)
+waiting = pipeline.predict(["pictures/a.png", "pictures/b.png"])
+child = os.fork()
+if not child:
+    for results in (begun, waiting):
+        try:
+            list(results)
+        except Exception as fault:
+            print(type(fault).__name__, fault, flush=True)
+    os._exit(0)
+os.waitpid(child, 0)
+"""
+
+
+@pytest.mark.fault("forks and threads")
+def test_results_that_were_asked_for_before_a_fork_say_so_after_it(folder: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", ITERATED], cwd=folder, capture_output=True, text=True, timeout=100, check=True
+    )
+    said = "PlanError the pipeline was loaded before this process was forked; load the plan after the fork"
+    assert done.stdout.splitlines() == [said, said]
 
 
 THREADLESS = """
@@ -389,3 +420,54 @@ def test_no_library_reports_or_keeps_anything_of_a_run(folder: Path, tmp_path: P
     done = subprocess.run(["bash", "-c", line], cwd=folder, env=env, capture_output=True, text=True, timeout=100)
     assert done.returncode == 0, done.stderr
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+# -- processes of ours ---------------------------------------------------------------------------
+
+
+@pytest.mark.fault("interruption")
+def test_a_process_of_ours_ends_with_the_one_that_started_it(tmp_path: Path) -> None:
+    code = (
+        "import subprocess, sys; from hpi_schemas.children import command;"
+        "print(subprocess.Popen(command('support.waiting'), stdout=subprocess.DEVNULL).pid, flush=True);"
+        "import os, time; time.sleep(1); os._exit(0)"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "tests")}
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment, cwd=tmp_path
+    )
+    child, deadline = Path("/proc") / done.stdout.strip(), time.monotonic() + 10
+    while is_running(child) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not is_running(child)
+
+
+def is_running(process: Path) -> bool:
+    """Tell whether there is such a process that has not ended; nobody may have asked for its exit code."""
+    try:
+        return "State:\tZ" not in (process / "status").read_text()
+    except FileNotFoundError:
+        return False
+
+
+@pytest.mark.fault("interruption")
+def test_a_process_of_ours_says_nothing_when_everybody_is_interrupted(folder: Path) -> None:
+    for after in (0.5, 0.9, 1.3):
+        job = subprocess.Popen(
+            [BIN / "hpi-bench", "plan.json", "--input", "pictures", "--rounds", "10000"], cwd=folder,
+            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True,
+            preexec_fn=children_hook.interruptible,
+        )  # fmt: skip
+        time.sleep(after)
+        os.killpg(job.pid, signal.SIGINT)
+        _, errors = job.communicate(timeout=30)
+        assert "Traceback" not in errors
+
+
+def test_a_current_folder_that_is_gone_is_no_traceback(folder: Path, tmp_path: Path) -> None:
+    plan = folder / "plan.json"
+    for line in (f"hpi-review show {plan}", f"hpi-run {plan} --input {folder}/pictures/a.png", "hpi-plan p.yaml"):
+        gone = tmp_path / "gone"
+        gone.mkdir()
+        done = shell(folder, f"cd {gone}; rmdir {gone}; {line}")
+        assert "Traceback" not in done.stderr

@@ -155,7 +155,7 @@ def _outputs(options: argparse.Namespace, plan: Plan, names: Sequence[str]) -> O
     """Return what may be written over: nothing that the run reads."""
     from hpi_schemas.files import RECORD, Outputs
 
-    outputs = Outputs([options.plan, *plan.model_files(), *names], options.overwrite)
+    outputs = Outputs([*plan.files(), *names], options.overwrite)
     if options.record is not None:
         outputs.check(Path(options.record), RECORD)
     return outputs

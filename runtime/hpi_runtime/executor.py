@@ -6,6 +6,7 @@ keep the order of the inputs.
 
 from __future__ import annotations
 
+import atexit
 import os
 import queue
 import threading
@@ -80,7 +81,7 @@ def execute(
         for index, worker in enumerate(workers):
             arguments = (worker, chain[index], chain[index + 1])
             threads.append(threading.Thread(target=_work, args=arguments, name=f"hpi-{index}", daemon=True))
-    started: list[threading.Thread] = []
+    started = _RUNNING[stop] = []
     try:
         for thread in threads:
             thread.start()
@@ -95,9 +96,24 @@ def execute(
             raise no_threads(fault) from None
         raise
     finally:
-        stop.set()
-        for thread in started:
-            thread.join()
+        _end(stop)
+
+
+# The threads of every stream that has not ended, by what ends it.
+_RUNNING: dict[threading.Event, list[threading.Thread]] = {}
+
+
+def _end(stop: threading.Event) -> None:
+    stop.set()
+    for thread in _RUNNING.pop(stop, []):
+        thread.join()
+
+
+@atexit.register
+def _end_all() -> None:
+    """End streams that nobody has read to their end: native code that wakes up without Python aborts the process."""
+    for stop in list(_RUNNING):
+        _end(stop)
 
 
 def forked() -> PlanError:

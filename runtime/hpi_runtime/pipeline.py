@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from functools import cache, partial
 from itertools import chain, islice
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple
 
+from hpi_schemas.files import Outputs
 from hpi_schemas.model_config import ModelConfigError, read_config
 from hpi_schemas.model_store import CONFIG_FILE
 from hpi_schemas.tasks.check import Contradiction, Facts, contradictions
@@ -109,7 +111,8 @@ class Pipeline:
             TypeError: the inputs are none of these.
             RunnerError: the pipeline is closed, or was loaded before this process was forked.
         """
-        return map(self._result, self.items(inputs, limits))
+        outputs = cache(partial(self._outputs, inputs))
+        return map(partial(self._result, outputs), self.items(inputs, limits))
 
     def items(self, inputs: Any, limits: Limits = DEFAULT) -> Iterator[Item[Input]]:
         """Run the plan on pictures, as ``predict`` does, and yield everything that its stages made of each."""
@@ -250,18 +253,23 @@ class Pipeline:
         source = self.plan.data["source"].get("file", "the pipeline's YAML")
         return f"\n  in {source}, `{address}.hpi_config.backend: paddle` needs no preparation; then plan again"
 
-    def _result(self, item: Item[Input]) -> Result:
+    def _outputs(self, inputs: Any) -> Outputs:
+        """Return what results of these inputs may be written over: anything, as PaddleX does, but what is read."""
+        return Outputs([*self.plan.files(), *values.paths(inputs)], overwrite=True)
+
+    def _result(self, outputs: Callable[[], Outputs], item: Item[Input]) -> Result:
         source = item.source
         if item.error is not None:
-            return failed(source.path, source.page, item.error, self.plan.digest)
-        outputs = self._graph["outputs"]
-        for ref in outputs.values():
+            return failed(source.path, source.page, item.error, self.plan.digest, outputs)
+        named = self._graph["outputs"]
+        for ref in named.values():
             if ref not in item.values:
                 raise PlanError(f"the plan's graph asks for `{ref}`, which its stage does not give")
         fields: dict[str, Any] = {"input_path": source.path, "page_index": source.page, "plan": self.plan.digest}
         if self.fallbacks:
             fields["fallback"] = dict(self.fallbacks)
-        return Result({**fields, **item.values[outputs["result"]]}, item.values[outputs["image"]], self.drawing)
+        fields |= item.values[named["result"]]
+        return Result(fields, item.values[named["image"]], self.drawing, outputs)
 
 
 class _Opened(NamedTuple):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +14,14 @@ from hpi_schemas.canonical import JsonError, digest, loads
 from hpi_schemas.files import ReadError, read_bounded
 from hpi_schemas.model_store import ModelStore, is_file_below, is_folder, is_name, official_folders
 from hpi_schemas.plan_files import no_plan
+from hpi_schemas.plan_graph import broken_graph
 from hpi_schemas.validate import faults
 
 from hpi_runtime.errors import PlanError
 
 MAJOR = 1
 # Of a name in a message.
-_LONGEST = 100
+_LONGEST, _MOST = 100, 20
 # Features of later formats that this reader knows; none yet.
 UNDERSTOOD: frozenset[str] = frozenset()
 
@@ -33,11 +34,13 @@ class Plan:
         data: the plan as plain JSON values.
         digest: of its bytes.
         store: finds model folders.
+        path: of the plan, None if it came as bytes.
     """
 
     data: Mapping[str, Any]
     digest: str
     store: ModelStore
+    path: Path | None = None
 
     @property
     def modules(self) -> Mapping[str, Mapping[str, Any]]:
@@ -50,8 +53,10 @@ class Plan:
         """The devices that each run a copy of the pipeline; empty where there is but one."""
         return list(self.data.get("replicas", ()))
 
-    def model_files(self) -> Iterator[Path]:
-        """Yield the files of the models, as far as their folders are there."""
+    def files(self) -> Iterator[Path]:
+        """Yield the plan and the files of its models, as far as they are there."""
+        if self.path is not None:
+            yield self.path
         for record in self.modules.values():
             with suppress(FileNotFoundError):
                 folder = self.store.resolve(record["model"]["dir"])
@@ -85,7 +90,7 @@ def load(path: Path, root: Path | None = None, models: Sequence[Path] = ()) -> P
         text = read_bounded(path)
     except ReadError as fault:
         raise PlanError(str(fault)) from None
-    return parse(text, path.parent, root, models, str(path))
+    return replace(parse(text, path.parent, root, models, str(path)), path=path)
 
 
 def parse(text: bytes, folder: Path, root: Path | None, models: Sequence[Path], name: str = "the plan") -> Plan:
@@ -98,36 +103,12 @@ def parse(text: bytes, folder: Path, root: Path | None, models: Sequence[Path], 
     found = faults("plan", data)
     if found:
         raise PlanError(f"{name} is not a valid plan:\n" + "\n".join(f"  {line}" for line in found))
-    broken = _broken_graph(data) or next(_broken_modules(data), None)
+    broken = broken_graph(data) or next(_broken_modules(data), None)
     if broken is not None:
         raise PlanError(f"{name} is not a valid plan: {broken}")
     if root is None:
         root = (folder / data["source"].get("file", "pipeline.yaml")).parent
     return Plan(data, digest(text), ModelStore(root, official_folders(models)))
-
-
-def _broken_graph(data: Mapping[str, Any]) -> str | None:
-    """Return what in the stage graph refers to nothing, or None if all of it fits together."""
-    graph = data["graph"]
-    if graph is None:
-        return None
-    stages, done = graph["stages"], {"input"}
-    if sorted(graph["order"]) != sorted(stages):
-        return "`graph.order` does not name every stage once"
-    for name in graph["order"]:
-        stage = stages[name]
-        if "module" in stage and stage["module"] not in data["modules"]:
-            return f"the stage `{name}` runs the module `{stage['module']}`, which the plan does not have"
-        if "module" in stage and len(stage["inputs"]) != 1:
-            return f"the stage `{name}` must have one input"
-        for ref in stage["inputs"].values():
-            if ref.rpartition(".")[0] not in done:
-                return f"the stage `{name}` needs `{ref}`, which no stage before it gives"
-        done.add(name)
-    for output in ("image", "result"):
-        if graph["outputs"].get(output, "").rpartition(".")[0] not in done:
-            return f"`graph.outputs.{output}` refers to no stage"
-    return None
 
 
 def _broken_modules(data: Mapping[str, Any]) -> Iterator[str]:
@@ -174,6 +155,7 @@ def _check_format(data: Any, name: str) -> None:
     features = data.get("must_understand", [])
     if not isinstance(features, list):
         raise PlanError(f"{name} is not a valid plan: must_understand: {features!r} is not a list")
-    unknown = sorted(set(map(str, features)) - UNDERSTOOD)
+    unknown = sorted({_short(str(feature)) for feature in features if str(feature) not in UNDERSTOOD})
     if unknown:
-        raise PlanError(f"{name} needs features that this hpi-run does not know: {', '.join(unknown)}")
+        told = ", ".join(unknown[:_MOST]) + (f" and {len(unknown) - _MOST:,} more" if len(unknown) > _MOST else "")
+        raise PlanError(f"{name} needs features that this hpi-run does not know: {told}")

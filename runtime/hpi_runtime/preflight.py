@@ -18,6 +18,9 @@ from hpi_runtime.errors import PreflightError
 from hpi_runtime.plan import Plan, replica_device
 from hpi_runtime.prepare import steps
 
+# Failures that are told.
+_MOST = 20
+
 
 def check(plan: Plan, addresses: Iterable[str], strict: bool = False) -> tuple[dict[str, Path], list[str]]:
     """Check the machine and the models of these modules against the plan.
@@ -46,6 +49,8 @@ def check(plan: Plan, addresses: Iterable[str], strict: bool = False) -> tuple[d
     for device in sorted(named | copies):
         _device(device, failures)
     failures += sorted({line for address in wanted for line in _tools(plan.modules[address]["engine"])})
+    if len(failures) > _MOST:
+        failures[_MOST:] = [f"and {len(failures) - _MOST:,} more"]
     if failures:
         raise PreflightError("this machine does not satisfy the plan:\n" + "\n".join(f"  {line}" for line in failures))
     return folders, warnings

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,10 @@ _FACTS = ("input_path", "page_index", "plan")
 _DRAWING = "res"
 
 
+def _unprotected() -> Outputs:
+    return Outputs([], overwrite=True)
+
+
 class Result(dict[str, Any]):
     """The record of one picture: plain JSON values by PaddleX's names.
 
@@ -26,10 +31,29 @@ class Result(dict[str, Any]):
         drawing: what PaddleX calls the picture drawn of it, such as ``ocr_res_img``.
     """
 
-    def __init__(self, fields: dict[str, Any], image: Image | None = None, drawing: str = _DRAWING) -> None:
+    def __init__(
+        self,
+        fields: dict[str, Any],
+        image: Image | None = None,
+        drawing: str = _DRAWING,
+        outputs: Callable[[], Outputs] = _unprotected,
+    ) -> None:
+        """Take a record.
+
+        Args:
+            fields: plain JSON values.
+            image: see above.
+            drawing: see above.
+            outputs: returns what may be written over; is asked when something is first written.
+        """
         super().__init__(fields)
         self.image = image
         self.drawing = drawing
+        self._outputs = outputs
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what goes to another process: not the inputs of all other results."""
+        return {**self.__dict__, "_outputs": _unprotected}
 
     @property
     def is_failed(self) -> bool:
@@ -76,7 +100,7 @@ class Result(dict[str, Any]):
         """Write the record and return where: a file that ends in ``.json``, or ``NAME_res.json`` in a folder.
 
         Raises:
-            OutputError: that is the input itself, or cannot be written.
+            OutputError: that is an input, the plan or a file of its models, or cannot be written.
         """
         path = _place(save_path, (".json",), f"{self.stem}_res.json")
         self._save(path, self.to_json())
@@ -90,7 +114,7 @@ class Result(dict[str, Any]):
                 input, what is drawn, and the input's ending.
 
         Raises:
-            OutputError: that is the input itself, or cannot be written.
+            OutputError: that is an input, the plan or a file of its models, or cannot be written.
         """
         import PIL.Image
 
@@ -115,15 +139,27 @@ class Result(dict[str, Any]):
         return stream.getvalue()
 
     def _save(self, path: Path, data: bytes) -> None:
-        # Whatever else is there is replaced, as PaddleX does.
+        kind = Kind("result", lambda _: True)
         own = self["input_path"]
-        Outputs([own] if own else [], overwrite=True).write(path, data, Kind("result", lambda _: True))
+        Outputs([own] if own else [], overwrite=True).check(path, kind)
+        self._outputs().write(path, data, kind)
 
 
-def failed(path: str | None, page: int | None, fault: InputError, plan: str) -> Result:
-    """Return the record of an input that could not be processed; ``plan`` is the digest of the plan."""
+def failed(
+    path: str | None, page: int | None, fault: InputError, plan: str, outputs: Callable[[], Outputs] = _unprotected
+) -> Result:
+    """Return the record of an input that could not be processed.
+
+    Args:
+        path: of the input.
+        page: of a document, from 0.
+        fault: what went wrong.
+        plan: the digest of the plan.
+        outputs: as for ``Result``.
+    """
     error = {"code": fault.code, "message": str(fault)}
-    return Result({"input_path": path, "page_index": page, "plan": plan, "error": error})
+    fields = {"input_path": path, "page_index": page, "plan": plan, "error": error}
+    return Result(fields, outputs=outputs)
 
 
 def record_of(path: str, page: int | None) -> Kind:

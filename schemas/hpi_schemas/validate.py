@@ -14,6 +14,8 @@ _FOLDER = Path(__file__).parent
 # How many faults are told, and how many are looked for.
 _MOST, _MOST_SORTED = 20, 1000
 _LONGEST_PLACE = 300
+# Numbers, texts, lists and objects in a document: the largest plan of PaddleX's own pipelines has some 2,000.
+_MOST_VALUES = {"plan": 200_000, "candidates": 1_000_000}
 
 
 @cache
@@ -30,6 +32,9 @@ def faults(name: str, value: Any) -> list[str]:
         name: ``pipeline``, ``target``, ``plan``, ``candidates``, ``profile`` or ``results``.
         value: plain JSON values.
     """
+    most = _MOST_VALUES.get(name)
+    if most is not None and _has_more_values(value, most):
+        return [f"it holds more than {most:,} values"]
     from referencing import Registry, Resource
 
     # A registry of its own: a reference is looked up here or nowhere, never on the network.
@@ -42,6 +47,16 @@ def faults(name: str, value: Any) -> list[str]:
     lines = [_line(error) for error in found[:_MOST]]
     left = len(found) - len(lines)
     return [*lines, f"and {left:,}{' or more' if more else ''} other faults"] if left else lines
+
+
+def _has_more_values(value: Any, most: int) -> bool:
+    """Tell whether there are more values than that in a document; stops counting there."""
+    waiting, count = [value], 0
+    while waiting and count <= most:
+        item = waiting.pop()
+        count += 1
+        waiting += item.values() if isinstance(item, dict) else item if isinstance(item, list) else ()
+    return count > most
 
 
 @cache

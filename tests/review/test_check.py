@@ -112,6 +112,17 @@ def test_one_plan_that_cannot_be_read_does_not_keep_others_from_being_checked(
     assert "b.json follows from its inputs" in done.stderr
 
 
+def test_an_override_that_this_version_does_not_read_is_a_message(folder: Path, run: Any, plan: Any) -> None:
+    plan("plan.json")
+    data = json.loads((folder / "plan.json").read_text())
+    for odd in ("no such", "a=b=[", "SubModules..x={"):
+        data["source"]["overrides"] = [odd]
+        (folder / "odd.json").write_text(json.dumps(data))
+        done = run("hpi-plan", "--check", "odd.json")
+        assert done.returncode in (1, 2)
+        assert "Traceback" not in done.stderr
+
+
 def test_what_is_no_plan_is_said_in_one_line(folder: Path, run: Any) -> None:
     (folder / "bad.json").write_text("{")
     for name in ("bad.json", "target.json", "nothing.json"):

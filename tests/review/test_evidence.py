@@ -95,6 +95,25 @@ def test_the_example_keeps_to_every_shipped_policy(policy: str) -> None:
     assert subprocess.run(command, capture_output=True, check=False).returncode == 0
 
 
+@pytest.mark.parametrize(
+    ("schema", "said"),
+    [
+        ({"$ref": "#"}, "refers to itself without end"),
+        ({"$ref": "#/$defs/a", "$defs": {"a": {"$ref": "#/$defs/a"}}}, "refers to itself without end"),
+        ({"$ref": "https://example.com/x.json"}, "refers to something that is not in it"),
+        ({"type": 3}, "is no JSON Schema"),
+    ],
+)
+def test_a_policy_that_cannot_be_applied_is_a_message(
+    folder: Path, run: Any, plan: Any, schema: Any, said: str
+) -> None:
+    (folder / "odd.json").write_text(json.dumps(schema))
+    done = run("hpi-review", "lint", plan("plan.json"), "--policy", "odd.json")
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_a_broken_policy_points_at_the_line_of_the_yaml(folder: Path, run: Any, plan: Any) -> None:
     text = (folder / "pipeline.yaml").read_text()
     config = "    hpi_config: {backend: openvino, backend_config: {precision: bf16}}\n"

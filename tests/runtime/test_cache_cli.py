@@ -87,6 +87,21 @@ def test_prune_keeps_what_the_plans_need_and_removes_the_rest(folder: Path) -> N
     assert (rebuilt.returncode, "to_onnx" in rebuilt.stderr) == (0, False)
 
 
+@pytest.mark.fault("caches in which something else lies")
+def test_prune_removes_what_is_ours_and_nothing_else(folder: Path) -> None:
+    (artefact,) = _artefacts(folder)
+    names = ["notes.txt", "thesis", f"{artefact.name}.txt", "f" * 23, ".hidden"]
+    for name in names:
+        artefact.with_name(name).write_text("precious")
+    ours = [artefact.with_name(name) for name in (f"{'0' * 24}.log", f"{'0' * 24}.lock", "tensorrt-timing.cache")]
+    for place in ours:
+        place.write_text("ours")
+    assert _run(folder, "hpi-cache", "list", "plan.json").stdout.count("foreign") == len(names)
+    assert _run(folder, "hpi-cache", "prune", "plan.json").returncode == 0
+    assert [artefact.with_name(name).read_text() for name in names] == ["precious"] * len(names)
+    assert not any(place.exists() for place in ours)
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

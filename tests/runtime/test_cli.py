@@ -190,7 +190,7 @@ def test_a_mistake_on_the_command_line_is_said_before_anything_runs(
         ("[]", "it has no `format`"),
         ('{"format": "2.0"}', "has the format 2.0; this hpi-run reads 1.x"),
         ('{"format": "1.0", "format": "1.0"}', "given twice"),
-        ('{"format": "1.9", "must_understand": ["magic"]}', "features that this hpi-run does not know: magic"),
+        ('{"format": "1.9", "must_understand": ["magic"]}', "features that this hpi-run does not know: 'magic'"),
         ('{"format": "1.0"}', "is not a valid plan"),
         ('{"format": "1.0", "must_understand": 3}', "must_understand: 3 is not a list"),
     ],

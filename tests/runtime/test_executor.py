@@ -1,3 +1,5 @@
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Generator, Iterator, Sequence
@@ -161,3 +163,22 @@ def test_what_came_before_an_error_of_the_source_is_not_lost_in_a_group_that_is_
     assert [next(stream).source for _ in range(2)] == [0, 1]
     with pytest.raises(RuntimeError, match="the disk is gone"):
         next(stream)
+
+
+LEAVING = """
+import atexit, threading, time
+left = []
+atexit.register(lambda: print(len(left), any(thread.is_alive() for thread in left)))
+from hpi_runtime.executor import Item, each, execute
+endless = (Item(number, {}) for number in iter(int, 1))
+stream = execute(endless, [[each(lambda item: time.sleep(0.01)), each(lambda item: None)]])
+next(stream)
+left += [thread for thread in threading.enumerate() if thread.name.startswith("hpi-")]
+"""
+
+
+@pytest.mark.fault("forks and threads")
+def test_a_program_that_leaves_in_the_middle_of_a_stream_ends_its_threads_first() -> None:
+    # A thread that comes back from native code after Python's end aborts the process, now and then.
+    done = subprocess.run([sys.executable, "-c", LEAVING], capture_output=True, text=True, timeout=100, check=True)
+    assert done.stdout.split() == ["3", "False"]

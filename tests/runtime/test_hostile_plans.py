@@ -209,7 +209,7 @@ def test_a_document_that_is_no_plan_is_refused_in_a_few_words(folder: Path, text
 
 @pytest.mark.fault("documents that are huge, deep or odd")
 def test_many_faults_are_told_quickly_and_counted(folder: Path) -> None:
-    files = {f"f{number}": "sha256:bad" for number in range(300_000)}
+    files = {f"f{number}": "sha256:bad" for number in range(150_000)}
     change(folder / "plan.json", files, "modules", ADDRESS, "model", "files")
     began = time.monotonic()
     done = run(folder, "hpi-run", "plan.json", "--input", "pictures")
@@ -217,6 +217,37 @@ def test_many_faults_are_told_quickly_and_counted(folder: Path) -> None:
     assert done.returncode == 2
     assert "and 980 or more other faults" in done.stderr
     assert len(done.stderr) < 10_000
+
+
+@pytest.mark.fault("documents that are huge, deep or odd")
+@pytest.mark.parametrize(
+    ("value", "keys", "said"),
+    [
+        ([{"step": "x"}] * 250_000, ("modules", ADDRESS, "engine", "prepare"), "more than 200,000 values"),
+        (["x"] * 150_000, ("graph", "order"), "does not name every stage once"),
+        (["x"] * 250_000, ("graph", "order"), "more than 200,000 values"),
+        ({"result": "nowhere.x"}, ("graph", "outputs"), "refers to no stage"),
+    ],
+)
+def test_a_plan_that_is_too_large_or_refers_to_nothing_is_refused_by_runner_and_review(
+    folder: Path, value: Any, keys: tuple[str, ...], said: str
+) -> None:
+    change(folder / "plan.json", value, *keys)
+    commands = (("hpi-run", "plan.json", "--input", "pictures"), ("hpi-review", "show", "plan.json"))
+    for command in commands:
+        done = run(folder, *command)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert said in done.stderr
+        assert len(done.stderr) < 500
+
+
+@pytest.mark.fault("documents that are huge, deep or odd")
+def test_features_that_nobody_knows_are_named_and_counted(folder: Path) -> None:
+    change(folder / "plan.json", [f"x{number}" for number in range(1000)], "must_understand")
+    done = run(folder, "hpi-run", "plan.json", "--input", "pictures")
+    assert done.returncode == 2
+    assert "and 980 more" in done.stderr
+    assert len(done.stderr) < 500
 
 
 def test_a_plan_with_the_line_ends_of_windows_runs_and_only_they_are_told(folder: Path) -> None:

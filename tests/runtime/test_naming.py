@@ -74,6 +74,11 @@ def test_every_name_is_one_that_a_file_can_have(path: str, page: int | None) -> 
         assert "\0" not in part
 
 
+def test_a_name_that_looks_like_a_shortened_one_is_shortened_itself() -> None:
+    long = stem("x" * 400, None)
+    assert stem(str(long), None) != long
+
+
 def test_long_names_that_begin_alike_stay_apart() -> None:
     one, other = (stem("x" * 400 + end, None) for end in ("a.png", "b.png"))
     assert one != other

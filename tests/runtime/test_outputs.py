@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 import shutil
 import signal
 import subprocess
@@ -195,6 +196,56 @@ def test_save_to_in_python_has_paddlexs_names_and_refuses_to_replace_the_input(f
         assert (folder / "pictures/a.png").read_bytes() == before
         unnamed = next(iter(pipeline.predict(cv2.imread(str(folder / "pictures/a.png")))))
         assert unnamed.save_to_json(folder / "out").name == "array_res.json"
+
+
+def test_save_to_in_python_replaces_nothing_that_the_call_reads(folder: Path) -> None:
+    before = contents(folder)
+    a, b = folder / "pictures/a.png", folder / "pictures/b.png"
+    with load_plan(folder / "plan.json") as pipeline, b.open("rb") as file:
+        for inputs in ([a, b], [str(a), Image.open(b)], [a, file], folder / "pictures"):
+            first = next(iter(pipeline.predict(inputs)))
+            for path in (b, a):
+                with pytest.raises(OutputError, match="would be written over"):
+                    first.save_to_img(path)
+        # The name that a folder leads to, which is an input too.
+        shutil.copy(b, folder / "pictures/a_res.png")
+        (first, *_) = pipeline.predict(folder / "pictures")
+        with pytest.raises(OutputError, match="would be written over"):
+            first.save_to_img(folder / "pictures")
+        (folder / "pictures/a_res.png").unlink()
+        (result,) = pipeline.predict(a)
+        os.link(folder / "model/inference.onnx", folder / "model/model.json")
+        for path in (folder / "model/model.json", folder / "plan.json"):
+            with pytest.raises(OutputError, match="would be written over"):
+                result.save_to_json(path)
+        (folder / "model/model.json").unlink()
+        # Of inputs that come one by one, those that have not come yet are not known.
+        (streamed,) = pipeline.predict(iter([a]))
+        with pytest.raises(OutputError, match="would be written over"):
+            streamed.save_to_img(a)
+        assert pickle.loads(pickle.dumps(streamed)) == streamed
+    kept(folder, before)
+
+
+@pytest.mark.parametrize("more", [[], ["--overwrite"]])
+def test_the_list_of_inputs_on_stdin_is_never_replaced(folder: Path, more: list[str]) -> None:
+    (folder / "list.json").write_text("pictures/a.png\npictures/b.png\n")
+    before = contents(folder)
+    with (folder / "list.json").open() as listed:
+        arguments = ["plan.json", "--input", "-", "--record", "list.json", *more]
+        done = run(folder, "hpi-run", *arguments, stdin=listed)
+    assert done.returncode == 2
+    assert "this command reads it" in done.stderr
+    kept(folder, before)
+
+
+def test_a_record_of_the_run_never_takes_the_place_of_a_result(folder: Path) -> None:
+    arguments = ["plan.json", "--input", "pictures/a.png", "--output", "out", "--record", "out/pictures/a.png_res.json"]
+    (folder / "out/pictures").mkdir(parents=True)
+    done = run(folder, "hpi-run", *arguments)
+    assert done.returncode == 2
+    assert "which this run reads or writes" in done.stderr
+    assert contents(folder / "out") == {}
 
 
 def test_a_writer_that_is_killed_leaves_whole_files_or_none(folder: Path) -> None:

@@ -55,7 +55,7 @@ def load(path: Path) -> Any:
 def lags(record: Mapping[str, Any]) -> bool:
     """Tell whether load has made the plan's own backend too slow for a try in lower precisions."""
     ratios = [entry["ratio"]["latency"] for entry in record["entries"] if "ratio" in entry]
-    return 2 * min(ratios) < 1.0
+    return bool(2 * min(ratios) < 1.0)
 
 
 @pytest.fixture(scope="module")

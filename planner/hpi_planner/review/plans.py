@@ -11,6 +11,7 @@ from typing import Any
 from hpi_schemas.canonical import JsonError, loads
 from hpi_schemas.files import ReadError, read_bounded
 from hpi_schemas.plan_files import no_plan
+from hpi_schemas.plan_graph import broken_graph
 from hpi_schemas.target import Target, from_json
 
 from hpi_planner.overrides import Override, from_token
@@ -168,6 +169,9 @@ def parse(where: Place, text: bytes) -> ReviewedPlan:
     found = faults("plan", data)
     if found:
         raise ReviewError(f"{where} is not a valid plan:\n" + "\n".join(f"  {line}" for line in found))
+    broken = broken_graph(data)
+    if broken is not None:
+        raise ReviewError(f"{where} is not a valid plan: {broken}")
     return ReviewedPlan(where, text.decode("utf-8-sig"), data)
 
 

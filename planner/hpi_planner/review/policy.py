@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,8 @@ from hpi_planner.suggest import did_you_mean
 from hpi_planner.tree import Tree
 from hpi_planner.yaml_tree import compose
 
+# Violations of one policy that are told.
+_MOST = 200
 SHIPPED = Path(__file__).parent / "policies"
 
 
@@ -44,6 +47,8 @@ def load(name: str) -> tuple[str, Mapping[str, Any]]:
         if not isinstance(schema, dict):
             raise ReviewError(f"{path} is not a policy: it is no object")
         Draft202012Validator.check_schema(schema)
+    except RecursionError:
+        raise ReviewError(f"{path} is not a policy: it is nested too deeply") from None
     except ReadError as fault:
         raise ReviewError(str(fault)) from None
     except JsonError as fault:
@@ -79,7 +84,9 @@ def violations(
         registry: Any = Registry()
         validator = Draft202012Validator(schema, registry=registry)
         try:
-            faults = list(validator.iter_errors(plan.data))
+            faults = list(islice(validator.iter_errors(plan.data), _MOST))
+        except RecursionError:
+            raise ReviewError(f"the policy {name} refers to itself without end") from None
         except Unresolvable as lost:
             raise ReviewError(f"the policy {name} refers to something that is not in it: {lost}") from None
         for fault in faults:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import ctypes
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
 from typing import Any, ClassVar, NamedTuple, TypeVar
+from weakref import WeakSet
 
 import numpy as np
 
@@ -77,6 +80,7 @@ class Engine(ABC):
         Raises:
             EngineError: it cannot be loaded, or would not run as the plan says.
         """
+        _LIVING.add(self)
         self.folder = folder
         self.files = files
         self.config = config
@@ -209,3 +213,15 @@ class Engine(ABC):
     def _device_number(self) -> int:
         """The number in ``gpu:1``; 0 without one."""
         return device_number(self.device)
+
+
+_LIVING: WeakSet[Engine] = WeakSet()
+
+
+def _abandon() -> None:
+    """Keep the engines of a forked process for ever: freeing one waits for its threads, which only the parent has."""
+    for engine in _LIVING:
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(engine))
+
+
+os.register_at_fork(after_in_child=_abandon)

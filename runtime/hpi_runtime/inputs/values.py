@@ -46,6 +46,21 @@ def is_single(item: Any) -> bool:
     return isinstance(item, (str, PathLike, *_BYTES)) or hasattr(item, "read") or _is_picture(item)
 
 
+def paths(inputs: Any) -> Iterator[str]:
+    """Yield the paths of the files that inputs are read from, as far as they are known before they are read.
+
+    Args:
+        inputs: as for ``each``; of an iterable that is no sequence, nothing is known.
+    """
+    items = [inputs] if is_single(inputs) else inputs
+    if not isinstance(items, Sequence):
+        return
+    for item in _files(items):
+        path = item if isinstance(item, str) else getattr(item, "filename", None) or getattr(item, "name", None)
+        if isinstance(path, str):
+            yield path
+
+
 def as_image(item: Any) -> Image:
     """Return a picture of Pillow or an array as BGR, height × width × 3, uint8.
 

@@ -1,0 +1,5 @@
+"""Does nothing for a minute."""
+
+import time
+
+time.sleep(60)
