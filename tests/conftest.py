@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -19,6 +20,7 @@ os.environ.pop("HPI_CACHE_DIR", None)
 sys.path[:0] = [str(Path(__file__).parent), str(OCR)]
 
 from support import imitations, reliability, tiny_models  # noqa: E402
+from support.classifying import lay_out  # noqa: E402
 from support.engines import CLASSIFIER  # noqa: E402
 from support.imitations import Imitations  # noqa: E402
 
@@ -47,6 +49,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             for item in items:
                 if item.get_closest_marker(marker):
                     item.add_marker(pytest.mark.skip(reason=f"{package} is not installed (no wheel for this Python)"))
+
+
+@pytest.fixture(scope="session")
+def laid_out(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("classifying")
+    lay_out(folder)
+    return folder
+
+
+@pytest.fixture
+def classifying(laid_out: Path, tmp_path: Path) -> Path:
+    """A folder of the test's own with the pipeline of ``support.classifying``, its plan and its pictures."""
+    return Path(shutil.copytree(laid_out, tmp_path / "here"))
 
 
 @pytest.fixture(scope="session")

@@ -2,29 +2,21 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from hpi_schemas.packages import install
-from support.classifying import PIPELINE, lay_out, run
+from support.classifying import PIPELINE, run
 
 POINTER = "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1000\n"
 PLAN = "hpi-plan pipeline.yaml"
 RUN = "hpi-run plan.json --input pictures"
 
 
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("whole")
-    lay_out(folder)
-    return folder
-
-
 @pytest.fixture
-def folder(whole: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(whole, tmp_path / "here"))
+def folder(classifying: Path) -> Path:
+    return classifying
 
 
 def write(name: str, text: str) -> Callable[[Path], object]:
@@ -157,3 +149,14 @@ def test_help_names_packages_that_pip_knows(extra: str) -> None:
     assert command.startswith("pip install ")
     assert "hpi-plan" not in command
     assert len(command.split()) > 2
+
+
+@pytest.mark.parametrize("command", ["hpi-run", "hpi-bench"])
+def test_a_pattern_that_the_shell_has_expanded_is_told_apart_from_a_wrong_option(folder: Path, command: str) -> None:
+    done = run(folder, command, "plan.json", "--input", "pictures/a.png", "pictures/b.png")
+    assert done.returncode == 2
+    assert "write --input before each, or a pattern in quotes" in done.stderr
+    done = run(folder, command, "plan.json", "--input", "pictures/a.png", "--strcit", "x")
+    assert done.returncode == 2
+    assert "unrecognized arguments: --strcit" in done.stderr
+    assert "before each" not in done.stderr

@@ -15,6 +15,7 @@ from hpi_schemas.console import (
     data_stream,
     guarded,
     need_stdout,
+    parse_with_inputs,
     positive_number,
     say,
     write_all,
@@ -36,7 +37,7 @@ _NAME = "hpi-run"
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; the exit code is the return value."""
-    options = _parser().parse_args(arguments)
+    options = parse_with_inputs(_parser(), arguments)
 
     def work() -> int:
         with data_stream() as lines:

@@ -7,11 +7,13 @@ import io
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn, TextIO
 
 if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+
     from rich.console import Console
     from rich.text import Text
 
@@ -208,6 +210,16 @@ def need_stdout() -> None:
         CommandError: it is closed.
     """
     _open_stdout()
+
+
+def parse_with_inputs(parser: ArgumentParser, arguments: Sequence[str] | None) -> Namespace:
+    """Parse the arguments of a command with ``--input``, and say what to do when a shell has expanded its pattern."""
+    options, left = parser.parse_known_args(arguments)
+    if left:
+        is_expanded = not any(item.startswith("-") for item in left)
+        mend = "; write --input before each, or a pattern in quotes" if is_expanded else ""
+        parser.error(f"unrecognized arguments: {' '.join(left)}{mend}")
+    return options
 
 
 def positive_number(text: str) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import time
 from pathlib import Path
 from typing import Any
@@ -27,16 +26,9 @@ from support.pipelines import DIGEST, request
 ENGINE = ("modules", ADDRESS, "engine", "config")
 
 
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("whole")
-    lay_out(folder)
-    return folder
-
-
 @pytest.fixture
-def folder(whole: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(whole, tmp_path / "here"))
+def folder(classifying: Path) -> Path:
+    return classifying
 
 
 def refused(folder: Path, *words: str, code: int = 2) -> None:

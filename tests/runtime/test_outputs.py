@@ -18,21 +18,14 @@ from hpi_runtime import load_plan
 from hpi_schemas.files import OutputError
 from PIL import Image
 from support import children_hook
-from support.classifying import BIN, lay_out, picture, records, run
+from support.classifying import BIN, picture, records, run
 
 pytestmark = pytest.mark.fault("outputs that would destroy inputs or other people's files")
 
 
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("whole")
-    lay_out(folder)
-    return folder
-
-
 @pytest.fixture
-def folder(whole: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(whole, tmp_path / "here"))
+def folder(classifying: Path) -> Path:
+    return classifying
 
 
 def contents(folder: Path) -> dict[str, bytes]:

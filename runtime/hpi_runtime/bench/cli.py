@@ -9,7 +9,17 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hpi_schemas.console import DONE, NEGATIVE, clean_line, drawing_console, emit, guarded, positive_number, say
+from hpi_schemas.console import (
+    DONE,
+    NEGATIVE,
+    clean_line,
+    drawing_console,
+    emit,
+    guarded,
+    parse_with_inputs,
+    positive_number,
+    say,
+)
 from hpi_schemas.packages import install
 
 from hpi_runtime.errors import PlanError
@@ -37,7 +47,7 @@ inputs are wrong; 3 this machine does not satisfy a plan; 4 prepare or loading a
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; the exit code is the return value."""
-    options = _parser().parse_args(arguments)
+    options = parse_with_inputs(_parser(), arguments)
     return guarded("hpi-bench", lambda: _run(options))
 
 
