@@ -7,6 +7,7 @@ from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from hpi_schemas.console import emit
 from hpi_schemas.files import Kind, Outputs, ReadError, json_with, read_bounded
@@ -50,6 +51,8 @@ class Result(dict[str, Any]):
         self.image = image
         self.drawing = drawing
         self._outputs = outputs
+        # As PaddleX does: two pictures without names never meet.
+        self._unnamed = f"array_{uuid4().hex[:12]}"
 
     def __getstate__(self) -> dict[str, Any]:
         """Return what goes to another process: not the inputs of all other results."""
@@ -64,7 +67,7 @@ class Result(dict[str, Any]):
     def stem(self) -> str:
         """PaddleX's name for files of this result, without ending: the input's without its own, with the page."""
         path = self["input_path"]
-        name = Path(str(path)).stem if path else "array"
+        name = Path(str(path)).stem if path else self._unnamed
         page = self["page_index"]
         return name if page is None else f"{name}_{page}"
 

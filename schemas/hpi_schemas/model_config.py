@@ -8,6 +8,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from hpi_schemas.files import LFS_POINTER
+
 # The largest recogniser's has 0.4 MB.
 _LARGEST = 16 << 20
 _DEEPEST = 5000
@@ -24,7 +26,7 @@ def read_config(path: Path, is_brief: bool = False) -> dict[Any, Any]:
 
     Args:
         path: the file.
-        is_brief: the texts of long lists do not matter, only how many they are: they are then None. A dictionary of
+        is_brief: the texts of long lists do not matter, only how many they are: they are then empty. A dictionary of
             18,000 characters takes half the time.
 
     Raises:
@@ -39,7 +41,10 @@ def read_config(path: Path, is_brief: bool = False) -> dict[Any, Any]:
     # Building 18,000 entries and more makes many small objects and frees none.
     gc.disable()
     try:
-        text = path.read_bytes().decode("utf-8-sig")
+        data = path.read_bytes()
+        if data.startswith(LFS_POINTER):
+            raise ModelConfigError("is a pointer of Git LFS and not the file; `git lfs pull` fetches it")
+        text = data.decode("utf-8-sig")
         if _is_deep(text):
             raise ModelConfigError("is nested deeper than any model's configuration")
         config = yaml.load(text, Loader=_brief_loader() if is_brief else _loader())  # noqa: S506 (both are safe)
@@ -82,7 +87,7 @@ def _brief_loader() -> Any:
 
         def construct_yaml_seq(self, node: Any) -> Any:
             if len(node.value) > _LONG and all(item.tag == _TEXT for item in node.value):
-                yield [None] * len(node.value)
+                yield [""] * len(node.value)
             else:
                 yield from super().construct_yaml_seq(node)
 

@@ -166,7 +166,7 @@ def _onnx_header(model: memoryview) -> Header:
     graph = wire.message(model, 7)
     if graph is None:
         raise wire.WireError("it has no graph")
-    tensors: dict[int, Tensors] = {11: {}, 12: {}}
+    tensors: dict[int, Outputs] = {11: {}, 12: {}}
     weights: set[str] = set()
     nodes = 0
     # Weights, most of a file, are no place for an operator.
@@ -183,7 +183,7 @@ def _onnx_header(model: memoryview) -> Header:
             tensors[number][wire.text(value, 1)] = _onnx_type(value)
     if not nodes:
         raise wire.WireError("its graph is empty")
-    inputs = {name: spec for name, spec in tensors[11].items() if name not in weights}
+    inputs = {name: (dtype, dims or []) for name, (dtype, dims) in tensors[11].items() if name not in weights}
     # Looking for the word is fifty times as fast as reading every node.
     found = set(_onnx_files(model, "Model")) if is_compiled or data.find(_LOCATION) >= 0 else set()
     return Header(inputs, dict(tensors[12]), sorted({posixpath.normpath(item) for item in found}), [])
@@ -216,13 +216,14 @@ def _onnx_files(message: memoryview, kind: str, depth: int = 0) -> Iterator[str]
         raise wire.WireError("it holds a part compiled for one machine, which may load other files")
 
 
-def _onnx_type(info: memoryview) -> tuple[str, list[Dimension]]:
+def _onnx_type(info: memoryview) -> tuple[str, list[Dimension] | None]:
     kind = wire.message(info, 2)
     tensor = None if kind is None else wire.message(kind, 1)
     if tensor is None:
         return "unknown", []
     shape = wire.message(tensor, 2)
-    dims = [] if shape is None else [_onnx_dim(d) for d in wire.messages(shape, 1)]
+    # Without a shape it may have any; a scalar has one without dimensions.
+    dims = None if shape is None else [_onnx_dim(d) for d in wire.messages(shape, 1)]
     return _ONNX_TYPES.get(wire.integer(tensor, 1), "unknown"), dims
 
 

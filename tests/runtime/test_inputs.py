@@ -358,6 +358,7 @@ def test_links_that_lead_round_in_circles_are_not_followed(tmp_path: Path) -> No
         ("a.png\r\né.png".encode("utf-16"), ["a.png", "é.png"]),
         (b"\xff.png", ["\udcff.png"]),
         (b"a\0b.png\n", ["a\0b.png"]),
+        (b"in/a b.png\0in/c\nd.png\0", ["in/a b.png", "in/c\nd.png"]),
         (b"", []),
         (b"\xff\xfea\x00\x00\xd8", ["a\ufffd"]),
     ],

@@ -187,8 +187,10 @@ def test_save_to_in_python_has_paddlexs_names_and_refuses_to_replace_the_input(f
             with pytest.raises(OutputError, match="would be written over"):
                 result.save_to_img(folder / path)
         assert (folder / "pictures/a.png").read_bytes() == before
-        unnamed = next(iter(pipeline.predict(cv2.imread(str(folder / "pictures/a.png")))))
-        assert unnamed.save_to_json(folder / "out").name == "array_res.json"
+        array = cv2.imread(str(folder / "pictures/a.png"))
+        places = [unnamed.save_to_json(folder / "out") for unnamed in pipeline.predict([array, array])]
+        assert len(set(places)) == 2
+        assert all(place.is_file() and place.name.startswith("array_") for place in places)
 
 
 def test_save_to_in_python_replaces_nothing_that_the_call_reads(folder: Path) -> None:

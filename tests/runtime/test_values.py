@@ -188,3 +188,19 @@ def test_replicas_share_the_inputs_and_keep_their_order(tmp_path: Path) -> None:
     assert min(ran) >= 5
     assert [{**result, "plan": ""} for result in found] == [{**result, "plan": ""} for result in expected]
     json.dumps(found)
+
+
+@pytest.mark.parametrize("inputs", ["", [""]])
+def test_an_empty_name_is_no_folder(inputs: Any) -> None:
+    (found,) = read(each(inputs))
+    assert found.error is not None
+    assert found.error.code == "INPUT_UNREADABLE"
+
+
+@pytest.mark.parametrize("label", ["90_degree", "north", 1, -90])
+def test_a_page_is_turned_by_an_angle_or_not_at_all(label: Any) -> None:
+    from hpi_runtime.errors import InputError
+    from hpi_runtime.ops import rotate_page
+
+    with pytest.raises(InputError, match="the orientation model's label is"):
+        rotate_page.run({"label_names": [label], "image": np.zeros((2, 3, 3), np.uint8)}, {})

@@ -20,6 +20,15 @@ def test_the_inputs_of_a_real_onnx_model_are_read_without_onnx(models: Path) -> 
     assert (name, dtype, dims and dims[2]) == ("fetch_name_0", "float32", 18710)
 
 
+def test_an_output_without_a_shape_may_have_any(models: Path, tmp_path: Path) -> None:
+    onnx = pytest.importorskip("onnx")
+    model = onnx.load(str(models / "page_orientation/inference.onnx"))
+    model.graph.output[0].type.tensor_type.ClearField("shape")
+    onnx.save(model, str(tmp_path / "m.onnx"))
+    ((_, found),) = read_header(tmp_path / "m.onnx").outputs.items()
+    assert found == ("float32", None)
+
+
 def test_the_reader_agrees_with_onnx_itself(models: Path) -> None:
     onnx = pytest.importorskip("onnx")
     for path in models.glob("*/inference.onnx"):

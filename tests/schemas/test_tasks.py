@@ -112,6 +112,22 @@ def test_sizes_that_the_model_fixes_must_be_those_that_pictures_get(
     assert (found == []) if reason is None else (len(found) == 1 and reason in found[0])
 
 
+def test_a_height_that_is_fixed_fits_pictures_that_keep_their_ratio() -> None:
+    config = edited(
+        "text_detection",
+        lambda c: steps(c)[0].update(DetResizeForTest={"image_shape": [640, 640], "keep_ratio": True}),
+    )
+    inputs = {"x": ("float32", ["N", 3, 640, None])}
+    assert told("text_detection", config, inputs=inputs) == []
+    (line,) = told("text_detection", config, inputs={"x": ("float32", ["N", 3, 640, 640])})
+    assert "a height of 640 and a width of 640" in line
+
+
+def test_entries_that_yaml_takes_for_numbers_are_characters() -> None:
+    config = edited("text_recognition", lambda c: c["PostProcess"].update(character_dict=["a", 1]))
+    assert told("text_recognition", config) == []
+
+
 @pytest.mark.parametrize(
     "shape", [[3, 640], [1, 640, 640], [3, 640, 650], [3, 0, 640], [3, -32, 32], "640", [3, True, 32], [3, 64.0, 64]]
 )
@@ -131,6 +147,7 @@ def test_an_input_shape_of_another_length_other_channels_or_no_multiple_is_told(
         ({"a": ("float32", ["N", "T", 5])}, "2 entries in character_dict, which make 4 classes with"),
         ({"a": ("float32", ["N", "T", 3])}, "the model has 3 classes"),
         ({"a": ("float32", None)}, None),
+        ({"a": ("float64", ["N", "T", 4])}, None),
         ({"a": ("float32", ["N", "T", "C"]), "b": ("int64", ["N"])}, None),
         ({}, None),
     ],
@@ -197,6 +214,10 @@ ODD = [
     ("text_detection", lambda c: steps(c).insert(0, {"DecodeImage": {"img_mode": "GRAY"}}), "img_mode must be"),
     ("text_detection", lambda c: steps(c).insert(0, {"DecodeImage": {"channel_first": True}}), "must be `False`"),
     ("text_detection", lambda c: steps(c).insert(0, "ToCHWImage"), "has no usable PreProcess.transform_ops"),
+    ("text_detection", lambda c: steps(c)[0].update(DetResizeForTest={"image_shape": [100, 100]}), "multiples of 32"),
+    ("text_recognition", lambda c: c["PostProcess"].update(character_dict=["a", None]), "its entry 2 is none"),
+    ("text_recognition", lambda c: c["PostProcess"].update(character_dict=[*"abc" * 9, False]), "its entry 28 is none"),
+    ("text_recognition", lambda c: c["PostProcess"].update(character_dict=[*"ab" * 99, 0.5]), "its entry 199 is none"),
     ("text_detection", lambda c: c.update(PreProcess=None), "has no usable PreProcess.transform_ops"),
     ("image_classification", lambda c: steps(c)[0].update(ResizeImage={}), "needs resize_short or size"),
     (

@@ -73,14 +73,17 @@ def expand(arguments: Iterable[str], stdin: BinaryIO | None = None) -> Named:
 
 
 def listed(data: bytes) -> list[str]:
-    """Return the names in a list, one a line: bytes that are not UTF-8 stay what they are, empty lines do not count."""
+    """Return the names in a list, one a line, or with a NUL behind each as ``find -print0`` writes them.
+
+    Bytes that are not UTF-8 stay what they are; empty lines do not count.
+    """
     for mark, encoding in _BYTE_ORDER_MARKS:
         if data.startswith(mark):
             data = data[len(mark) :]
             if encoding != "utf-8":
                 data = data.decode(encoding, "replace").encode("utf-8", "surrogatepass")
             break
-    lines = (line.rstrip(b"\r") for line in data.split(b"\n"))
+    lines = data.split(b"\0") if data.endswith(b"\0") else [line.rstrip(b"\r") for line in data.split(b"\n")]
     return [os.fsdecode(line) for line in lines if line.strip()]
 
 

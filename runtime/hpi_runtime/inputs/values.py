@@ -95,7 +95,8 @@ def _files(items: Iterable[Any]) -> Iterator[Any]:
 
 def _is_folder(path: str) -> bool:
     try:
-        return Path(path).is_dir()
+        # An empty text is no name, though to `Path` it is the current folder.
+        return path != "" and Path(path).is_dir()
     except (OSError, ValueError):
         return False
 

@@ -12,12 +12,24 @@ from typing import Any
 import cv2
 import numpy as np
 
-_TURNS = {90: cv2.ROTATE_90_COUNTERCLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_CLOCKWISE}
+from hpi_runtime.errors import InputError
+
+_TURNS = {0: None, 90: cv2.ROTATE_90_COUNTERCLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_CLOCKWISE}
 
 
 def run(inputs: Mapping[str, Any], params: Mapping[str, Any]) -> dict[str, Any]:
-    """Turn ``image`` back by the angle that the best of ``label_names`` says, counter-clockwise in degrees."""
-    angle = int(inputs["label_names"][0])
-    image = inputs["image"]
-    turned = image if angle == 0 else np.asarray(cv2.rotate(image, _TURNS[angle]))
+    """Turn ``image`` back by the angle that the best of ``label_names`` says, counter-clockwise in degrees.
+
+    Raises:
+        InputError: the label is no such angle.
+    """
+    label = str(inputs["label_names"][0])
+    angle = int(label) if label.isdecimal() else -1
+    if angle not in _TURNS:
+        message = f"the orientation model's label is `{label}`, and pages are turned by 0, 90, 180 or 270"
+        raise InputError(
+            "OUTPUT_INVALID", f"{message}; write `label_list: ['0', '90', '180', '270']` in its inference.yml"
+        )
+    image, turn = inputs["image"], _TURNS[angle]
+    turned = image if turn is None else np.asarray(cv2.rotate(image, turn))
     return {"image": turned, "angle": angle}

@@ -27,7 +27,7 @@ class Contract:
         input, output: the one input, and the first output.
         is_batched: a run takes ``batch_size`` pictures; else one.
         size: what fixes height and width of the input, in order: ``setting``, or ``transform`` with ``argument``;
-            ``order`` names the axes of its list; ``unless`` an argument that takes it back.
+            ``order`` names the axes of its list; ``first_with`` an argument that leaves the first alone.
         multiple: of what they must be a multiple.
         transforms: the operations that an ``inference.yml`` must name, and those that it may; None leaves it free.
         postprocess: the rules of ``PostProcess``, by dotted key.

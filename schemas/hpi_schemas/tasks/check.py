@@ -92,7 +92,8 @@ def _processing(contract: Contract, facts: Facts) -> Iterator[Contradiction]:
     if facts.processing is None:
         return
     if contract.transforms is not None:
-        yield from _transforms(contract, facts.processing.get("transforms"))
+        wrong = list(_transforms(contract, facts.processing.get("transforms")))
+        yield from wrong or _multiples(contract, facts)
     yield from _postprocess(contract, facts.processing.get("postprocess"))
 
 
@@ -113,6 +114,14 @@ def _transforms(contract: Contract, listed: Any) -> Iterator[Contradiction]:
     for name in contract.transforms["required"]:
         if name not in operations:
             yield _wrong(f"does not name {name}, and nobody knows what to do instead")
+
+
+def _multiples(contract: Contract, facts: Facts) -> Iterator[Contradiction]:
+    for source in contract.size:
+        sides = _argument(source, facts) if "transform" in source else None
+        if isinstance(sides, list) and any(side % contract.multiple for side in sides):
+            named = f"{source['transform']}.{source['argument']}"
+            yield _wrong(f"{named} must hold multiples of {contract.multiple}, not {short(sides)}")
 
 
 def _arguments(name: str, given: Mapping[str, Any]) -> Iterator[Contradiction]:
@@ -234,11 +243,12 @@ def _argument(source: Mapping[str, Any], facts: Facts) -> Any:
     listed = (facts.processing or {}).get("transforms") or []
     operations = {name: arguments or {} for item in listed for name, arguments in item.items()}
     arguments = operations.get(source["transform"])
-    if arguments is None or arguments.get(source.get("unless", "")):
+    if arguments is None:
         return None
     rule = tasks.transforms()[source["transform"]]["arguments"][source["argument"]]
     value = arguments.get(source["argument"])
-    return rule.get("default") if value is None else value
+    value = rule.get("default") if value is None else value
+    return value[:1] if value is not None and arguments.get(source.get("first_with", "")) else value
 
 
 def _outputs(contract: Contract, facts: Facts) -> Iterator[Contradiction]:
@@ -246,6 +256,8 @@ def _outputs(contract: Contract, facts: Facts) -> Iterator[Contradiction]:
         return
     name, (dtype, dims) = next(iter(facts.outputs.items()))
     wanted, shape = contract.output
+    # What follows is arithmetic, which takes doubles too.
+    dtype = wanted if dtype == "float64" else dtype
     problem = _unlike(name, "first output", dtype, dims, wanted, shape)
     if problem is not None:
         yield problem

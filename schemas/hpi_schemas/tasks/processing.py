@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
@@ -20,7 +20,8 @@ _ARITHMETIC: Mapping[type, Callable[[float, float], float]] = {ast.Div: operator
 def processing(config: Mapping[str, Any]) -> dict[str, Any]:
     """Return ``transform_ops`` and ``PostProcess`` of an ``inference.yml`` as plain JSON values.
 
-    A long list becomes ``{"entries": N}``, a value that JSON does not have its text.
+    A long list becomes ``{"entries": N}``, with the number of the first that is no character as ``odd``; a value that
+    JSON does not have becomes its text.
     """
     before = config.get("PreProcess")
     operations = before.get("transform_ops") if isinstance(before, Mapping) else None
@@ -69,7 +70,7 @@ class _Plain:
         if isinstance(value, Mapping):
             return {_text(key): self.of(item, depth + 1) for key, item in islice(value.items(), _MOST_VALUES)}
         if isinstance(value, (list, tuple)):
-            return {"entries": len(value)} if len(value) > _SHORT else [self.of(item, depth + 1) for item in value]
+            return _entries(value) if len(value) > _SHORT else [self.of(item, depth + 1) for item in value]
         if value is None or isinstance(value, bool):
             return value
         if isinstance(value, int):
@@ -77,6 +78,17 @@ class _Plain:
         if isinstance(value, float):
             return value if abs(value) < float("inf") else _text(value)
         return _text(value)
+
+
+def odd_entry(values: Sequence[Any]) -> int | None:
+    """Return the number, from 1, of the first entry that is no text and no digit that YAML takes for a number."""
+    odd = (place for place, item in enumerate(values, 1) if isinstance(item, bool) or not isinstance(item, (str, int)))
+    return next(odd, None)
+
+
+def _entries(values: Sequence[Any]) -> dict[str, int]:
+    odd = odd_entry(values)
+    return {"entries": len(values)} if odd is None else {"entries": len(values), "odd": odd}
 
 
 def _text(value: Any) -> str:

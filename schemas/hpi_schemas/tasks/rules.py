@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from hpi_schemas.tasks.processing import number
+from hpi_schemas.tasks.processing import number, odd_entry
 
 _LONGEST = 80
 
@@ -87,12 +87,17 @@ def _entries(value: Any, rule: Mapping[str, Any]) -> str | None:
     count = entries(value)
     if count is None:
         return "must be a list"
-    return f"must have at least {rule['minimum']} entry" if count < rule["minimum"] else None
+    if count < rule["minimum"]:
+        return f"must have at least {rule['minimum']} entry"
+    odd = value.get("odd") if isinstance(value, Mapping) else odd_entry(value)
+    if rule.get("characters", False) and odd is not None:
+        return f"must hold texts, and its entry {odd} is none: put it in quotes"
+    return None
 
 
 def entries(value: Any) -> int | None:
     """Return how many entries a list has that ``processing`` may have shortened; None if it is none."""
-    if isinstance(value, Mapping) and set(value) == {"entries"}:
+    if isinstance(value, Mapping) and {"entries"} <= set(value) <= {"entries", "odd"}:
         return int(value["entries"])
     if isinstance(value, list) and not any(isinstance(item, (Mapping, list)) for item in value):
         return len(value)
