@@ -75,6 +75,8 @@ def start(name: str, module: str) -> NoReturn:
     def interrupt(*_: object) -> None:
         nonlocal interrupted
         interrupted = True
+        # Where Python is inside a callback, it would print the exception and go on.
+        sys.unraisablehook = lambda _: None
         raise KeyboardInterrupt
 
     try:
