@@ -8,6 +8,9 @@ MODELS := examples/ocr/models/.ready
 PADDLEX := .venv-paddlex/.ready
 # NVIDIA's Python bindings of TensorRT without its libraries: tests look for the names that we use.
 TENSORRT := .tensorrt/.ready
+# Two processes side by side; a file stays in one, so that its models are laid out once. A process that dies ends the
+# run, which names the test: pytest-xdist waits for ever for what it had given to the dead one.
+PYTEST := $(BIN)/python -m pytest -q -n 2 --dist loadfile --max-worker-restart=0
 
 .PHONY: demo test fuzz reliability lint bench golden clean
 
@@ -17,9 +20,8 @@ demo: $(MODELS)
 	  | $(abspath $(BIN))/python -c "import json, sys; [print(*json.loads(line)['rec_texts'], sep='\n') for line in sys.stdin]"
 	@echo "the annotated picture: examples/ocr/output/receipt.jpg_ocr_res_img.png"
 
-# Two processes side by side; a file stays in one, so that its models are laid out once.
 test: $(MODELS) $(PADDLEX) $(TENSORRT)
-	$(BIN)/python -m pytest -q -n 2 --dist loadfile
+	$(PYTEST)
 
 # What `make test` fuzzes for some seconds, for an hour.
 fuzz: $(MODELS)
@@ -27,7 +29,7 @@ fuzz: $(MODELS)
 
 # Runs the faults alone, and rewrites the tables of docs/reliability.md and SECURITY.md; look at the diff.
 reliability: $(MODELS) $(PADDLEX)
-	$(BIN)/python -m pytest -q -n 2 --dist loadfile -m fault --reliability
+	$(PYTEST) -m fault --reliability
 
 lint: $(READY)
 	$(BIN)/ruff check .

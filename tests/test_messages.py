@@ -37,6 +37,13 @@ def nothing(folder: Path) -> None:
 
 MISTAKES = {
     "a model that is a pointer": (write("model/inference.onnx", POINTER), PLAN, 2, ["Git LFS", "git lfs pull"]),
+    "an inference.yml that is a pointer": (write("model/inference.yml", POINTER), PLAN, 2, ["Git LFS", "git lfs pull"]),
+    "a YAML that is a pointer": (
+        write("pipeline.yaml", POINTER),
+        PLAN,
+        2,
+        ["pipeline.yaml", "Git LFS", "git lfs pull"],
+    ),
     "a plan that is a pointer": (write("plan.json", POINTER), RUN, 2, ["plan.json", "Git LFS", "git lfs pull"]),
     "a model that became a pointer": (
         write("model/inference.onnx", POINTER),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import shutil
@@ -14,7 +15,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from hpi_schemas.console import clean, clean_line
+from hpi_schemas.console import clean, clean_line, table_console
 from hypothesis import given
 from hypothesis import strategies as st
 from support import children_hook
@@ -141,6 +142,20 @@ def test_cleaned_text_has_no_character_that_a_terminal_obeys(text: str) -> None:
     assert not any(unicodedata.bidirectional(char) in REORDERING for char in clean(text))
     assert not any(char in clean_line(text) for char in ("\n", "\r", "\x1b", "\u202e", "\u2028"))
     assert clean(clean(text)) == clean(text)
+
+
+def test_a_table_cleans_texts_that_nobody_thought_of() -> None:
+    from rich.table import Table
+
+    stream = io.StringIO()
+    table = Table(title=HOSTILE)
+    table.add_column(HOSTILE)
+    table.add_row(HOSTILE)
+    console = table_console(stream)
+    console.print(table)
+    console.print(HOSTILE)
+    assert "x" in stream.getvalue()
+    assert not [char for char in FORBIDDEN if char in stream.getvalue()]
 
 
 @pytest.mark.fault("control characters in names and values")

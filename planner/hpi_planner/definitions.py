@@ -8,7 +8,7 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
-from hpi_planner.yaml_tree import load_data
+from hpi_schemas import yaml_data
 
 _FOLDER = Path(__file__).parent / "pipelines"
 
@@ -157,7 +157,7 @@ def load(name: str) -> Definition:
     """
     if name not in names():
         raise KeyError(name)
-    data = load_data((_FOLDER / f"{name}.yaml").read_text(encoding="utf-8"))
+    data = yaml_data.load((_FOLDER / f"{name}.yaml").read_text(encoding="utf-8"))
     return Definition(
         name=name,
         help=data["help"],

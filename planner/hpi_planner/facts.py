@@ -13,7 +13,7 @@ from hpi_schemas.canonical import digest_file
 from hpi_schemas.console import clean_line
 from hpi_schemas.files import is_lfs_pointer
 from hpi_schemas.model_config import ModelConfigError, read_config
-from hpi_schemas.model_inputs import Header, ModelFileError, Outputs, Tensors
+from hpi_schemas.model_inputs import Header, ModelFileError, OutputTensors, Tensors
 from hpi_schemas.model_store import CONFIG_FILE, STORE_PREFIX, ModelStore, format_files, is_file_below
 from hpi_schemas.tasks.processing import processing
 
@@ -123,7 +123,7 @@ class RecordedReader:
         used = {form, *(item.get("format", form) for item in self.modules[address]["engine"].get("fallback", ()))}
         inputs: Tensors = {name: (spec[0], list(spec[1])) for name, spec in model["inputs"].items()}
         # Their order counts, and that of a plan's keys is not the model's.
-        outputs: Outputs = {name: (dtype, dims) for name, dtype, dims in model["outputs"]}
+        outputs: OutputTensors = {name: (dtype, dims) for name, dtype, dims in model["outputs"]}
         return ModelFacts(
             dir=model["dir"],
             formats=tuple(model["formats"]),

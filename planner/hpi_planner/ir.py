@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
-from hpi_schemas.model_inputs import Outputs, Tensors
+from hpi_schemas.model_inputs import OutputTensors, Tensors
 from hpi_schemas.target import Target
 
 from hpi_planner.diagnostics import Diagnostic, Label, Span
@@ -68,7 +68,7 @@ class ModelFacts:
     inputs: Mapping[str, Tensors]
     model_name: str | None = None
     hpi: Mapping[str, Any] | None = None
-    outputs: Mapping[str, Outputs] = field(default_factory=dict)
+    outputs: Mapping[str, OutputTensors] = field(default_factory=dict)
     processing: Mapping[str, Any] | None = None
     double_lists: tuple[str, ...] = ()
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from hpi_schemas import backends
 from hpi_schemas.canonical import JsonError, loads
 from hpi_schemas.console import CommandError
-from hpi_schemas.files import ReadError, read_bounded
+from hpi_schemas.files import LFS, LFS_POINTER, ReadError, read_bounded
 from hpi_schemas.model_store import official_folders
 from hpi_schemas.target import Target, from_json
 
@@ -106,9 +106,12 @@ def _read(path: Path) -> bytes:
     try:
         with path.open("rb") as file:
             # One byte more than the first pass accepts, so that it can tell.
-            return file.read(MAX_BYTES + 1)
+            data = file.read(MAX_BYTES + 1)
     except OSError as fault:
         raise RequestError(f"{path} cannot be read: {fault.strerror}") from None
+    if data.startswith(LFS_POINTER):
+        raise RequestError(f"{path} {LFS}")
+    return data
 
 
 def _target(name: str | None) -> Callable[[], Target]:

@@ -14,25 +14,17 @@ from contextlib import contextmanager
 from typing import Any
 
 import yaml
+from hpi_schemas.yaml_data import loader
 
 from hpi_planner.diagnostics import Code, Diagnostic, Findings, Label, Span, error
 from hpi_planner.tree import Shadow, Tree
 
-Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+Loader: Any = loader()
 
 MAX_DEPTH = 64
 MAX_NODES = 2_000_000
 _MERGE = "tag:yaml.org,2002:merge"
 _CONFLICT = re.compile(r"<<<<<<< |>>>>>>> |=======$")
-
-
-def load_data(text: str) -> Any:
-    """Return the plain values of trusted-size YAML text, by the safe loader.
-
-    Raises:
-        yaml.YAMLError: it is not YAML.
-    """
-    return yaml.load(text, Loader=Loader)  # noqa: S506 (a SafeLoader, in C where it is there)
 
 
 class YamlTextError(Exception):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
@@ -15,13 +14,13 @@ from hpi_schemas.console import (
     data_stream,
     guarded,
     need_stdout,
-    parse_with_inputs,
     positive_number,
     say,
     write_all,
 )
 
 from hpi_runtime.errors import PlanError
+from hpi_runtime.inputs.arguments import input_names, parse_with_inputs
 from hpi_runtime.inputs.limits import Limits
 
 if TYPE_CHECKING:
@@ -121,7 +120,7 @@ def _run(options: argparse.Namespace, lines: BinaryIO) -> int:
         options.output or options.save_images is not None or options.record or options.prepare_only
     ):
         raise PlanError("--compare goes without --output, --save-images, --record and --prepare-only")
-    names = _names(options.input)
+    names = input_names(_NAME, options.input) if options.input else []
     if options.compare is not None:
         return _compare(options, plan, names, lines)
     from hpi_runtime.pipeline import Pipeline
@@ -139,17 +138,6 @@ def _run(options: argparse.Namespace, lines: BinaryIO) -> int:
         writer = Writer(lines, outputs, _path(options.output), _path(pictures), pipeline.drawing, record)
         writer.check(names)
         return _predict(pipeline, pipeline.predict(names, _limits(options)), writer, outputs, record)
-
-
-def _names(arguments: Sequence[str]) -> list[str]:
-    from hpi_runtime.inputs.named import expand
-
-    if not arguments:
-        return []
-    named = expand(arguments, sys.stdin.buffer if "-" in arguments else None)
-    for note in named.notes:
-        say(_NAME, note)
-    return named.names
 
 
 def _outputs(options: argparse.Namespace, plan: Plan, names: Sequence[str]) -> Outputs:

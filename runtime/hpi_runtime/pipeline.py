@@ -29,7 +29,7 @@ from hpi_runtime.inputs.reading import Input, read
 from hpi_runtime.modules.base import Module
 from hpi_runtime.plan import Plan, replica_device
 from hpi_runtime.preflight import check
-from hpi_runtime.results import Result, failed
+from hpi_runtime.results import DRAWING, Result, failed
 from hpi_runtime.stages import DECODE, Observer, Runner, Timer, group_size, workers
 
 _INPUT = "input"
@@ -89,8 +89,7 @@ class Pipeline:
         try:
             numbers: list[int | None] = [*plan.replicas] or [None]
             for number in numbers:
-                found = {address: folders[address] for address in addresses}
-                loaded = self._load_all(found, observe, number)
+                loaded = self._load_all({address: folders[address] for address in addresses}, observe, number)
                 self._chains.append(workers(self._graph, loaded, measure))
                 if len(self._chains) == 1:
                     self._alone = workers(self._graph, loaded, measure, is_alone=True)
@@ -351,7 +350,7 @@ def _graph(plan: Plan, module: str | None) -> Mapping[str, Any]:
         listed = "\n".join(f"  {address}" for address in plan.modules)
         raise PlanError(f"the plan has no module {module}; it has:\n{listed}")
     return {
-        "drawing": "res",
+        "drawing": DRAWING,
         "order": [_SINGLE],
         "outputs": {"image": f"{_INPUT}.image", "result": f"{_SINGLE}.result"},
         "stages": {_SINGLE: {"inputs": {"image": f"{_INPUT}.image"}, "module": module}},

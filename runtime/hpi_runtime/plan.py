@@ -20,7 +20,7 @@ from hpi_schemas.validate import faults
 from hpi_runtime.errors import PlanError
 
 MAJOR = 1
-# Of a name in a message.
+# Of a name in a message, and of names.
 _LONGEST, _MOST = 100, 20
 # Features of later formats that this reader knows; none yet.
 UNDERSTOOD: frozenset[str] = frozenset()

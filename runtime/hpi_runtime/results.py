@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from functools import cached_property
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,8 @@ from hpi_runtime.errors import InputError
 from hpi_runtime.transforms import Image
 
 _FACTS = ("input_path", "page_index", "plan")
-_DRAWING = "res"
+# What PaddleX calls the drawing of a single module's result.
+DRAWING = "res"
 
 
 def _unprotected() -> Outputs:
@@ -36,7 +38,7 @@ class Result(dict[str, Any]):
         self,
         fields: dict[str, Any],
         image: Image | None = None,
-        drawing: str = _DRAWING,
+        drawing: str = DRAWING,
         outputs: Callable[[], Outputs] = _unprotected,
     ) -> None:
         """Take a record.
@@ -51,8 +53,6 @@ class Result(dict[str, Any]):
         self.image = image
         self.drawing = drawing
         self._outputs = outputs
-        # As PaddleX does: two pictures without names never meet.
-        self._unnamed = f"array_{uuid4().hex[:12]}"
 
     def __getstate__(self) -> dict[str, Any]:
         """Return what goes to another process: not the inputs of all other results."""
@@ -62,6 +62,11 @@ class Result(dict[str, Any]):
     def is_failed(self) -> bool:
         """Whether the record says why there is no result."""
         return "error" in self
+
+    @cached_property
+    def _unnamed(self) -> str:
+        """A name for a picture without one. As PaddleX does: two of them never meet."""
+        return f"array_{uuid4().hex[:12]}"
 
     @property
     def stem(self) -> str:

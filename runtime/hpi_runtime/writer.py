@@ -73,10 +73,10 @@ class Writer:
         if self._records is None and self._pictures is None:
             return
         for name in names:
-            for path in self._places(name, None):
-                if path is not None and self._is_taken(path):
-                    message = f"the results of {name} would be written over {path}, which this run reads or writes"
-                    raise PlanError(f"{message}; name another folder, or leave that file out")
+            path = self._taken_place(name, None)
+            if path is not None:
+                message = f"the results of {name} would be written over {path}, which this run reads or writes"
+                raise PlanError(f"{message}; name another folder, or leave that file out")
 
     def write(self, result: Result) -> Result:
         """Write one result, and return it, or the failure that was written because it could not be.
@@ -100,8 +100,10 @@ class Writer:
     def _write(self, result: Result) -> None:
         path, page = result["input_path"], result["page_index"]
         record, picture = self._places(path or "", page)
-        if page is not None and any(place is not None and self._is_taken(place) for place in (record, picture)):
-            raise InputError("OUTPUT_REFUSED", f"{record or picture} would be written over, and this command reads it")
+        # Those of inputs without pages were looked at before.
+        taken = None if page is None else self._taken_place(path, page)
+        if taken is not None:
+            raise InputError("OUTPUT_REFUSED", f"{taken} would be written over, which this run reads or writes")
         # Drawn and written out before anything is replaced: what fails here leaves no half of a result.
         data = b"" if record is None else result.to_json()
         drawn = None if picture is None else _drawn(result)
@@ -117,8 +119,12 @@ class Writer:
         if record is None:
             self._line(result)
 
-    def _is_taken(self, path: Path) -> bool:
-        return self._outputs.is_read(path) or (self._taken is not None and path.resolve() == self._taken)
+    def _taken_place(self, name: str, page: int | None) -> Path | None:
+        """Return where a result would be written over what this run reads or writes elsewhere, None if nowhere."""
+        for path in filter(None, self._places(name, page)):
+            if self._outputs.is_read(path) or path.resolve() == self._taken:
+                return path
+        return None
 
     def _line(self, result: Result) -> None:
         write_all(self._lines, result.to_line().encode("utf-8", "backslashreplace") + b"\n")

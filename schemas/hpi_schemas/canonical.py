@@ -54,11 +54,6 @@ def loads(text: str | bytes) -> Any:
         raise JsonError(f"line {error.lineno}, column {error.colno}: {error.msg}") from None
     except RecursionError:
         raise JsonError("nested too deeply") from None
-    except ValueError as error:
-        if isinstance(error, JsonError):
-            raise
-        # Python writes and reads no number of more than 4,300 digits.
-        raise JsonError("a number has too many digits") from None
     if _SURROGATE.search(text):
         _check_text(value)
     return value

@@ -7,13 +7,11 @@ import io
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn, TextIO
+from typing import IO, TYPE_CHECKING, Any, BinaryIO, NoReturn, TextIO
 
 if TYPE_CHECKING:
-    from argparse import ArgumentParser, Namespace
-
     from rich.console import Console
     from rich.text import Text
 
@@ -45,14 +43,14 @@ def clean(text: str) -> str:
     return text.translate(_LINES)
 
 
-def clean_json(text: str) -> str:
-    """Return JSON in which those characters are escaped as JSON has it: the same values."""
-    return text.translate(_ESCAPED)
-
-
 def clean_line(text: str) -> str:
     """Return the same as one line: line ends and tabs are written out too."""
     return text.translate(_SHOWN)
+
+
+def clean_json(text: str) -> str:
+    """Return JSON in which control and reordering characters are escaped as JSON has it: the same values."""
+    return text.translate(_ESCAPED)
 
 
 def start(name: str, module: str) -> NoReturn:
@@ -171,7 +169,7 @@ def emit(data: str | bytes) -> None:
     write_all(stream.buffer, data.encode() if isinstance(data, str) else data)
 
 
-def write_all(stream: BinaryIO, data: bytes) -> None:
+def write_all(stream: IO[bytes], data: bytes) -> None:
     """Write and flush every byte; an unbuffered stream may take a part at a time.
 
     Raises:
@@ -214,16 +212,6 @@ def need_stdout() -> None:
     _open_stdout()
 
 
-def parse_with_inputs(parser: ArgumentParser, arguments: Sequence[str] | None) -> Namespace:
-    """Parse the arguments of a command with ``--input``, and say what to do when a shell has expanded its pattern."""
-    options, left = parser.parse_known_args(arguments)
-    if left:
-        is_expanded = not any(item.startswith("-") for item in left)
-        mend = "; write --input before each, or a pattern in quotes" if is_expanded else ""
-        parser.error(f"unrecognized arguments: {' '.join(left)}{mend}")
-    return options
-
-
 def positive_number(text: str) -> int:
     """Read a number from 1, for argparse."""
     from argparse import ArgumentTypeError
@@ -235,15 +223,9 @@ def positive_number(text: str) -> int:
 
 
 def table_console(stream: TextIO, width: int = _WIDTH) -> Console:
-    """Return what prints tables on a stream: as wide as the terminal, and in a file wide enough for most.
-
-    Its colours go past our own stream, so that whatever stands in a table goes through ``cell``.
-    """
-    from rich.console import Console
-
+    """Return what prints tables on a stream: as wide as the terminal, and in a file wide enough for most."""
     is_terminal = stream.isatty()
-    file = _past(stream.fileno()) if is_terminal else stream
-    return Console(file=file, width=None if is_terminal else width, highlight=False, markup=False)
+    return _console(_past(stream.fileno()) if is_terminal else stream, None if is_terminal else width)
 
 
 def cell(text: str, style: str = "") -> Text:
@@ -254,10 +236,19 @@ def cell(text: str, style: str = "") -> Text:
 
 
 def drawing_console() -> Console | None:
-    """Return what draws progress on stderr, None where that is no terminal. What is drawn goes through ``cell``."""
+    """Return what draws progress on stderr, None where that is no terminal."""
+    return _console(_past(2), None) if sys.stderr.isatty() else None
+
+
+def _console(file: TextIO, width: int | None) -> Console:
+    """Return a console that cleans whatever text it is given; what is styled comes as a ``cell``."""
     from rich.console import Console
 
-    return Console(file=_past(2), markup=False) if sys.stderr.isatty() else None
+    class Cleaning(Console):
+        def render_str(self, text: str, **options: Any) -> Text:
+            return super().render_str(clean(text), **options)
+
+    return Cleaning(file=file, width=width, highlight=False, markup=False)
 
 
 def _past(number: int) -> TextIO:

@@ -17,6 +17,7 @@ from hpi_schemas.console import CommandError
 # Of the files that programs write for programs: plans, profiles, candidates, targets.
 MOST_BYTES = 256 << 20
 LFS_POINTER = b"version https://git-lfs.github.com/spec/"
+LFS = "is a pointer of Git LFS; `git lfs pull` brings the file itself"
 _TEMPORARY = ".hpi-"
 # A writer locks its temporary file within this time.
 _SWEEP_SECONDS = 60
@@ -48,7 +49,7 @@ def read_bounded(path: Path) -> bytes:
     if len(data) > MOST_BYTES:
         raise ReadError(f"{path} has more than {MOST_BYTES >> 20} MiB")
     if data.startswith(LFS_POINTER):
-        raise ReadError(f"{path} is a pointer of Git LFS; `git lfs pull` brings the file itself")
+        raise ReadError(f"{path} {LFS}")
     return data
 
 

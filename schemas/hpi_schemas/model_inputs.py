@@ -13,7 +13,7 @@ from hpi_schemas import wire
 
 Dimension = int | str | None
 Tensors = dict[str, tuple[str, list[Dimension]]]
-Outputs = dict[str, tuple[str, list[Dimension] | None]]
+OutputTensors = dict[str, tuple[str, list[Dimension] | None]]
 _Header = TypeVar("_Header")
 
 
@@ -29,7 +29,7 @@ class Header(NamedTuple):
     """
 
     inputs: Tensors
-    outputs: Outputs
+    outputs: OutputTensors
     external: list[str]
     double_lists: list[str]
 
@@ -160,13 +160,12 @@ def _mapped(path: Path, kind: str, read: Callable[[memoryview], _Header]) -> _He
 
 def _onnx_header(model: memoryview) -> Header:
     data = cast("mmap.mmap", model.obj)
-    if len(list(wire.messages(model, 7))) > 1:
-        # Readers of protocol buffers merge them; no exporter writes such a file.
-        raise wire.WireError("it has two graphs")
-    graph = wire.message(model, 7)
-    if graph is None:
-        raise wire.WireError("it has no graph")
-    tensors: dict[int, Outputs] = {11: {}, 12: {}}
+    graphs = list(wire.messages(model, 7))
+    if len(graphs) != 1:
+        # Readers of protocol buffers merge several; no exporter writes such a file.
+        raise wire.WireError("it has two graphs" if graphs else "it has no graph")
+    graph = graphs[0]
+    tensors: dict[int, OutputTensors] = {11: {}, 12: {}}
     weights: set[str] = set()
     nodes = 0
     # Weights, most of a file, are no place for an operator.
@@ -212,7 +211,7 @@ def _onnx_files(message: memoryview, kind: str, depth: int = 0) -> Iterator[str]
             raise wire.WireError(f"field {number} of a {kind} is not known here, and may name another file")
     if kind == "Tensor":
         yield from (wire.text(entry, 2) for entry in wire.messages(message, 13) if wire.text(entry, 1) == "location")
-    elif kind == "Node" and wire.text(message, 4) == "EPContext":
+    elif kind == "Node" and wire.text(message, 4) == _COMPILED.decode():
         raise wire.WireError("it holds a part compiled for one machine, which may load other files")
 
 

@@ -253,10 +253,7 @@ def test_an_option_that_the_backend_does_not_have_is_refused_before_anything_is_
     change(folder, **{f"modules__SubModules.ImageClassification__engine__config__{option}": value})
     done = run(folder, "plan.json", "--input", "pictures")
     assert done.returncode == 2
-    assert (
-        f"plan.json is not a valid plan: SubModules.ImageClassification: {message}" in done.stderr
-        or message in done.stderr
-    )
+    assert message in done.stderr
     assert "Traceback" not in done.stderr
 
 

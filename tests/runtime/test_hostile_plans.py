@@ -254,6 +254,38 @@ def test_a_plan_with_the_line_ends_of_windows_runs_and_only_they_are_told(folder
 # -- outputs of models ---------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("backend", ["onnxruntime", "openvino"])
+def test_a_model_that_answers_in_doubles_gives_the_same_answers(tmp_path: Path, backend: str) -> None:
+    import onnx
+
+    lay_out(tmp_path, backend)
+    single = records(run(tmp_path, "hpi-run", "plan.json", "--input", "pictures"))
+    path = tmp_path / "model/inference.onnx"
+    model = onnx.load(str(path))
+    (output,) = model.graph.output
+    for node in model.graph.node:
+        node.output[:] = ["single" if name == output.name else name for name in node.output]
+    model.graph.node.append(onnx.helper.make_node("Cast", ["single"], [output.name], to=onnx.TensorProto.DOUBLE))
+    output.type.tensor_type.elem_type = onnx.TensorProto.DOUBLE
+    onnx.save(model, str(path))
+    done = run(
+        tmp_path,
+        "hpi-plan",
+        "pipeline.yaml",
+        "--hpi_config",
+        f"{{auto_config: false, backend: {backend}}}",
+        "--device",
+        "cpu",
+        "--output",
+        "plan.json",
+    )
+    assert done.returncode == 0, done.stderr
+    double = records(run(tmp_path, "hpi-run", "plan.json", "--input", "pictures"))
+    assert [item["label_names"] for item in double] == [item["label_names"] for item in single]
+    for one, other in zip(single, double, strict=True):
+        assert other["scores"] == pytest.approx(one["scores"], abs=1e-5)
+
+
 @pytest.mark.fault("outputs of models that are no scores")
 @pytest.mark.parametrize("kind", ["nan", "infinite", "logits"])
 def test_scores_that_are_none_are_errors_of_their_inputs_that_name_module_and_output(tmp_path: Path, kind: str) -> None:

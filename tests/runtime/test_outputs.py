@@ -87,7 +87,7 @@ def test_a_page_whose_result_would_replace_an_input_costs_that_page_alone(folder
     assert done.returncode == 1
     found = records(done)
     assert [record.get("error", {}).get("code") for record in found] == [None, "OUTPUT_REFUSED", None]
-    assert "this command reads it" in found[1]["error"]["message"]
+    assert "d.tiff_1_res.png would be written over, which this run reads" in found[1]["error"]["message"]
     kept(folder, before)
 
 

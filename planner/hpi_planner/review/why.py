@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from hpi_schemas import yaml_data
+
 from hpi_planner import legal, report
 from hpi_planner.choice import WHY
 from hpi_planner.compile import Request, compile
@@ -19,7 +21,7 @@ from hpi_planner.review.plans import ReviewedPlan, ReviewError
 from hpi_planner.review.text import value
 from hpi_planner.suggest import did_you_mean
 from hpi_planner.tree import Tree, dotted
-from hpi_planner.yaml_tree import YamlTextError, compose, load_data
+from hpi_planner.yaml_tree import YamlTextError, compose
 
 # What each pass writes into a module of a plan; the first that fits.
 _PASSES = (
@@ -245,7 +247,7 @@ def _from_override(ir: Ir, index: int, layer: Override, path: tuple[str, ...], r
         return
     token = layer.token
     text = layer.text.partition("=")[2] if layer.flag is None else layer.text
-    if at({"value": load_data(text)}, ("value", *path[len(whole) :])) is ABSENT:
+    if at({"value": yaml_data.load(text)}, ("value", *path[len(whole) :])) is ABSENT:
         return
     span = Span(f"override:{index}", 1, 1, 1, len(token) + 1)
     said = token.partition("=")[2] if "=" in token else layer.text

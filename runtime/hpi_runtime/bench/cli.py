@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,13 +15,13 @@ from hpi_schemas.console import (
     drawing_console,
     emit,
     guarded,
-    parse_with_inputs,
     positive_number,
     say,
 )
 from hpi_schemas.packages import install
 
 from hpi_runtime.errors import PlanError
+from hpi_runtime.inputs.arguments import input_names, parse_with_inputs
 
 if TYPE_CHECKING:
     from hpi_schemas.files import Outputs
@@ -92,7 +91,7 @@ def _profile(options: argparse.Namespace) -> int:
 
     if options.candidates is None or options.profile is None or options.plans or options.plot is not None:
         raise PlanError("--candidates FILE and --profile FILE go together, without plans and without --plot")
-    inputs = _inputs(options)
+    inputs = input_names("hpi-bench", options.input)
     setting = profiling.Setting(
         Path(options.candidates),
         inputs,
@@ -119,7 +118,7 @@ def _compare(options: argparse.Namespace) -> int:
 
     from hpi_runtime.bench import driver, figures, plot, show
 
-    inputs = _inputs(options)
+    inputs = input_names("hpi-bench", options.input)
     outputs = _outputs(options, inputs)
     if options.plot is not None:
         plot.check(Path(options.plot), outputs)
@@ -133,15 +132,6 @@ def _compare(options: argparse.Namespace) -> int:
     if options.plot is not None:
         plot.plot(measured, Path(options.plot), outputs)
     return NEGATIVE if any(item.failed for item in measured) else DONE
-
-
-def _inputs(options: argparse.Namespace) -> list[str]:
-    from hpi_runtime.inputs.named import expand
-
-    named = expand(options.input, sys.stdin.buffer if "-" in options.input else None)
-    for note in named.notes:
-        say("hpi-bench", note)
-    return named.names
 
 
 def _outputs(options: argparse.Namespace, inputs: Sequence[str]) -> Outputs:

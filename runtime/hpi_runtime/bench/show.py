@@ -60,7 +60,6 @@ def _table(title: str, columns: Sequence[str]) -> Any:
 
 
 def _side_by_side(measured: Sequence[Measured]) -> Any:
-
     names = ("p50 ms", "p90 ms", "p99 ms", "×", "pictures/s", "×", "overhead", "peak MiB", "loaded s", "first result s")
     with_truth = any(item.accuracy.to_json() for item in measured)
     table = _table(
@@ -87,7 +86,6 @@ def _side_by_side(measured: Sequence[Measured]) -> Any:
 
 
 def _steps(item: Measured) -> Any:
-
     table = _table(
         f"{item.name}: ms per picture, one at a time",
         ("step", *_KINDS, "first run ms", "shapes"),

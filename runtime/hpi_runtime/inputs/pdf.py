@@ -18,6 +18,7 @@ from typing import Any
 import cv2
 import numpy as np
 from hpi_schemas import children
+from hpi_schemas.console import write_all
 
 from hpi_runtime.errors import InputError
 from hpi_runtime.inputs.limits import DEFAULT, Limits
@@ -146,9 +147,7 @@ class Documents:
         deadline = time.monotonic() + self._limits.page_seconds
         try:
             for piece in (json.dumps(request).encode() + b"\n", data):
-                view = memoryview(piece)
-                while view:
-                    view = view[self._process.stdin.write(view) or 0 :]
+                write_all(self._process.stdin, piece)
             head, self._received = self._until_line(deadline)
             told: dict[str, Any] = json.loads(head)
             self._received += self._exactly(told.get("bytes", 0) - len(self._received), deadline)

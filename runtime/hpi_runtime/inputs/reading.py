@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hpi_schemas.files import LFS_POINTER
+from hpi_schemas.files import LFS, LFS_POINTER
 
 from hpi_runtime.errors import InputError
 from hpi_runtime.inputs import images
@@ -78,6 +78,8 @@ def _name(item: Any) -> str | None:
 
 def _data(item: Any, name: str, limits: Limits) -> bytes:
     if isinstance(item, str):
+        if not item:
+            raise InputError("INPUT_UNREADABLE", "an empty text names no file")
         return _fetched(item, limits) if is_url(item) else _file(Path(item), name, limits)
     data = item.read(limits.bytes + 1) if hasattr(item, "read") else bytes(item)
     if not isinstance(data, bytes):
@@ -109,7 +111,7 @@ def _file(path: Path, name: str, limits: Limits) -> bytes:
 
 def _pages(path: str | None, name: str, data: bytes, limits: Limits, documents: Documents) -> Iterator[Input]:
     if data.startswith(LFS_POINTER):
-        raise InputError("INPUT_UNREADABLE", f"{name} is a pointer of Git LFS; `git lfs pull` brings the file itself")
+        raise InputError("INPUT_UNREADABLE", f"{name} {LFS}")
     if is_pdf(data):
         pages: Iterator[Image | InputError] = documents.pages(data, name)
     elif images.is_tiff(data):

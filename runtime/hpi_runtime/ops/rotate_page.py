@@ -27,9 +27,8 @@ def run(inputs: Mapping[str, Any], params: Mapping[str, Any]) -> dict[str, Any]:
     angle = int(label) if label.isdecimal() else -1
     if angle not in _TURNS:
         message = f"the orientation model's label is `{label}`, and pages are turned by 0, 90, 180 or 270"
-        raise InputError(
-            "OUTPUT_INVALID", f"{message}; write `label_list: ['0', '90', '180', '270']` in its inference.yml"
-        )
+        mend = "the label_list of its inference.yml must say these, in the order of the model's classes"
+        raise InputError("OUTPUT_INVALID", f"{message}; {mend}")
     image, turn = inputs["image"], _TURNS[angle]
     turned = image if turn is None else np.asarray(cv2.rotate(image, turn))
     return {"image": turned, "angle": angle}

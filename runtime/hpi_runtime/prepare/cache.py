@@ -249,14 +249,18 @@ def _move_aside(home: Path, key: str) -> None:
     place = home / key
     if os.path.lexists(place):
         say("hpi-run", f"{place} is damaged, and is moved aside and made again")
-        place.rename(home / f"{key}.damaged-{os.urandom(4).hex()}")
+        _quarantine(place, home, key)
+
+
+def _quarantine(place: Path, home: Path, key: str) -> None:
+    place.rename(home / f"{key}.damaged-{os.urandom(4).hex()}")
 
 
 def _lock(home: Path, key: str) -> Path:
     """Return the place of an artefact's lock: never a link, through which something else would be opened."""
     lock = home / f"{key}.lock"
     if lock.is_symlink() or lock.is_dir():
-        lock.rename(home / f"{key}.damaged-{os.urandom(4).hex()}")
+        _quarantine(lock, home, key)
     return lock
 
 

@@ -13,6 +13,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from hpi_schemas import yaml_data
+
 ENTRY_POINTS = "hpi_plan.backends"
 
 
@@ -132,10 +134,7 @@ def _third_party() -> dict[str, Path]:
 
 
 def _read(name: str, path: Path) -> Backend:
-    import yaml
-
-    # Ours, or of an installed package.
-    data = yaml.load(path.read_text(encoding="utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506
+    data = yaml_data.load(path.read_text(encoding="utf-8"))
     return Backend(
         name=name,
         title=data["title"],

@@ -11,6 +11,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from hpi_schemas import yaml_data
+
 _FOLDER = Path(__file__).parent
 _TRANSFORMS = "transforms"
 
@@ -83,7 +85,4 @@ def _tensor(data: Mapping[str, Any]) -> Tensor:
 
 
 def _load(path: Path) -> Any:
-    import yaml
-
-    # Ours, and small.
-    return yaml.load(path.read_text(encoding="utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506
+    return yaml_data.load(path.read_text(encoding="utf-8"))

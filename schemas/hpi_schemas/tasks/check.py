@@ -153,14 +153,19 @@ def _postprocess(contract: Contract, given: Any) -> Iterator[Contradiction]:
         yield _wrong("has no PostProcess")
         return
     for key, rule in contract.postprocess.items():
-        value: Any = given
-        for part in key.split("."):
-            value = value.get(part) if isinstance(value, Mapping) else None
+        value = _at(given, key)
         if value is None and not rule.get("required", False):
             continue
         problem = fault(value, rule)
         if problem is not None:
             yield _wrong(f"PostProcess.{key} {problem}, not {short(value)}", _mend(key, value))
+
+
+def _at(value: Any, key: str) -> Any:
+    """Return what stands at a dotted key, None if nothing does."""
+    for part in key.split("."):
+        value = value.get(part) if isinstance(value, Mapping) else None
+    return value
 
 
 def _mend(key: str, value: Any) -> str | None:
@@ -257,8 +262,7 @@ def _outputs(contract: Contract, facts: Facts) -> Iterator[Contradiction]:
     name, (dtype, dims) = next(iter(facts.outputs.items()))
     wanted, shape = contract.output
     # What follows is arithmetic, which takes doubles too.
-    dtype = wanted if dtype == "float64" else dtype
-    problem = _unlike(name, "first output", dtype, dims, wanted, shape)
+    problem = _unlike(name, "first output", dtype, dims, wanted, shape, also="float64")
     if problem is not None:
         yield problem
     elif dims is not None and "classes" in shape:
@@ -271,10 +275,7 @@ def _classes(contract: Contract, facts: Facts, classes: Any) -> Iterator[Contrad
     for key, rule in contract.postprocess.items():
         if rule["type"] != "entries":
             continue
-        value: Any = facts.processing.get("postprocess")
-        for part in key.split("."):
-            value = value.get(part) if isinstance(value, Mapping) else None
-        count = entries(value)
+        count = entries(_at(facts.processing.get("postprocess"), key))
         if count is not None and count + rule["classes"] != classes:
             listed = f"{CONFIG} lists {count:,} entries in {key.rpartition('.')[2]}"
             if rule["classes"]:
@@ -284,10 +285,10 @@ def _classes(contract: Contract, facts: Facts, classes: Any) -> Iterator[Contrad
 
 
 def _unlike(
-    name: str, what: str, dtype: str, dims: Any, wanted: str, shape: tuple[int | str, ...]
+    name: str, what: str, dtype: str, dims: Any, wanted: str, shape: tuple[int | str, ...], also: str = ""
 ) -> Contradiction | None:
     expected = f"{wanted} [{', '.join(map(str, shape))}]"
-    if dtype != wanted:
+    if dtype not in (wanted, also):
         return Contradiction(MODEL, f"the model's {what} `{name}` is {dtype}, and the task takes {expected}")
     if dims is None:
         return None
@@ -302,4 +303,4 @@ def _unlike(
 
 
 def _wrong(message: str, help: str | None = None) -> Contradiction:
-    return Contradiction(MODEL, f"{CONFIG} {message}" if not message.startswith(CONFIG) else message, help)
+    return Contradiction(MODEL, f"{CONFIG} {message}", help)
