@@ -269,6 +269,25 @@ def test_inputs_and_outputs_have_the_models_own_names() -> None:
     assert names == [(["x"], ["fetch_name_0"])] * 2
 
 
+@every_backend
+def test_loading_an_engine_leaves_the_programs_signal_handlers(backend: Backend, engine_models: Path) -> None:
+    """A service ends its work at SIGTERM, and Python's faulthandler shows where a crash was."""
+    if backend.device != "cpu":
+        pytest.skip("its library is an imitation here, or needs a device")
+    kind = engine_models / backend.kind / CLASSIFIER
+    config = {**CONFIGS[backend.name], **dict(backend.changes)}
+    code = (
+        "import ctypes, faulthandler, os, pathlib, signal\nfaulthandler.enable()\n"
+        "signal.signal(signal.SIGTERM, lambda *_: print('asked to end', flush=True))\n"
+        "from hpi_runtime import engines\n"
+        f"engine = engines.find({backend.name!r})(pathlib.Path({str(kind)!r}), {backend.files!r}, {config!r}, 'cpu')\n"
+        "os.kill(os.getpid(), signal.SIGTERM)\nctypes.string_at(0)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=100, check=False)
+    assert done.stdout == "asked to end\n"
+    assert "Fatal Python error: Segmentation fault" in done.stderr
+
+
 def test_openvinos_first_runs_may_come_from_several_threads_at_once(tmp_path: Path) -> None:
     tiny_models.onnx_model(tmp_path, "float32")
     code = (

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from hpi_schemas import model_inputs, probe
 
+from hpi_runtime.engines import signals
 from hpi_runtime.engines.base import Arrays, Engine, Tensor
 from hpi_runtime.errors import EngineError
 
@@ -193,9 +194,9 @@ def shape_ranges(options: Mapping[str, Any]) -> str:
 
 
 def import_inference() -> Any:
-    """Import ``paddle.inference`` without its remarks on compilers and interpreters."""
+    """Import ``paddle.inference`` without its remarks on compilers and interpreters, and without its signal handlers."""
     os.environ.setdefault("GLOG_minloglevel", "2")
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), signals.kept():
         warnings.simplefilter("ignore")
         from paddle import inference
     return inference
