@@ -18,6 +18,7 @@ from hpi_runtime.prepare import engine_files
 from hpi_runtime.prepare.steps import Job, to_onnx
 from hpi_schemas.canonical import digest_file
 from hpi_schemas.model_store import program_files
+from support import converting
 from support.engines import CONFIGS
 
 pytestmark = pytest.mark.convert
@@ -69,31 +70,15 @@ def _job(folder: Path, out: Path) -> Job:
 
 
 def test_what_was_converted_is_compared_with_paddle(folder: Path, tmp_path: Path) -> None:
-    found = to_onnx.run(_job(folder, tmp_path))
+    found = converting.apart(converting.rightly, _job(folder, tmp_path))
     assert found["opset"] == 14
     assert found["difference"] < 1e-5
     assert list(found["shapes"]) == ["x"]
 
 
-def test_a_conversion_that_answers_otherwise_is_refused(
-    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    import onnx
-    import paddle2onnx
-
-    def other(*arguments: Any, **named: Any) -> None:
-        real(*arguments, **named)
-        model = onnx.load(arguments[2])
-        for weight in (node.attribute[0].t for node in model.graph.node if node.op_type == "Constant"):
-            values = onnx.numpy_helper.to_array(weight)
-            if values.dtype == np.float32 and values.ndim > 1:
-                weight.CopyFrom(onnx.numpy_helper.from_array(values * 1.5, weight.name))
-        onnx.save(model, arguments[2])
-
-    real = paddle2onnx.export
-    monkeypatch.setattr(paddle2onnx, "export", other)
+def test_a_conversion_that_answers_otherwise_is_refused(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(RuntimeError, match="answers differ from Paddle's by"):
-        to_onnx.run(_job(folder, tmp_path))
+        converting.apart(converting.to_another_model, _job(folder, tmp_path))
 
 
 def test_not_a_number_is_no_agreement() -> None:
@@ -103,16 +88,9 @@ def test_not_a_number_is_no_agreement() -> None:
         to_onnx._worst([np.ones(2)], [np.ones(3)])
 
 
-def test_a_model_that_could_not_be_compared_says_so(
-    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    # As Paddle's own layers refuse a size.
-    monkeypatch.setattr("hpi_runtime.engines.paddle.PaddleEngine._run", _refuses)
-    assert "was not compared with Paddle" in to_onnx.run(_job(folder, tmp_path))["warning"]
-
-
-def _refuses(engine: object, arrays: object) -> None:
-    raise RuntimeError("a size that does not fit")
+def test_a_model_that_could_not_be_compared_says_so(folder: Path, tmp_path: Path) -> None:
+    found = converting.apart(converting.without_a_comparison, _job(folder, tmp_path))
+    assert "was not compared with Paddle" in found["warning"]
 
 
 def test_the_second_time_nothing_is_built(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:

@@ -194,7 +194,7 @@ def shape_ranges(options: Mapping[str, Any]) -> str:
 
 
 def import_inference() -> Any:
-    """Import ``paddle.inference`` without its remarks on compilers and interpreters, and without its signal handlers."""
+    """Import ``paddle.inference`` without its remarks on compilers, and without its signal handlers."""
     os.environ.setdefault("GLOG_minloglevel", "2")
     with warnings.catch_warnings(), signals.kept():
         warnings.simplefilter("ignore")
