@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from hpi_schemas import model_inputs, probe
 
-from hpi_runtime.engines import signals
+from hpi_runtime import signals
 from hpi_runtime.engines.base import Arrays, Engine, Tensor
 from hpi_runtime.errors import EngineError
 
