@@ -24,6 +24,7 @@ from hpi_runtime.engines.base import Engine
 from hpi_runtime.errors import RunnerError
 from hpi_runtime.prepare.steps import Job, build_engine, to_fp16
 from hpi_schemas import probe
+from hpi_schemas.device import parse
 
 ROOT = Path(__file__).parents[2]
 MODELS = ROOT / "examples/ocr/models"
@@ -187,7 +188,7 @@ def _engines(model: str, device: str, folder: Path) -> dict[str, Any]:
     ) -> Any:
         kind = engines.find(backend)
         assert kind is not None
-        return lambda: kind(source, (file,), config, where)
+        return lambda: kind(source, (file,), config, parse(where))
 
     found = {"onnxruntime cpu": load("onnxruntime", ONNXRUNTIME, "cpu")}
     if installed("openvino"):
@@ -210,13 +211,13 @@ def _tensorrt(model: str, device: str, folder: Path, precision: str) -> Any:
         folder.mkdir()
         source = MODELS / model / "inference.onnx"
         if precision == "fp16" and not hasattr(tensorrt.BuilderFlag, "FP16"):
-            to_fp16.run(Job("to_fp16", {}, device, (source,), folder, folder / "inference.onnx"))
+            to_fp16.run(Job("to_fp16", {}, parse(device), (source,), folder, folder / "inference.onnx"))
             source = folder / "inference.onnx"
         options = {**TENSORRT, "precision": precision, "dynamic_shapes": {"x": SHAPES[model]}}
-        build_engine.run(Job("build_engine", options, device, (source,), folder, folder / "inference.engine"))
+        build_engine.run(Job("build_engine", options, parse(device), (source,), folder, folder / "inference.engine"))
         kind = engines.find("tensorrt")
         assert kind is not None
-        return kind(folder, ("inference.engine",), options, device)
+        return kind(folder, ("inference.engine",), options, parse(device))
 
     return load
 

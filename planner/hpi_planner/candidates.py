@@ -13,16 +13,18 @@ from typing import Any
 
 from hpi_schemas.backends import Backend, load_all
 from hpi_schemas.canonical import dumps, loads
+from hpi_schemas.plan import write
+from hpi_schemas.plan.model import EngineRecord
 
 from hpi_planner import definitions
 from hpi_planner.choice import Choice, Variant
-from hpi_planner.ir import Engine, Ir, Module, Origin, Traced
+from hpi_planner.ir import Ir, Module, Origin, Traced, rule
 from hpi_planner.passes.freeze import model
 
-FORMAT = "1.0"
+FORMAT = "2.0"
 # Until inputs have been recorded, nobody knows the digest of int8's samples.
 UNKNOWN_CALIBRATION = f"sha256:{0:064}"
-_TRIED = Origin("rule:candidates")
+_TRIED = rule("candidates")
 _BATCH_SIZES = (1, 8)
 _PRECISION, _RUN_MODE, _CALIBRATION, _STREAMS = "precision", "run_mode", "calibration", "num_streams"
 _THREADS = ("cpu_num_threads", "cpu_threads")
@@ -40,7 +42,7 @@ class Candidate:
         origins: of the engine's options.
     """
 
-    engine: Engine
+    engine: EngineRecord
     batch_size: int
     settings: Mapping[str, Any]
     lower: tuple[Candidate, ...] = ()
@@ -50,7 +52,7 @@ class Candidate:
         """Return plain JSON values; ``form`` is the format of the plan's model."""
         return {
             "batch_size": self.batch_size,
-            "engine": self.engine.to_json(form),
+            "engine": write.engine(self.engine, form),
             "lower": [item.to_json(form)["engine"] for item in self.lower],
             "settings": dict(self.settings),
         }
@@ -86,15 +88,18 @@ def to_json(ir: Ir) -> str:
     Raises:
         ValueError: the pipeline has no module, or its plan could not be made.
     """
-    assert ir.plan is not None and ir.target is not None
+    assert ir.text is not None and ir.target is not None
     modules: dict[str, Any] = {}
     for module in ir.modules:
         assert module.engine is not None
         found = of(Choice(ir, module, ir.target, {}), module)
         every = [item.engine for one in found for item in (one, *one.lower)]
         listed = [item.to_json(module.engine.format) for item in found]
-        modules[module.address] = {"candidates": listed, "model": model(module, (*every, *module.fallback))}
-    return dumps({"format": FORMAT, "modules": modules, "plan": loads(ir.plan)})
+        modules[module.address] = {
+            "candidates": listed,
+            "model": write.model(model(module, (*every, *module.fallback))),
+        }
+    return dumps({"format": FORMAT, "modules": modules, "plan": loads(ir.text)})
 
 
 def _same(one: Candidate, other: Candidate) -> bool:
@@ -103,7 +108,7 @@ def _same(one: Candidate, other: Candidate) -> bool:
 
 def _engines(choice: Choice, backend: Backend, calibration: str, origin: Origin) -> Iterator[list[Variant]]:
     """Yield the engines of a backend in the usual precision, each with those in lower ones behind it."""
-    seen: list[Engine] = []
+    seen: list[EngineRecord] = []
     modes = _trials(backend, choice, _RUN_MODE) or (None,)
     for mode, parallel in product(modes, _parallelism(choice, backend)):
         run_mode = None if mode is None else Traced(mode, origin)

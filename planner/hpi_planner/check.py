@@ -61,18 +61,18 @@ def check(
     """
     plan = plans.load(name)
     source = plan.source
-    recorded = plan.data["source"].get("builtin") if source is None else str(source)
+    recorded = plan.plan.source.builtin if source is None else str(source)
     try:
         request = _request(plan, pipeline or str(recorded), models, root, trust_models)
     except ValueError as fault:
         raise ReviewError(f"{name} was made with something that this version does not read: {fault}") from None
     ir = compile(request)
-    if ir.plan is None:
+    if ir.plan is None or ir.text is None:
         return Checked(plan, ir.diagnostics, dict(ir.texts), compiled=False)
-    found = changes(plan.data, loads(ir.plan))
-    trusted = ir.plan if trust_models or not found else compile(_trusting(request, plan)).plan
+    found = changes(plan, ReviewedPlan(plan.place, ir.text, ir.plan, loads(ir.text)))
+    trusted = ir.text if trust_models or not found else compile(_trusting(request, plan)).text
     explained = [replace(change, causes=(cause,), cause_known=True) for change, cause in _causes(found, plan, trusted)]
-    written = dumps(plan.data)
+    written = dumps(plan.document)
     canonical, same = written == plan.text, written == plan.text.replace("\r\n", "\n")
     return Checked(
         plan, ir.diagnostics, dict(ir.texts), tuple(explained), canonical=canonical, line_ends=same and not canonical
@@ -88,12 +88,12 @@ def _causes(found: Sequence[Change], plan: ReviewedPlan, trusted: str | None) ->
         trusted: what the source gives with the models as the plan records them, None if nothing.
     """
     data = None if trusted is None else loads(trusted)
-    otherwise = causes.SOURCE if plan.data["rules"] == RULES else causes.RULES
+    otherwise = causes.SOURCE if plan.plan.rules == RULES else causes.RULES
     if any(change.path == ("source", "profile", "digest") for change in found):
         # The one that it was made with is gone, so what the YAML does beside it cannot be known.
         otherwise = causes.PROFILE
     for change in found:
-        if data is None or repr(causes.at(data, change.path)) == repr(causes.at(plan.data, change.path)):
+        if data is None or repr(causes.at(data, change.path)) == repr(causes.at(plan.document, change.path)):
             yield change, causes.MODEL
         else:
             yield change, otherwise

@@ -7,13 +7,15 @@ from dataclasses import replace
 from typing import Any
 
 from hpi_schemas.backends import Backend, load_all
+from hpi_schemas.device import Device
+from hpi_schemas.device import parse as parse_device
 from hpi_schemas.packages import install
+from hpi_schemas.plan.model import EngineRecord
 from hpi_schemas.target import Target
 
-from hpi_planner import device as devices
 from hpi_planner import engines, knowledge, options, ranking, steps
 from hpi_planner.diagnostics import Code, Findings, Label, Severity, error, has_errors, note
-from hpi_planner.ir import Engine, Ir, ModelFacts, Module, Origin, Traced
+from hpi_planner.ir import Ir, ModelFacts, Module, Origin, Traced, rule
 from hpi_planner.suggest import did_you_mean
 
 # Reasons for a backend not chosen; plan.schema.json enumerates them.
@@ -51,7 +53,7 @@ WHY = {
 
 
 # An engine, and where its options come from.
-Variant = tuple[Engine, Mapping[str, Origin]]
+Variant = tuple[EngineRecord, Mapping[str, Origin]]
 
 
 class Choice:
@@ -63,7 +65,7 @@ class Choice:
         self.found = Findings()
         self._read = read
         self._device = self._module_device(ir)
-        self._kind = self._device.partition(":")[0]
+        self._kind = self._device.kind
         assert module.facts is not None
         self._facts: ModelFacts = module.facts
 
@@ -119,7 +121,7 @@ class Choice:
         if name != "paddle":
             self._note_onnx()
         given = options.given(self.module.kernel_option) if name == "paddle" else {}
-        return self._with_engine(load_all()[name], None, Origin("rule:regular"), others, given)
+        return self._with_engine(load_all()[name], None, rule("regular"), others, given)
 
     def _manual(self, requested: str | None) -> Module:
         if requested is None:
@@ -149,15 +151,15 @@ class Choice:
             self._fail_all(reasons)
             return self._broken()
         try:
-            entries, rule = self._ranking()
+            entries, name = self._ranking()
         except ranking.NoRankingError as fault:
             self._fail_unranked(str(fault), requested, reasons)
             self._check_options(requested)
             return self._broken()
         usable = [entry for entry in entries if reasons[ranking.backend_of(entry)] is None]
-        for name, reason in reasons.items():
-            if reason is None and name not in map(ranking.backend_of, usable):
-                reasons[name] = NOT_RANKED
+        for backend_name, reason in reasons.items():
+            if reason is None and backend_name not in map(ranking.backend_of, usable):
+                reasons[backend_name] = NOT_RANKED
         if requested is not None and reasons[requested] is not None:
             return self._refuse_backend(requested, reasons[requested])
         candidates = [entry for entry in usable if requested in (None, ranking.backend_of(entry))]
@@ -169,10 +171,10 @@ class Choice:
             self._check_options(requested)
             return self._broken()
         lower = NOT_REQUESTED if requested else RANKED_LOWER
-        others = {name: reason or lower for name, reason in reasons.items()}
-        origin = self.module.keys["backend"].origin if requested else Origin(rule)
+        others = {backend_name: reason or lower for backend_name, reason in reasons.items()}
+        origin = self.module.keys["backend"].origin if requested else rule(name)
         mode = ranking.run_mode(candidates[0])
-        run_mode = None if mode is None else Traced(mode, Origin(rule))
+        run_mode = None if mode is None else Traced(mode, rule(name))
         return self._with_engine(backend, run_mode, origin, others, options.given(self.module.keys))
 
     # -- what else could run it ------------------------------------------------------------------
@@ -207,22 +209,22 @@ class Choice:
 
     # -- facts ---------------------------------------------------------------------------------
 
-    def _module_device(self, ir: Ir) -> str:
+    def _module_device(self, ir: Ir) -> Device:
         assert ir.bound_device is not None
         number = self._value("device_id", None)
-        kind = self._value("device_type", None if number is None else ir.bound_device.partition(":")[0])
+        kind = self._value("device_type", None if number is None else ir.bound_device.kind)
         if ir.device is not None or kind is None:
             return ir.bound_device
         text = kind if number is None or kind == "cpu" else f"{kind}:{number}"
         try:
-            parsed = devices.parse(str(text))
+            parsed = parse_device(str(text))
         except ValueError as fault:
             self._fail(Code.DEVICE_INVALID, str(fault), "hpi_config.device_type")
             return ir.bound_device
         count = {"cpu": 1, "gpu": len(self.target.gpus), "npu": self.target.npus}.get(parsed.kind, 0)
-        if (parsed.ids or (0,))[0] >= count:
+        if parsed.number >= count:
             self._fail(Code.DEVICE_MISSING, f"the target has no `{text}`", "hpi_config.device_type")
-        return parsed.kind if parsed.kind == "cpu" else f"{parsed.kind}:{(parsed.ids or (0,))[0]}"
+        return parsed.at(parsed.number)
 
     def _value(self, key: str, default: Any) -> Any:
         item = self.module.keys.get(key)
@@ -254,22 +256,22 @@ class Choice:
         return knowledge.unconvertible(self.module.model_name, paddle2onnx, self._facts.double_lists)
 
     def _ranking(self) -> tuple[list[str], str]:
-        """Return the ranked entries that may be considered, and the id of the rule."""
+        """Return the ranked entries that may be considered, and the name of the rule."""
         name = str(self._value("model_name", self.module.model_name))
         environment, same_machine = ranking.environment(self._kind, self.target)
         table, same_paddle = ranking.table(self._installed("paddle"))
         entries = None if environment is None else knowledge.ranking(environment, table, name)
         if entries is None:
             self._note_ranking(f"PaddleX has no ranking for `{name}` on this device; the generic order counts")
-            entries, rule = knowledge.GENERIC_ORDER[self._kind], f"rule:generic/{self._kind}"
+            entries, chosen_by = knowledge.GENERIC_ORDER[self._kind], f"generic/{self._kind}"
         else:
-            rule = f"rule:{environment}/{table}"
+            chosen_by = f"{environment}/{table}"
             if not (same_machine and same_paddle):
                 what = "this version of Paddle" if same_machine else "this kind of machine"
                 self._note_ranking(f"PaddleX has no ranking for {what}; `{environment}/{table}` is the nearest")
         # fp16 is never chosen by a ranking: it counts as its fp32 form.
         plain = dict.fromkeys(entry.removesuffix("_fp16") for entry in entries)
-        return [entry for entry in plain if self._allowed(entry, name)], rule
+        return [entry for entry in plain if self._allowed(entry, name)], chosen_by
 
     def _allowed(self, entry: str, model: str) -> bool:
         if entry == "paddle_mkldnn":
@@ -346,11 +348,11 @@ class Choice:
             device=self._device,
         )
 
-    def _engine(self, backend: Backend, config: Mapping[str, Any]) -> Engine:
+    def _engine(self, backend: Backend, config: Mapping[str, Any]) -> EngineRecord:
         direct = [form for form in backend.formats if form in self._facts.formats]
         form = direct[0] if direct else "paddle"
         prepare = steps.steps(backend, config, not direct, self._facts.files[form], self.target)
-        return Engine(backend.name, config, prepare, form)
+        return EngineRecord(backend.name, config, prepare, form)
 
     def _missing_tool(self, backend: Backend, config: Mapping[str, Any]) -> str | None:
         """Return the tool that a precision needs and the target does not have, None if nothing is missing."""
@@ -369,14 +371,14 @@ class Choice:
             help=f"`pip install {tool}` there; or `precision: fp32`",
         )
 
-    def _fallback(self, chosen: Backend) -> tuple[Engine, ...]:
+    def _fallback(self, chosen: Backend) -> tuple[EngineRecord, ...]:
         names = self._value("on_failure", None)
         if names is None:
             return ()
         if not isinstance(names, list) or not all(isinstance(item, str) for item in names):
             self._fail(Code.FALLBACK_INVALID, "`on_failure` must be a list of backends", "hpi_config.on_failure")
             return ()
-        found: list[Engine] = []
+        found: list[EngineRecord] = []
         for name in dict.fromkeys(names):
             backend = load_all().get(name)
             if backend is None:

@@ -232,14 +232,14 @@ def _compile(options: argparse.Namespace, target: str | None, output: Path | Non
     if options.stop_after not in (None, "freeze"):
         shown = json.dumps(stages.snapshot(ir, options.stop_after), indent=2, ensure_ascii=False, default=str)
         return _write(shown + "\n", output, outputs)
-    assert ir.plan is not None
+    assert ir.text is not None
     if listed is not None:
         from hpi_planner import candidates
 
         return _write(candidates.to_json(ir), listed, outputs, CANDIDATES)
-    if options.prove and not _proved(_arguments(options, made, target, output), ir.plan):
+    if options.prove and not _proved(_arguments(options, made, target, output), ir.text):
         return NEGATIVE
-    return _write(ir.plan, output, outputs)
+    return _write(ir.text, output, outputs)
 
 
 def _points(text: str) -> float:
@@ -273,7 +273,7 @@ def _proved(arguments: prove.Arguments, plan: str) -> bool:
 def _arguments(options: argparse.Namespace, made: Request, target: str | None, output: Path | None) -> prove.Arguments:
     from hpi_planner import prove
 
-    is_file = "file" in made.source
+    is_file = made.source.file is not None
     measured = _measured(options)
     return prove.Arguments(
         pipeline=str(Path(options.pipeline).absolute()) if is_file else options.pipeline,
@@ -296,7 +296,7 @@ def _write(text: str, output: Path | None, outputs: Outputs, kind: Kind = PLAN) 
 
 def _outputs(options: argparse.Namespace, made: Request, target: str | None) -> Outputs:
     """Return what may be written over: nothing that this compilation reads."""
-    named = (made.source_name if "file" in made.source else None, target, options.profile)
+    named = (made.source_name if made.source.file is not None else None, target, options.profile)
     return Outputs([name for name in named if name is not None])
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
 
+from hpi_schemas.plan.model import Source
 from hpi_schemas.target import Target
 
 from hpi_planner.diagnostics import ordered
@@ -30,7 +30,7 @@ class Request:
     """Everything that a plan depends on.
 
     Attributes:
-        source: what the plan records of it: ``{"file": NAME}`` or ``{"builtin": NAME}``.
+        source: the file or the built-in pipeline, as the plan records it; overrides and profile are filled in later.
         source_name: how messages call it.
         data: the bytes of the YAML.
         target: describes the machine; asked by the pass that needs it.
@@ -39,7 +39,7 @@ class Request:
         profile: what was measured, None to decide by prior knowledge.
     """
 
-    source: Mapping[str, Any]
+    source: Source
     source_name: str
     data: bytes
     target: Callable[[], Target]
@@ -76,10 +76,9 @@ def compile(request: Request, stop_after: str = "freeze") -> Ir:
     names = [step.name for step in steps]
     if stop_after not in names:
         raise ValueError(f"there is no pass `{stop_after}`; {did_you_mean(stop_after, names)}")
-    source = {**request.source, "overrides": [layer.token for layer in request.overrides]}
-    if request.profile is not None:
-        source["profile"] = request.profile.source
-    ir = Ir(source=source)
+    profile = None if request.profile is None else request.profile.reference
+    overrides = tuple(layer.token for layer in request.overrides)
+    ir = Ir(source=replace(request.source, overrides=overrides, profile=profile))
     for step in steps[: names.index(stop_after) + 1]:
         ir = step.apply(ir)
     return replace(ir, diagnostics=ordered(ir.diagnostics))

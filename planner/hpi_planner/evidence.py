@@ -6,6 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from hpi_schemas.device import CPU
+from hpi_schemas.plan import origin as plan_origin
+from hpi_schemas.plan.model import Measurement
+
 from hpi_planner import candidates
 from hpi_planner.candidates import Candidate
 from hpi_planner.choice import MEASURED_FAULTY, MEASURED_INACCURATE, MEASURED_SLOWER, NOT_MEASURED, Choice
@@ -42,7 +46,7 @@ def decide(choice: Choice, decided: Module, profile: Profile) -> tuple[Module, t
     if record is None or useless is not None:
         return decided, (_note_unused(decided, useless or "it has nothing of this module"),)
     assert decided.engine is not None
-    form, origin = decided.engine.format, Origin(f"profile:{profile.optimize}")
+    form, origin = decided.engine.format, Origin(plan_origin.Origin(plan_origin.PROFILE, profile.optimize))
     listed = candidates.of(choice, decided, record.get("calibration", candidates.UNKNOWN_CALIBRATION), origin)
     known = [(item, _entry(record, item, form)) for one in listed for item in (one, *one.lower)]
     measured = [
@@ -60,13 +64,19 @@ def decide(choice: Choice, decided: Module, profile: Profile) -> tuple[Module, t
         best = planned
     reasons = {**decided.not_chosen, **dict.fromkeys(feasible, NOT_MEASURED), **_reasons(measured, usable)}
     del reasons[best[0].engine.backend]
-    evidence = {key: best[1][key] for key in ("accuracy", "agreement", "milliseconds", "ratio") if key in best[1]}
-    counts = {"measured": len(record["entries"]), "reference_accuracy": record["accuracy"]}
+    measurement = Measurement(
+        agreement=best[1]["agreement"],
+        measured=len(record["entries"]),
+        milliseconds=best[1]["milliseconds"],
+        ratio=best[1]["ratio"],
+        accuracy=best[1].get("accuracy"),
+        reference_accuracy=record["accuracy"],
+    )
     chosen = decided if best is planned else _with(decided, best[0], origin)
     origins = dict(chosen.origins)
     if not _was_requested(decided):
         origins["engine.backend"] = origin
-    return replace(chosen, not_chosen=reasons, origins=origins, profile={**evidence, **counts}), ()
+    return replace(chosen, not_chosen=reasons, origins=origins, profile=measurement), ()
 
 
 def is_accurate(entry: Entry, record: Entry, max_drop: float | None) -> bool:
@@ -110,7 +120,7 @@ def _useless(choice: Choice, decided: Module, profile: Profile, record: Entry | 
     other = [name for name, item in files.items() if record["files"].get(name, item) != item]
     if other:
         return f"{other[0]} is another file now"
-    differences = list(profile.differences(choice.target, decided.device or "cpu"))
+    differences = list(profile.differences(choice.target, decided.device or CPU))
     return differences[0] if differences else None
 
 

@@ -13,8 +13,9 @@ from hpi_schemas.canonical import digest_file
 from hpi_schemas.console import clean_line
 from hpi_schemas.files import is_lfs_pointer
 from hpi_schemas.model_config import ModelConfigError, read_config
-from hpi_schemas.model_inputs import Header, ModelFileError, OutputTensors, Tensors
+from hpi_schemas.model_inputs import Header, ModelFileError
 from hpi_schemas.model_store import CONFIG_FILE, STORE_PREFIX, ModelStore, format_files, is_file_below
+from hpi_schemas.plan.model import ModuleRecord
 from hpi_schemas.tasks.processing import processing
 
 from hpi_planner.diagnostics import Code
@@ -112,28 +113,25 @@ class DiskReader:
 class RecordedReader:
     """Trusts the facts that a plan records."""
 
-    modules: Mapping[str, Mapping[str, Any]]
+    modules: Mapping[str, ModuleRecord]
 
     def read(self, address: str, model_name: str, model_dir: str | None) -> ModelFacts:
         """Return the recorded facts of the module at this address."""
         if address not in self.modules:
             raise FactsError(Code.MODEL_NOT_FOUND, f"the plan records no model for `{address}`")
-        model = self.modules[address]["model"]
-        form = model["format"]
-        used = {form, *(item.get("format", form) for item in self.modules[address]["engine"].get("fallback", ()))}
-        inputs: Tensors = {name: (spec[0], list(spec[1])) for name, spec in model["inputs"].items()}
-        # Their order counts, and that of a plan's keys is not the model's.
-        outputs: OutputTensors = {name: (dtype, dims) for name, dtype, dims in model["outputs"]}
+        module = self.modules[address]
+        model, form = module.model, module.model.format
+        used = {form, *(item.format for item in module.fallback)}
         return ModelFacts(
-            dir=model["dir"],
-            formats=tuple(model["formats"]),
-            files={item: model["files"] if item in used else {} for item in model["formats"]},
-            inputs={item: inputs if item == form else {} for item in model["formats"]},
+            dir=model.dir,
+            formats=model.formats,
+            files={item: model.files if item in used else {} for item in model.formats},
+            inputs={item: model.inputs if item == form else {} for item in model.formats},
             model_name=model_name,
-            hpi=model.get("hpi"),
-            outputs={item: outputs if item == form else {} for item in model["formats"]},
-            processing=model.get("processing"),
-            double_lists=tuple(model.get("double_lists", ())),
+            hpi=model.hpi,
+            outputs={item: model.outputs if item == form else {} for item in model.formats},
+            processing=model.processing,
+            double_lists=model.double_lists,
         )
 
 

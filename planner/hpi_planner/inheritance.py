@@ -15,7 +15,7 @@ from typing import Any
 
 from hpi_planner import legal
 from hpi_planner.diagnostics import Code, Label, error
-from hpi_planner.ir import Origin, Traced
+from hpi_planner.ir import Traced, default
 from hpi_planner.node_reader import NodeReader
 from hpi_planner.suggest import did_you_mean
 from hpi_planner.tree import Path
@@ -39,9 +39,9 @@ class Inherited:
         remote: the module's ``genai_config`` names a server; never handed down.
     """
 
-    use_hpip: Traced = Traced(False, Origin("default:use_hpip"))
+    use_hpip: Traced = Traced(False, default("use_hpip"))
     hpi_config: Config | None = None
-    engine: Traced = Traced(None, Origin("default:engine"))
+    engine: Traced = Traced(None, default("engine"))
     engine_config: Config | None = None
     remote: bool = False
 

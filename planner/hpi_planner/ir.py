@@ -6,7 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
+from hpi_schemas.device import Device
 from hpi_schemas.model_inputs import OutputTensors, Tensors
+from hpi_schemas.plan import origin as plan_origin
+from hpi_schemas.plan.model import EngineRecord, External, Graph, Measurement, Plan, Source
 from hpi_schemas.target import Target
 
 from hpi_planner.diagnostics import Diagnostic, Label, Span
@@ -20,12 +23,12 @@ class Origin:
     """Where a value comes from.
 
     Attributes:
-        text: the stable address that the plan records, such as ``file:hpi_config.backend``.
+        recorded: what the plan says of it.
         span: its place in the source or in an override, None for rules and defaults.
         key_span: the place of its key, where it has one.
     """
 
-    text: str
+    recorded: plan_origin.Origin
     span: Span | None = None
     key_span: Span | None = None
 
@@ -36,6 +39,16 @@ class Origin:
     def key_labels(self) -> tuple[Label, ...]:
         """Return a label at its key, or else at its place."""
         return (Label(self.key_span),) if self.key_span is not None else self.labels()
+
+
+def rule(name: str) -> Origin:
+    """Return the origin of what a rule of the compiler decides."""
+    return Origin(plan_origin.Origin(plan_origin.RULE, name))
+
+
+def default(owner: str) -> Origin:
+    """Return the origin of a default of a backend, a pipeline's setting or a key."""
+    return Origin(plan_origin.Origin(plan_origin.DEFAULT, owner))
 
 
 @dataclass(frozen=True)
@@ -71,32 +84,6 @@ class ModelFacts:
     outputs: Mapping[str, OutputTensors] = field(default_factory=dict)
     processing: Mapping[str, Any] | None = None
     double_lists: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Engine:
-    """A backend with everything it needs to know; nothing in it is automatic.
-
-    Attributes:
-        backend: its name.
-        config: every option.
-        prepare: the steps from the model to what it loads.
-        format: of the model that the steps start from.
-    """
-
-    backend: str
-    config: Mapping[str, Json]
-    prepare: tuple[Mapping[str, Json], ...] = ()
-    format: str = "onnx"
-
-    def to_json(self, form: str) -> dict[str, Json]:
-        """Return plain JSON values, with the format if it is not ``form``, the model's."""
-        plain = {
-            "backend": self.backend,
-            "config": dict(self.config),
-            "prepare": [dict(step) for step in self.prepare],
-        }
-        return plain if self.format == form else {**plain, "format": self.format}
 
 
 @dataclass(frozen=True)
@@ -140,11 +127,11 @@ class Module:
     lazy: int = 0
     kernel_option: Mapping[str, Traced] = field(default_factory=dict)
     facts: ModelFacts | None = None
-    engine: Engine | None = None
-    fallback: tuple[Engine, ...] = ()
+    engine: EngineRecord | None = None
+    fallback: tuple[EngineRecord, ...] = ()
     not_chosen: Mapping[str, str] = field(default_factory=dict)
-    device: str | None = None
-    profile: Mapping[str, Json] | None = None
+    device: Device | None = None
+    profile: Measurement | None = None
     broken: bool = False
 
 
@@ -168,44 +155,42 @@ class Pipeline:
 
 
 @dataclass(frozen=True)
-class Device:
-    """A device string taken apart: ``gpu:0,1`` is kind ``gpu``, ids ``(0, 1)``."""
-
-    kind: str
-    ids: tuple[int, ...] = ()
-
-
-@dataclass(frozen=True)
 class Ir:
     """The state between two passes; each pass fills in its part.
 
     Attributes:
+        source: what the plan is made from.
+        texts: the source and the overrides, which diagnostics point into, by name.
         tree: the YAML with overrides applied; None if it cannot be read.
         device: the device as given, None if nobody named one.
         parsed_device: the same taken apart.
         pipeline: the top pipeline; None for a module config.
         modules: in the order in which PaddleX creates them.
         external: modules that no backend of ours runs, by address.
-        target: the machine; bound_device: the device string for one replica.
-        target_facts: what the plan records of the target.
+        target: the machine.
+        bound_device: the device of the first replica.
+        replicas: the numbers of the devices that each get a copy; empty for one.
+        target_facts: of the target, what a decision read.
         graph: the stage graph, None if the pipeline has none.
-        plan: the canonical JSON.
+        plan: what was decided, None after errors.
+        text: the plan as canonical JSON.
     """
 
-    source: Mapping[str, Json]
+    source: Source
     texts: Mapping[str, str] = field(default_factory=dict)
     tree: Tree | None = None
     device: Traced | None = None
     parsed_device: Device | None = None
     pipeline: Pipeline | None = None
     modules: tuple[Module, ...] = ()
-    external: Mapping[str, Mapping[str, Json]] = field(default_factory=dict)
+    external: Mapping[str, External] = field(default_factory=dict)
     target: Target | None = None
-    bound_device: str | None = None
+    bound_device: Device | None = None
     replicas: tuple[int, ...] = ()
-    target_facts: Mapping[str, Json] = field(default_factory=dict)
-    graph: Mapping[str, Json] | None = None
-    plan: str | None = None
+    target_facts: Target | None = None
+    graph: Graph | None = None
+    plan: Plan | None = None
+    text: str | None = None
     diagnostics: tuple[Diagnostic, ...] = ()
 
     def report(self, *diagnostics: Diagnostic) -> Ir:

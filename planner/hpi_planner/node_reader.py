@@ -6,12 +6,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from hpi_schemas.plan import origin as plan_origin
 from hpi_schemas.value_types import described, is_of
 
 from hpi_planner import diagnostics, legal
 from hpi_planner.definitions import Setting
 from hpi_planner.diagnostics import Code, Findings, Label, Span
-from hpi_planner.ir import Origin, Traced
+from hpi_planner.ir import Origin, Traced, default
 from hpi_planner.suggest import did_you_mean
 from hpi_planner.tree import Path, Tree, dotted
 
@@ -93,9 +94,9 @@ class NodeReader:
                 self.error(
                     Code.SETTING_INVALID, f"`{key}` is missing; {wanted}", path, f"add `{key}: {setting.config}`"
                 )
-                result[key] = Traced(None, Origin(f"default:{owner}"))
+                result[key] = Traced(None, default(owner))
             else:
-                result[key] = Traced(defaults.get(key, setting.default), Origin(f"default:{owner}"))
+                result[key] = Traced(defaults.get(key, setting.default), default(owner))
         return result
 
     def _check_setting(self, place: Path, value: Any, setting: Setting) -> None:
@@ -131,8 +132,9 @@ class NodeReader:
     def origin(self, path: Path) -> Origin:
         """Return where the value at ``path`` comes from: the file or an override."""
         span = self.tree.span(path)
-        is_override = span.source.startswith("override:")
-        return Origin(span.source if is_override else f"file:{dotted(path)}", span, self.tree.key_span(path))
+        laid = plan_origin.parse(span.source)
+        recorded = laid if laid.kind == plan_origin.OVERRIDE else plan_origin.Origin(plan_origin.FILE, dotted(path))
+        return Origin(recorded, span, self.tree.key_span(path))
 
     def warn_quoted(self, path: Path, value: Any) -> None:
         """Report what stands for a switch and is none: PaddleX takes it by its truth."""

@@ -9,11 +9,12 @@ from typing import Any
 from hpi_schemas.backends import Backend, Option, load_all
 from hpi_schemas.backends.options import fault, provider
 from hpi_schemas.model_inputs import Tensors
+from hpi_schemas.plan import origin as plan_origin
 from hpi_schemas.target import Target
 
 from hpi_planner import knowledge, shapes
 from hpi_planner.diagnostics import Code, Findings, Label, error, warning
-from hpi_planner.ir import Module, Origin, Traced
+from hpi_planner.ir import Module, Origin, Traced, default, rule
 from hpi_planner.suggest import did_you_mean
 
 # PaddleX's guide to high-performance inference names 8 threads as its default.
@@ -59,6 +60,10 @@ def regular_run_mode(model_name: str, device: str, target: Target) -> str:
     """Return PaddleX's default run mode: oneDNN on a CPU, unless the model is kept away from it."""
     usable = device == "cpu" and target.paddle_can("mkldnn") and not knowledge.blocked("mkldnn", model_name)
     return "mkldnn" if usable else "paddle"
+
+
+def _of_the_model(key: str) -> Origin:
+    return Origin(plan_origin.Origin(plan_origin.MODEL, f"inference.yml#Hpi.backend_configs.{key}"))
 
 
 def given(keys: Mapping[str, Traced]) -> dict[str, Traced]:
@@ -140,28 +145,28 @@ class _Resolver:
         if option.model_default:
             value = self._from_model(option.model_default)
             if value is not None:
-                put(key, value, Origin(f"model:inference.yml#Hpi.backend_configs.{option.model_default}"))
+                put(key, value, _of_the_model(option.model_default))
         elif option.rule == "threads":
-            put(key, min(_DEFAULT_THREADS, self.target.cores), Origin("rule:threads"))
+            put(key, min(_DEFAULT_THREADS, self.target.cores), rule("threads"))
         elif option.rule == "run_mode":
             self._default_run_mode(option, run_mode)
         elif option.rule == "trt_settings":
             # PaddleX has some for the new IR, and only TensorRT reads them.
             reads = str(self.result.config["run_mode"]).startswith("trt") and self.result.config["enable_new_ir"]
             settings = knowledge.trt_settings(self.module.model_name) if reads else {}
-            put(key, settings, Origin("rule:trt_settings"))
+            put(key, settings, rule("trt_settings"))
         elif option.rule == "new_ir":
-            put(key, not knowledge.blocked("new_ir", self.module.model_name), Origin("rule:new_ir"))
+            put(key, not knowledge.blocked("new_ir", self.module.model_name), rule("new_ir"))
         elif option.rule == "one_size":
-            put(key, self.module.module_name in knowledge.ONE_SIZE, Origin("rule:one_size"))
+            put(key, self.module.module_name in knowledge.ONE_SIZE, rule("one_size"))
         elif not option.rule and option.default is not None:
-            put(key, option.default, Origin(f"default:{self.backend.name}"))
+            put(key, option.default, default(self.backend.name))
 
     def _default_run_mode(self, option: Option, run_mode: Traced | None) -> None:
         # A `run_mode: null` asks for the default, whatever the ranking says.
         if run_mode is None or "run_mode" in self.given:
             mode = regular_run_mode(self.module.model_name, self.device, self.target)
-            run_mode = Traced(mode, Origin("rule:run_mode"))
+            run_mode = Traced(mode, rule("run_mode"))
         problem = fault("run_mode", option, run_mode.value)
         if problem is not None:
             self._fail(problem, run_mode.origin.labels())
@@ -247,7 +252,7 @@ class _Resolver:
         for problem in problems:
             below = self.module.keys.get(f"{_SECTION}.{key}.{problem.input}")
             place = below.origin if below is not None and key in self.given else origin
-            where = f" ({origin.text})" if origin.span is None else ""
+            where = f" ({origin.recorded})" if origin.span is None else ""
             self._fail(f"`{key}` of the input `{problem.input}` {problem.message}{where}", place.labels())
 
     def _inputs(self) -> Tensors | None:

@@ -8,6 +8,8 @@ from functools import cached_property
 from typing import Any
 
 from hpi_schemas.canonical import JsonError, digest, loads
+from hpi_schemas.device import Device
+from hpi_schemas.plan.model import ProfileReference
 from hpi_schemas.target import Target, from_json
 
 FORMAT = "1.0"
@@ -39,14 +41,9 @@ class Profile:
     max_accuracy_drop: float | None = None
 
     @property
-    def source(self) -> dict[str, Any]:
+    def reference(self) -> ProfileReference:
         """What the plan records of it."""
-        return {
-            "digest": self.digest,
-            "file": self.file,
-            "max_accuracy_drop": self.max_accuracy_drop,
-            "optimize": self.optimize,
-        }
+        return ProfileReference(self.file, self.digest, self.optimize, self.max_accuracy_drop)
 
     @cached_property
     def target(self) -> Target:
@@ -58,11 +55,11 @@ class Profile:
         found: Mapping[str, Any] | None = self.data["modules"].get(address)
         return found
 
-    def differences(self, target: Target, device: str) -> Iterator[str]:
+    def differences(self, target: Target, device: Device) -> Iterator[str]:
         """Yield in which respects a target is not the machine that was measured."""
         measured = self.target
         pairs: dict[str, tuple[Any, Any]] = {fact: (getattr(measured, fact), getattr(target, fact)) for fact in _FACTS}
-        if device.startswith("gpu"):
+        if device.kind == "gpu":
             pairs["GPU"] = (_gpu(measured, device), _gpu(target, device))
         if () in pairs["cpu_features"]:
             # A target need not tell them.
@@ -100,6 +97,5 @@ def _words(value: Any) -> str:
     return ", ".join(map(str, value)) if isinstance(value, tuple) else "none" if value is None else str(value)
 
 
-def _gpu(machine: Target, device: str) -> str | None:
-    number = int(device.partition(":")[2] or 0)
-    return machine.gpus[number].name if number < len(machine.gpus) else None
+def _gpu(machine: Target, device: Device) -> str | None:
+    return machine.gpus[device.number].name if device.number < len(machine.gpus) else None

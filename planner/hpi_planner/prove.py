@@ -72,7 +72,7 @@ def prove(arguments: Arguments, plan: str) -> Iterator[Outcome]:
     """
     request = arguments.request()
     for seed in range(_PERMUTATIONS):
-        again = compile(replace(request, data=permuted(request.data, seed))).plan
+        again = compile(replace(request, data=permuted(request.data, seed))).text
         yield Outcome(f"keys in another order ({seed + 1})", difference(plan, again or ""))
     for what, settings in _MACHINES.items():
         yield Outcome(what, difference(plan, _elsewhere(arguments, settings, str(Path.cwd()))))
@@ -127,4 +127,4 @@ def _elsewhere(arguments: Arguments, settings: Mapping[str, str], folder: str) -
 
 if __name__ == "__main__":
     given = Arguments(*json.load(sys.stdin))
-    sys.stdout.buffer.write((compile(given.request()).plan or "").encode())
+    sys.stdout.buffer.write((compile(given.request()).text or "").encode())

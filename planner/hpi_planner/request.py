@@ -12,6 +12,7 @@ from hpi_schemas.canonical import JsonError, loads
 from hpi_schemas.console import CommandError
 from hpi_schemas.files import LFS, LFS_POINTER, ReadError, read_bounded
 from hpi_schemas.model_store import official_folders
+from hpi_schemas.plan.model import Source
 from hpi_schemas.target import Target, from_json
 
 from hpi_planner import configs, definitions, profile
@@ -74,13 +75,13 @@ def make(
         except KeyError:
             hint = did_you_mean(pipeline, definitions.names())
             raise RequestError(f"`{pipeline}` is neither a .yaml file nor a built-in pipeline; {hint}") from None
-        source, name, folder = {"builtin": pipeline}, f"<builtin {pipeline}>", Path()
+        source, name, folder = Source(builtin=pipeline), f"<builtin {pipeline}>", Path()
     else:
         path = Path(pipeline)
         data = _read(path)
         folder = path.parent
         away = os.path.relpath(path, plan_folder) if plan_folder is not None else path.name
-        source, name = {"file": Path(away).as_posix()}, pipeline
+        source, name = Source(file=Path(away).as_posix()), pipeline
     reader = DiskReader(Path(root) if root else folder, given, official_folders(given))
     profile = None if measured is None else _profile(measured, folder if plan_folder is None else plan_folder)
     return Request(source, name, data, _target(target), reader, overrides, profile)
@@ -90,7 +91,7 @@ def from_text(text: str, folder: Path, overrides: tuple[Override, ...] = (), mod
     """Build a request for a YAML that is in no file; relative model folders start at ``folder``."""
     given = tuple(Path(item) for item in models)
     reader = DiskReader(folder, given, official_folders(given))
-    return Request({"file": "pipeline.yaml"}, "<text>", text.encode(), this_machine, reader, overrides)
+    return Request(Source(file="pipeline.yaml"), "<text>", text.encode(), this_machine, reader, overrides)
 
 
 def _profile(measured: Measured, plan_folder: Path) -> Profile:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from hpi_schemas.plan import write
+
 from hpi_planner.ir import Ir, Module
 
 _INHERITED = ("model_name", "model_dir", "use_hpip", "hpi_config", "batch_size")
@@ -16,15 +18,16 @@ def snapshot(ir: Ir, stopped_after: str) -> dict[str, Any]:
         return {**result, "modules": {}, "tree": ir.tree.value if ir.tree else None}
     result["modules"] = {module.address: _module(module, ir) for module in ir.modules}
     if ir.external:
-        result["external"] = dict(ir.external)
+        result["external"] = {address: write.external(item) for address, item in ir.external.items()}
     if ir.graph is not None:
-        result["graph"] = ir.graph
+        result["graph"] = write.graph(ir.graph)
     return result
 
 
 def _module(module: Module, ir: Ir) -> dict[str, Any]:
     record: dict[str, Any] = {key: getattr(module, key) for key in _INHERITED}
-    record["device"] = module.device or (ir.device.value if ir.device else None)
+    given = ir.device.value if ir.device else None
+    record["device"] = given if module.device is None else str(module.device)
     if module.hpi_config is not None:
         record["hpi_config"] = dict(module.hpi_config)
     if module.engine_config is not None:
@@ -41,5 +44,5 @@ def _module(module: Module, ir: Ir) -> dict[str, Any]:
     if module.engine is not None:
         record["engine"] = {"backend": module.engine.backend, "config": dict(module.engine.config)}
         record["not_chosen"] = dict(module.not_chosen)
-        record["origin"] = {key: origin.text for key, origin in module.origins.items()}
+        record["origin"] = {key: str(origin.recorded) for key, origin in module.origins.items()}
     return record

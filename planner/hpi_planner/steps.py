@@ -7,18 +7,17 @@ from typing import Any
 
 from hpi_schemas.backends import Backend
 from hpi_schemas.model_store import program_files
+from hpi_schemas.plan.model import PrepareStep
 from hpi_schemas.target import Target
 
 # The opset that paddle2onnx writes: the newest that every runtime of ours has read for years.
 OPSET = 14
 FP16_TOOL = "onnxconverter-common"
 
-Step = Mapping[str, Any]
-
 
 def steps(
     backend: Backend, config: Mapping[str, Any], converted: bool, files: Collection[str], target: Target
-) -> tuple[Step, ...]:
+) -> tuple[PrepareStep, ...]:
     """Return the prepare steps in order.
 
     Args:
@@ -28,7 +27,7 @@ def steps(
         files: the model's, in the format that the steps start from.
         target: tells the backend's version.
     """
-    found: list[Step] = []
+    found: list[PrepareStep] = []
     if converted:
         found.append(_step("to_onnx", "paddle2onnx", {"opset": OPSET}, "inference.onnx"))
     if needs_fp16_model(backend, config, target):
@@ -67,5 +66,5 @@ def _major(version: str) -> int:
     return int(number) if number.isdecimal() else 0
 
 
-def _step(name: str, tool: str, options: Mapping[str, Any], produces: str) -> Step:
-    return {"options": dict(options), "produces": produces, "step": name, "tool": tool}
+def _step(name: str, tool: str, options: Mapping[str, Any], produces: str) -> PrepareStep:
+    return PrepareStep(name, tool, dict(options), produces)

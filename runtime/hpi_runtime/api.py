@@ -129,7 +129,7 @@ def _compiled(pipeline: str, overrides: Any, models: Sequence[str | Path], folde
     try:
         if folder is None:
             made = request.make(pipeline, overrides, models=names)
-            root = Path(pipeline).parent if "file" in made.source else Path()
+            root = Path(pipeline).parent if made.source.file is not None else Path()
         else:
             made, root = request.from_text(pipeline, folder, overrides, names), folder
     except request.RequestError as fault:
@@ -141,4 +141,4 @@ def _compiled(pipeline: str, overrides: Any, models: Sequence[str | Path], folde
     if found:
         # What hpi-plan prints must not be lost on the way through Python.
         warnings.warn(report.render(found, ir.texts).rstrip(), stacklevel=3)
-    return Pipeline(parse(ir.plan.encode(), root, root, [Path(item) for item in names]))
+    return Pipeline(parse((ir.text or "").encode(), root, root, [Path(item) for item in names]))

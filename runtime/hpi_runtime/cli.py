@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from hpi_schemas.files import Outputs
 
     from hpi_runtime.pipeline import Pipeline
-    from hpi_runtime.plan import Plan
+    from hpi_runtime.plan import LocatedPlan
     from hpi_runtime.results import Result
     from hpi_runtime.writer import Writer
 
@@ -140,7 +140,7 @@ def _run(options: argparse.Namespace, lines: BinaryIO) -> int:
         return _predict(pipeline, pipeline.predict(names, _limits(options)), writer, outputs, record)
 
 
-def _outputs(options: argparse.Namespace, plan: Plan, names: Sequence[str]) -> Outputs:
+def _outputs(options: argparse.Namespace, plan: LocatedPlan, names: Sequence[str]) -> Outputs:
     """Return what may be written over: nothing that the run reads."""
     from hpi_schemas.files import RECORD, Outputs
 
@@ -150,7 +150,7 @@ def _outputs(options: argparse.Namespace, plan: Plan, names: Sequence[str]) -> O
     return outputs
 
 
-def _compare(options: argparse.Namespace, plan: Plan, named: list[str], lines: BinaryIO) -> int:
+def _compare(options: argparse.Namespace, plan: LocatedPlan, named: list[str], lines: BinaryIO) -> int:
     from hpi_schemas.canonical import dumps
 
     from hpi_runtime import compare

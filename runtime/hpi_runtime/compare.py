@@ -13,13 +13,14 @@ from typing import Any
 
 import numpy as np
 from hpi_schemas.console import cell, table_console
+from hpi_schemas.plan.model import ModuleRecord
 
 from hpi_runtime import agreement
 from hpi_runtime.engines.base import Arrays
 from hpi_runtime.errors import EngineError, PlanError
 from hpi_runtime.inputs.limits import DEFAULT, Limits
 from hpi_runtime.pipeline import Pipeline
-from hpi_runtime.plan import Plan
+from hpi_runtime.plan import LocatedPlan
 
 FORMAT = "1.0"
 
@@ -101,8 +102,8 @@ class Comparison:
         results: of the whole pipelines.
     """
 
-    plan: Plan
-    reference: Plan
+    plan: LocatedPlan
+    reference: LocatedPlan
     engines: dict[str, tuple[str, str]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     numbers: dict[tuple[str, str], Numbers] = field(default_factory=dict)
@@ -159,8 +160,8 @@ class Comparison:
 
 
 def compare(
-    plan: Plan,
-    reference: Plan,
+    plan: LocatedPlan,
+    reference: LocatedPlan,
     named: Sequence[str],
     module: str | None = None,
     strict: bool = False,
@@ -221,7 +222,7 @@ def _introduce(found: Comparison, candidate: Pipeline, other: Pipeline) -> None:
             found.notes.append(f"{address}: only the {who} runs it")
             continue
         found.engines[address] = (candidate.engines[address].name, other.engines[address].name)
-        files = [plan.modules[address]["model"]["files"] for plan in (found.plan, found.reference)]
+        files = [plan.modules[address].model.files for plan in (found.plan, found.reference)]
         if any(files[0][name] != files[1][name] for name in set(files[0]) & set(files[1])):
             found.notes.append(f"{address}: the two plans have other files of the model")
 
@@ -260,8 +261,8 @@ def show(found: Comparison) -> None:
     console.print(cell(told if found.results.compared else "nothing was compared"))
 
 
-def _precision(module: Mapping[str, Any]) -> str:
-    named = str(module["engine"]["config"].get("precision", "fp32"))
+def _precision(module: ModuleRecord) -> str:
+    named = str(module.engine.config.get("precision", "fp32"))
     return named if named in TOLERANCES else "fp32"
 
 

@@ -7,15 +7,18 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from dataclasses import replace
 from functools import cache, partial
 from itertools import chain, islice
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple
 
+from hpi_schemas.device import CPU
 from hpi_schemas.files import Outputs
 from hpi_schemas.model_config import ModelConfigError, read_config
 from hpi_schemas.model_store import CONFIG_FILE
+from hpi_schemas.plan.model import INPUT, EngineRecord, Graph, ModuleRecord, of_one
 from hpi_schemas.tasks.check import Contradiction, Facts, contradictions
 from hpi_schemas.tasks.processing import processing
 
@@ -27,13 +30,11 @@ from hpi_runtime.inputs import values
 from hpi_runtime.inputs.limits import DEFAULT, Limits
 from hpi_runtime.inputs.reading import Input, read
 from hpi_runtime.modules.base import Module
-from hpi_runtime.plan import Plan, replica_device
+from hpi_runtime.plan import LocatedPlan
 from hpi_runtime.preflight import check
-from hpi_runtime.results import DRAWING, Result, failed
+from hpi_runtime.results import Result, failed
 from hpi_runtime.stages import DECODE, Observer, Runner, Timer, group_size, workers
 
-_INPUT = "input"
-_SINGLE = "module"
 # Inputs that may wait between two stages.
 _DEPTH = 2
 
@@ -51,7 +52,7 @@ class Pipeline:
 
     def __init__(
         self,
-        plan: Plan,
+        plan: LocatedPlan,
         module: str | None = None,
         strict: bool = False,
         observe: Observer | None = None,
@@ -83,11 +84,11 @@ class Pipeline:
         self._measure = measure
         self._process = os.getpid()
         self._closed = False
-        addresses = [stage["module"] for stage in self._stages() if "module" in stage]
+        addresses = self._graph.modules
         folders, self.warnings = check(plan, addresses, strict)
         self._chains: list[list[Worker]] = []
         try:
-            numbers: list[int | None] = [*plan.replicas] or [None]
+            numbers: list[int | None] = [*plan.plan.replicas] or [None]
             for number in numbers:
                 loaded = self._load_all({address: folders[address] for address in addresses}, observe, number)
                 self._chains.append(workers(self._graph, loaded, measure))
@@ -142,7 +143,7 @@ class Pipeline:
     @property
     def drawing(self) -> str:
         """What PaddleX calls the picture drawn of a result, such as ``ocr_res_img``."""
-        return str(self._graph["drawing"])
+        return self._graph.drawing
 
     def actual(self) -> dict[str, Any]:
         """Return what every engine really runs, by module address."""
@@ -161,9 +162,6 @@ class Pipeline:
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-    def _stages(self) -> list[Mapping[str, Any]]:
-        return [self._graph["stages"][name] for name in self._graph["order"]]
 
     def _load_all(
         self, folders: Mapping[str, Path], observe: Observer | None, number: int | None
@@ -194,15 +192,14 @@ class Pipeline:
         return loaded
 
     @staticmethod
-    def _is_ready(record: Mapping[str, Any]) -> bool:
+    def _is_ready(record: ModuleRecord) -> bool:
         """Tell whether a module only has to be loaded, on a CPU: GPUs would measure kernels while others load."""
-        engine = record["engine"]
-        return record["device"] == "cpu" and not engine["prepare"] and not engine.get("fallback")
+        return record.device == CPU and not record.engine.prepare and not record.fallback
 
     def _open(self, address: str, folder: Path, number: int | None) -> _Opened:
         record = self.plan.modules[address]
         if number is not None:
-            record = {**record, "device": replica_device(record["device"], number)}
+            record = replace(record, device=record.device.at(number))
         module = make_module(address, record, folder)
         engine, failure = self._engine(address, record, folder)
         try:
@@ -217,7 +214,7 @@ class Pipeline:
     ) -> tuple[Module, Runner]:
         """Own an engine from now on, and say what is not as planned."""
         engine = self._resources.enter_context(opened.engine)
-        is_first = number is None or number == self.plan.replicas[0]
+        is_first = number is None or number == self.plan.plan.replicas[0]
         owned = self.engines if is_first else self.replicas.setdefault(number or 0, {})
         owned[address] = engine
         if opened.failure:
@@ -229,16 +226,15 @@ class Pipeline:
         self.warnings += deviations
         return opened.module, self._resources.enter_context(Runner(address, engine, observe, self._measure))
 
-    def _engine(self, address: str, record: Mapping[str, Any], folder: Path) -> tuple[Engine, str]:
+    def _engine(self, address: str, record: ModuleRecord, folder: Path) -> tuple[Engine, str]:
         """Load the plan's engine, or the first of its fallbacks that loads and why the plan's does not."""
-        planned = record["engine"]
         try:
-            return load_engine(planned, record, folder), ""
+            return load_engine(record.engine, record, folder), ""
         except (PrepareError, EngineError) as fault:
-            if self._strict or not planned.get("fallback"):
+            if self._strict or not record.fallback:
                 raise type(fault)(f"{address}: {fault}{self._mend(address, fault)}") from fault
             failures = [str(fault)]
-        for engine in planned["fallback"]:
+        for engine in record.fallback:
             try:
                 return load_engine(engine, record, folder), failures[0]
             except (PrepareError, EngineError) as fault:
@@ -247,9 +243,9 @@ class Pipeline:
 
     def _mend(self, address: str, fault: RunnerError) -> str:
         """Return which line of the YAML settles a failed preparation."""
-        if not isinstance(fault, PrepareError) or "paddle" not in self.plan.modules[address]["model"]["formats"]:
+        if not isinstance(fault, PrepareError) or "paddle" not in self.plan.modules[address].model.formats:
             return ""
-        source = self.plan.data["source"].get("file", "the pipeline's YAML")
+        source = self.plan.plan.source.file or "the pipeline's YAML"
         return f"\n  in {source}, `{address}.hpi_config.backend: paddle` needs no preparation; then plan again"
 
     def _outputs(self, inputs: Any) -> Outputs:
@@ -260,7 +256,7 @@ class Pipeline:
         source = item.source
         if item.error is not None:
             return failed(source.path, source.page, item.error, self.plan.digest, outputs)
-        named = self._graph["outputs"]
+        named = self._graph.outputs
         for ref in named.values():
             if ref not in item.values:
                 raise PlanError(f"the plan's graph asks for `{ref}`, which its stage does not give")
@@ -279,7 +275,7 @@ class _Opened(NamedTuple):
     failure: str
 
 
-def make_module(address: str, record: Mapping[str, Any], folder: Path) -> Module:
+def make_module(address: str, record: ModuleRecord, folder: Path) -> Module:
     """Return the task of a module, with its model's ``inference.yml``.
 
     Args:
@@ -291,9 +287,9 @@ def make_module(address: str, record: Mapping[str, Any], folder: Path) -> Module
         PlanError: nobody here knows the task.
         EngineError: the ``inference.yml`` or the settings cannot be used.
     """
-    kind = modules.find(record["module_name"])
+    kind = modules.find(record.module_name)
     if kind is None:
-        raise PlanError(f"{address}: this hpi-run does not know the task {record['module_name']}")
+        raise PlanError(f"{address}: this hpi-run does not know the task {record.module_name}")
     path = folder / CONFIG_FILE
     try:
         config = read_config(path)
@@ -301,10 +297,10 @@ def make_module(address: str, record: Mapping[str, Any], folder: Path) -> Module
         raise EngineError(f"{address}: {path} {fault}") from None
     except OSError as fault:
         raise EngineError(f"{address}: {path} cannot be read: {fault.strerror}") from None
-    facts = Facts({}, {}, processing(config), record["settings"], record["batch_size"])
-    _refuse(address, path, contradictions(record["module_name"], facts))
+    facts = Facts({}, {}, processing(config), record.settings, record.batch_size)
+    _refuse(address, path, contradictions(record.module_name, facts))
     try:
-        return kind(config, record["settings"], record["batch_size"])
+        return kind(config, record.settings, record.batch_size)
     except EngineError as fault:
         raise EngineError(f"{address}: {folder / CONFIG_FILE}: {fault}") from None
     except (ArithmeticError, TypeError, ValueError, LookupError, AttributeError) as fault:
@@ -312,7 +308,7 @@ def make_module(address: str, record: Mapping[str, Any], folder: Path) -> Module
         raise EngineError(f"{address}: the settings or {folder / CONFIG_FILE} cannot be used: {reason}") from fault
 
 
-def check_engine(address: str, record: Mapping[str, Any], module: Module, engine: Engine) -> None:
+def check_engine(address: str, record: ModuleRecord, module: Module, engine: Engine) -> None:
     """Compare what a loaded engine tells of its model with what the module's task demands.
 
     Args:
@@ -329,8 +325,8 @@ def check_engine(address: str, record: Mapping[str, Any], module: Module, engine
     inputs, outputs = (
         {item.name: (item.dtype.name, list(item.shape)) for item in found} for found in (engine.inputs, first)
     )
-    facts = Facts(inputs, outputs, processing(module.config), record["settings"], record["batch_size"])
-    _refuse(address, engine.folder / engine.files[0], contradictions(record["module_name"], facts))
+    facts = Facts(inputs, outputs, processing(module.config), record.settings, record.batch_size)
+    _refuse(address, engine.folder / engine.files[0], contradictions(record.module_name, facts))
 
 
 def _refuse(address: str, path: Path, found: Sequence[Contradiction]) -> None:
@@ -339,25 +335,16 @@ def _refuse(address: str, path: Path, found: Sequence[Contradiction]) -> None:
         raise EngineError(f"{address}: {path}: " + "\n".join(lines))
 
 
-def _graph(plan: Plan, module: str | None) -> Mapping[str, Any]:
+def _graph(plan: LocatedPlan, module: str | None) -> Graph:
     if module is None:
-        graph: Mapping[str, Any] | None = plan.data["graph"]
-        if graph is None:
-            listed = "\n".join(f"  {address}" for address in plan.modules)
-            raise PlanError(f"this plan has no stage graph; run one of its modules with --module:\n{listed}")
-        return graph
+        return plan.graph
     if module not in plan.modules:
         listed = "\n".join(f"  {address}" for address in plan.modules)
         raise PlanError(f"the plan has no module {module}; it has:\n{listed}")
-    return {
-        "drawing": DRAWING,
-        "order": [_SINGLE],
-        "outputs": {"image": f"{_INPUT}.image", "result": f"{_SINGLE}.result"},
-        "stages": {_SINGLE: {"inputs": {"image": f"{_INPUT}.image"}, "module": module}},
-    }
+    return of_one(module)
 
 
-def load_engine(engine: Mapping[str, Any], record: Mapping[str, Any], folder: Path) -> Engine:
+def load_engine(engine: EngineRecord, record: ModuleRecord, folder: Path) -> Engine:
     """Prepare and load an engine.
 
     Args:
@@ -368,11 +355,11 @@ def load_engine(engine: Mapping[str, Any], record: Mapping[str, Any], folder: Pa
     Raises:
         PrepareError, EngineError: it cannot be prepared or loaded.
     """
-    kind = engines.find(engine["backend"])
+    kind = engines.find(engine.backend)
     if kind is None:
-        raise EngineError(f"the backend {engine['backend']} is not known to this hpi-run")
-    made = prepare.engine_files(record["model"], engine, folder, record["device"])
-    return kind(made.folder, made.files, engine["config"], record["device"], made.digests)
+        raise EngineError(f"the backend {engine.backend} is not known to this hpi-run")
+    made = prepare.engine_files(record.model, engine, folder, record.device)
+    return kind(made.folder, made.files, engine.config, record.device, made.digests)
 
 
 def _items(inputs: Iterator[Input], measure: Timer | None) -> Iterator[Item[Input]]:
@@ -382,9 +369,9 @@ def _items(inputs: Iterator[Input], measure: Timer | None) -> Iterator[Item[Inpu
         if source is None:
             return
         if measure is not None:
-            measure(_INPUT, DECODE, time.perf_counter() - started)
+            measure(INPUT, DECODE, time.perf_counter() - started)
         item = Item(source, error=source.error)
         if source.image is not None:
-            item.values[f"{_INPUT}.image"] = source.image
+            item.values[f"{INPUT}.image"] = source.image
             source.image = None
         yield item

@@ -4,25 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 from hpi_schemas import probe
 from hpi_schemas.canonical import digest_file
+from hpi_schemas.device import CPU, Device
 from hpi_schemas.files import is_lfs_pointer
 from hpi_schemas.model_inputs import ModelFileError, read_header
 from hpi_schemas.model_store import CONFIG_FILE, ONNX_FILE
 from hpi_schemas.packages import install
+from hpi_schemas.plan.model import EngineRecord
+from hpi_schemas.target import Target
 
 from hpi_runtime import engines
 from hpi_runtime.errors import PreflightError
-from hpi_runtime.plan import Plan, replica_device
+from hpi_runtime.plan import LocatedPlan
 from hpi_runtime.prepare import steps
 
 # Failures that are told.
 _MOST = 20
 
 
-def check(plan: Plan, addresses: Iterable[str], strict: bool = False) -> tuple[dict[str, Path], list[str]]:
+def check(plan: LocatedPlan, addresses: Iterable[str], strict: bool = False) -> tuple[dict[str, Path], list[str]]:
     """Check the machine and the models of these modules against the plan.
 
     Args:
@@ -39,16 +41,16 @@ def check(plan: Plan, addresses: Iterable[str], strict: bool = False) -> tuple[d
     wanted = list(addresses)
     failures: list[str] = []
     warnings: list[str] = []
-    _machine(plan.data["target"], failures)
+    _machine(plan.plan.target, failures)
     folders = {address: folder for address in wanted if (folder := _model(plan, address, failures)) is not None}
-    planned = plan.data["target"].get("backends", {})
-    for backend in sorted({plan.modules[address]["engine"]["backend"] for address in wanted}):
+    planned = plan.plan.target.backends
+    for backend in sorted({plan.modules[address].engine.backend for address in wanted}):
         _version(backend, planned.get(backend), failures, failures if strict else warnings)
-    named = {plan.modules[address]["device"] for address in wanted}
-    copies = {replica_device(device, number) for device in named for number in plan.replicas}
-    for device in sorted(named | copies):
+    named = {plan.modules[address].device for address in wanted}
+    copies = {device.at(number) for device in named for number in plan.plan.replicas}
+    for device in sorted(named | copies, key=str):
         _device(device, failures)
-    failures += sorted({line for address in wanted for line in _tools(plan.modules[address]["engine"])})
+    failures += sorted({line for address in wanted for line in _tools(plan.modules[address].engine)})
     if len(failures) > _MOST:
         failures[_MOST:] = [f"and {len(failures) - _MOST:,} more"]
     if failures:
@@ -56,13 +58,13 @@ def check(plan: Plan, addresses: Iterable[str], strict: bool = False) -> tuple[d
     return folders, warnings
 
 
-def _tools(engine: Mapping[str, Any]) -> Iterator[str]:
+def _tools(engine: EngineRecord) -> Iterator[str]:
     """Yield what is not installed of what prepare steps need, the backend itself apart."""
-    backend = engines.find(engine["backend"])
-    for step in engine["prepare"]:
-        kind = steps.find(step["step"])
+    backend = engines.find(engine.backend)
+    for step in engine.prepare:
+        kind = steps.find(step.step)
         if kind is None:
-            yield f"this hpi-run does not know the prepare step {step['step']}"
+            yield f"this hpi-run does not know the prepare step {step.step}"
             continue
         for tool in kind.TOOLS:
             is_backend = backend is not None and backend.distributions == tool.distributions
@@ -70,24 +72,23 @@ def _tools(engine: Mapping[str, Any]) -> Iterator[str]:
                 yield f"{tool.distributions[0]} is not installed: {install(tool.extra)}"
 
 
-def _machine(target: Mapping[str, Any], failures: list[str]) -> None:
+def _machine(target: Target, failures: list[str]) -> None:
     import platform
 
     facts = (
-        ("operating system", target["os"], platform.system().lower()),
-        ("architecture", target["arch"], probe.architecture()),
+        ("operating system", target.os, platform.system().lower()),
+        ("architecture", target.arch, probe.architecture()),
     )
     failures += [f"the plan is for the {name} {want}; this is {here}" for name, want, here in facts if want != here]
 
 
-def _device(device: str, failures: list[str]) -> None:
-    kind, _, number = device.partition(":")
-    if kind == "cpu":
+def _device(device: Device, failures: list[str]) -> None:
+    if device == CPU:
         return
     here = probe.this_machine({}, {})
-    count = {"gpu": len(here.gpus), "npu": here.npus}.get(kind, 0)
-    if int(number or 0) >= count:
-        failures.append(f"the plan runs on {device}; this machine has {count or 'no'} {kind}s")
+    count = {"gpu": len(here.gpus), "npu": here.npus}.get(device.kind, 0)
+    if device.number >= count:
+        failures.append(f"the plan runs on {device}; this machine has {count or 'no'} {device.kind}s")
 
 
 def _version(backend: str, planned: str | None, failures: list[str], differing: list[str]) -> None:
@@ -102,15 +103,15 @@ def _version(backend: str, planned: str | None, failures: list[str], differing: 
         differing.append(f"the plan was made for {backend} {planned}; here is {here}")
 
 
-def _model(plan: Plan, address: str, failures: list[str]) -> Path | None:
-    record = plan.modules[address]["model"]
+def _model(plan: LocatedPlan, address: str, failures: list[str]) -> Path | None:
+    record = plan.modules[address].model
     try:
-        folder = plan.store.resolve(record["dir"])
+        folder = plan.store.resolve(record.dir)
     except FileNotFoundError as fault:
         failures.append(f"{address}: {fault}; say where with --root or --models")
         return None
     before = len(failures)
-    for name, planned in record["files"].items():
+    for name, planned in record.files.items():
         if (folder / name).exists() and not (folder / name).is_file():
             failures.append(f"{address}: {folder / name} is not a file")
             continue
@@ -124,8 +125,8 @@ def _model(plan: Plan, address: str, failures: list[str]) -> Path | None:
             failures.append(
                 f"{address}: {folder / name} is not the file that was planned{_digests(folder, name, here, planned)}"
             )
-    if len(failures) == before and ONNX_FILE in record["files"]:
-        failures += _unplanned(address, folder / ONNX_FILE, record["files"])
+    if len(failures) == before and ONNX_FILE in record.files:
+        failures += _unplanned(address, folder / ONNX_FILE, record.files)
     return folder
 
 

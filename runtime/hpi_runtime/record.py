@@ -11,7 +11,7 @@ from hpi_schemas.probe import architecture, installed, usable_cores
 if TYPE_CHECKING:
     from hpi_runtime.pipeline import Pipeline
 
-FORMAT = "1.0"
+FORMAT = "2.0"
 
 
 def record(pipeline: Pipeline, finished: int, failed: int) -> dict[str, Any]:

@@ -15,6 +15,8 @@ from contextlib import suppress
 from functools import partial
 from typing import Any, NamedTuple
 
+from hpi_schemas.plan.model import Graph, Stage
+
 from hpi_runtime import ops
 from hpi_runtime.engines.base import Arrays, Engine
 from hpi_runtime.errors import InputError, PlanError
@@ -79,7 +81,7 @@ class Runner:
 
 
 def workers(
-    graph: Mapping[str, Any],
+    graph: Graph,
     loaded: Mapping[str, tuple[Module, Runner]],
     measure: Timer | None,
     is_alone: bool = False,
@@ -97,22 +99,21 @@ def workers(
     """
     found: list[Worker] = []
     steps: list[Worker] = []
-    for name in graph["order"]:
-        stage = graph["stages"][name]
-        if "op" in stage:
+    for name, stage in graph.in_order():
+        address = stage.module
+        if address is None:
             steps.append(_timed(each(_op(name, stage)), name, GLUE, measure))
             continue
-        address = stage["module"]
-        task = _Task(name, stage, *loaded[address], measure, is_alone)
+        task = _Task(name, address, stage, *loaded[address], measure, is_alone)
         found.append(_in_turn([*steps, _timed(task.begin, address, PREPROCESS, measure)]))
         steps = [task.finish]
     return [*found, _in_turn(steps)]
 
 
-def group_size(graph: Mapping[str, Any], loaded: Mapping[str, tuple[Module, Runner]]) -> int:
+def group_size(graph: Graph, loaded: Mapping[str, tuple[Module, Runner]]) -> int:
     """Return how many inputs the modules that take one picture of each want to see together: the largest batch."""
-    stages = (stage for stage in graph["stages"].values() if _IMAGE in stage["inputs"] and "module" in stage)
-    return max((loaded[stage["module"]][0].batch_size for stage in stages), default=1)
+    addresses = (stage.module for stage in graph.stages.values() if _IMAGE in stage.inputs)
+    return max((loaded[address][0].batch_size for address in addresses if address is not None), default=1)
 
 
 def _timed(worker: Worker, name: str, kind: str, measure: Timer | None) -> Worker:
@@ -135,14 +136,14 @@ def _in_turn(steps: list[Worker]) -> Worker:
     return work
 
 
-def _op(name: str, stage: Mapping[str, Any]) -> Callable[[Item[Any]], None]:
-    run = ops.find(stage["op"])
+def _op(name: str, stage: Stage) -> Callable[[Item[Any]], None]:
+    run = ops.find(str(stage.op))
     if run is None:
-        raise PlanError(f"this hpi-run does not know the operation {stage['op']}")
+        raise PlanError(f"this hpi-run does not know the operation {stage.op}")
 
     def work(item: Item[Any]) -> None:
-        inputs = {port: item.values[ref] for port, ref in stage["inputs"].items()}
-        for port, value in run(inputs, stage["params"]).items():
+        inputs = {port: item.values[ref] for port, ref in stage.inputs.items()}
+        for port, value in run(inputs, stage.params).items():
             item.values[f"{name}.{port}"] = value
 
     return work
@@ -158,15 +159,16 @@ class _Task:
     def __init__(
         self,
         name: str,
-        stage: Mapping[str, Any],
+        address: str,
+        stage: Stage,
         module: Module,
         runner: Runner,
         measure: Timer | None,
         is_alone: bool,
     ) -> None:
         self._name = name
-        self._address = stage["module"]
-        port, self._ref = next(iter(stage["inputs"].items()))
+        self._address = address
+        port, self._ref = next(iter(stage.inputs.items()))
         self._takes_one = port == _IMAGE
         self._module = module
         self._runner = runner

@@ -31,6 +31,7 @@ with atheris.instrument_imports(include=["hpi_planner", "hpi_runtime", "hpi_sche
     from hpi_schemas.target import from_json
     from hpi_schemas.tasks.check import Facts, contradictions
     from hpi_schemas.tasks.processing import processing
+    from support import records
     from support.pipelines import CPU, request
 
 SMALL = Limits(pixels=1 << 20, pages=4, page_seconds=10)
@@ -62,7 +63,7 @@ def read_configuration(data: bytes) -> None:
         for task in TASKS:
             told = contradictions(task, Facts({}, {}, processing(config), {}, 1))
             try:
-                pipeline.make_module("m", {"module_name": task, "settings": {}, "batch_size": 1}, Path(folder))
+                pipeline.make_module("m", records.module(task), Path(folder))
             except RunnerError:
                 assert told
             else:

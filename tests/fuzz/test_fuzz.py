@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from support import tiny_onnx
+from support import records, tiny_onnx
 
 ROOT = Path(__file__).parents[2]
 # Target → runs: some seconds each. `make fuzz` takes many times as many.
@@ -81,4 +81,4 @@ def test_a_yaml_that_would_exhaust_the_stack_is_refused(tmp_path: Path) -> None:
     for text in ("[" * 200_000, "- " * 200_000, "? " * 200_000, "{a: " * 200_000):
         (tmp_path / "inference.yml").write_text(text)
         with pytest.raises(EngineError, match="nested deeper"):
-            make_module("m", {"module_name": "image_classification", "settings": {}, "batch_size": 1}, tmp_path)
+            make_module("m", records.module("image_classification"), tmp_path)

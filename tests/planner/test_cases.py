@@ -54,7 +54,7 @@ def _outputs(sections: dict[str, str]) -> dict[str, str]:
         if name.startswith("after "):
             stop = name.removeprefix("after ")
             ir = compile(made, stop)
-            shown = ir.plan or "" if stop == "freeze" else json.dumps(stages.snapshot(ir, stop), indent=2) + "\n"
+            shown = ir.text or "" if stop == "freeze" else json.dumps(stages.snapshot(ir, stop), indent=2) + "\n"
             found[name] = shown
     ir = compile(made)
     found["diagnostics"] = report.render(ir.diagnostics, ir.texts)

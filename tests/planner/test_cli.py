@@ -198,7 +198,7 @@ def test_output_writes_through_a_link(folder: Path) -> None:
     (folder / "link.json").symlink_to("real.json")
     assert run(folder, "pipeline.yaml", "--output", "link.json").returncode == 0
     assert (folder / "link.json").is_symlink()
-    assert json.loads((folder / "real.json").read_text())["format"] == "1.0"
+    assert json.loads((folder / "real.json").read_text())["format"] == "2.0"
 
 
 def test_hpi_target_describes_this_machine_for_other_machines(folder: Path) -> None:

@@ -17,8 +17,8 @@ from hpi_planner.compile import compile
 from hpi_planner.engines import supported
 from hpi_planner.facts import RecordedReader
 from hpi_schemas.backends import load_all
-from hpi_schemas.target import Target, from_json
-from hpi_schemas.validate import faults
+from hpi_schemas.plan.read import read
+from hpi_schemas.target import Target
 from hypothesis import given, settings
 from support.pipelines import CPU, GPU, any_pipeline, naive_inheritance, ocr, request
 
@@ -45,12 +45,12 @@ def test_inheritance_agrees_with_the_naive_resolver(pipeline: dict[str, Any]) ->
 @given(ocr())
 def test_the_order_of_keys_and_the_style_of_the_yaml_do_not_change_a_byte(pipeline: dict[str, Any]) -> None:
     rng = random.Random(0)
-    plain = compile(request(yaml.safe_dump(pipeline, sort_keys=False))).plan
+    plain = compile(request(yaml.safe_dump(pipeline, sort_keys=False))).text
     shuffled = yaml.safe_dump(_shuffled(pipeline, rng), sort_keys=False)
     flow = "# a comment\n\n" + yaml.safe_dump(pipeline, default_flow_style=True, width=40)
-    assert compile(request(shuffled)).plan == plain
-    assert compile(request(flow)).plan == plain
-    assert compile(request(json.dumps(pipeline))).plan == plain
+    assert compile(request(shuffled)).text == plain
+    assert compile(request(flow)).text == plain
+    assert compile(request(json.dumps(pipeline))).text == plain
 
 
 @given(ocr())
@@ -59,19 +59,19 @@ def test_compiling_for_the_recorded_target_and_models_gives_the_plan_again(pipel
     for target in (CPU, GPU):
         given_layers = overrides.collect({"use_hpip": "true"}, ["SubModules.TextRecognition.batch_size=6"])
         text = yaml.safe_dump(pipeline)
-        first = compile(request(text, given_layers, target)).plan
-        if first is None:
+        first = compile(request(text, given_layers, target))
+        if first.text is None:
             continue
-        plan = json.loads(first)
-        assert faults("plan", plan) == []
-        layers = tuple(overrides.from_token(token) for token in plan["source"]["overrides"])
-        again = request(text, layers, from_json(plan["target"]), RecordedReader(plan["modules"]))
-        assert compile(again).plan == first
+        plan = read(first.text.encode(), "the plan")
+        assert plan == first.plan
+        layers = tuple(overrides.from_token(token) for token in plan.source.overrides)
+        again = request(text, layers, plan.target, RecordedReader(plan.modules))
+        assert compile(again).text == first.text
 
 
 @given(ocr())
 def test_every_origin_of_a_plan_is_an_address_of_the_yaml_or_a_rule(pipeline: dict[str, Any]) -> None:
-    plan = compile(request(yaml.safe_dump(pipeline))).plan
+    plan = compile(request(yaml.safe_dump(pipeline))).text
     if plan is None:
         return
     for module in json.loads(plan)["modules"].values():
@@ -110,8 +110,8 @@ def test_every_pipeline_becomes_a_plan_where_its_models_are_there(name: str) -> 
     for layers in ({}, {"hpi_config": {"auto_paddle2onnx": False}}):
         ir = compile(request(configs.text(name), overrides.collect(layers), GPU))
         assert ir.plan is not None, [item.message for item in ir.diagnostics]
-        plan = json.loads(ir.plan)
-        assert faults("plan", plan) == []
+        plan = json.loads(ir.text or "")
+        assert read((ir.text or "").encode(), name) == ir.plan
         inherited = {module.address for module in compile(request(configs.text(name)), "inherit").modules}
         assert inherited <= {*plan["modules"], *plan["external"]}
         assert all(

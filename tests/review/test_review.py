@@ -12,8 +12,11 @@ from typing import Any
 
 import pytest
 from hpi_planner.review import html, markdown, mermaid
-from hpi_planner.review.changes import ABSENT, Change, Impact, changes, worst
+from hpi_planner.review.changes import ABSENT, Change, Impact, compared, worst
 from hpi_planner.review.view import view
+from hpi_schemas.plan.model import PipelineRecord, Plan, Source
+from hpi_schemas.plan.read import read
+from hpi_schemas.target import Target
 from support import tiny_onnx, txtar
 
 CASES = Path(__file__).parents[1] / "cases"
@@ -21,20 +24,20 @@ CASES = Path(__file__).parents[1] / "cases"
 
 def _golden_plans() -> list[Any]:
     texts = ((path.stem, txtar.split(path.read_text())[1].get("after freeze", "")) for path in sorted(CASES.iterdir()))
-    return [pytest.param(json.loads(text), id=name) for name, text in texts if text.strip()]
+    return [pytest.param(read(text.encode(), name), id=name) for name, text in texts if text.strip()]
 
 
 # -- show ----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("plan", _golden_plans())
-def test_every_golden_plan_can_be_shown_in_every_form(plan: Any) -> None:
+def test_every_golden_plan_can_be_shown_in_every_form(plan: Plan) -> None:
     shown = view(plan)
     text = markdown.show(shown)
     page = html.page(shown, "plan.json")
-    for address, record in plan["modules"].items():
+    for address, record in plan.modules.items():
         assert address in text
-        assert record["model"]["name"] in page
+        assert record.model.name in page
     assert mermaid.flowchart(shown).startswith("flowchart LR\n")
     assert "http://" not in page
     assert "https://" not in page
@@ -140,15 +143,15 @@ def test_each_key_has_the_impact_that_it_risks(path: str, impact: Impact) -> Non
         place[keys[-1]] = value
         return result
 
-    (change,) = changes(plan("a"), plan("b"))
+    (change,) = compared(plan("a"), plan("b"))
     assert change.impact == impact
 
 
 def test_null_absent_and_default_are_three_things(run: Any, plan: Any) -> None:
-    (change,) = changes({"modules": {}, "x": {}}, {"modules": {}, "x": {"key": None}})
+    (change,) = compared({"modules": {}, "x": {}}, {"modules": {}, "x": {"key": None}})
     assert change.old is ABSENT
     assert change.new is None
-    assert changes({"modules": {}, "x": 1}, {"modules": {}, "x": True}) != []
+    assert compared({"modules": {}, "x": 1}, {"modules": {}, "x": True}) != []
 
 
 def test_causes_are_found_by_compiling_again(folder: Path, run: Any, plan: Any) -> None:
@@ -205,18 +208,12 @@ def test_a_comment_has_a_table_and_folded_details_and_fits_its_limit(run: Any, p
 
 def test_a_long_comment_is_cut_the_same_way_every_time() -> None:
     many = [Change(("modules", f"M{i}", "origin", "x"), "a" * 40, "b" * 40, Impact.COSMETIC) for i in range(3000)]
-    shown = view({"modules": {}, "graph": None, "pipeline": {"name": "x"}, "rules": "1", **_HEAD})
+    shown = view(Plan(PipelineRecord("x", {}), Source(file="p.yaml"), Target("linux", "x86_64", 2), "1", {}))
     comment = markdown.diff("a", "b", many, shown)
     assert comment == markdown.diff("a", "b", many, shown)
     assert len(comment) <= markdown.LIMIT
     assert comment.count("<details>") == comment.count("</details>") == 1
     assert worst(many) == Impact.COSMETIC
-
-
-_HEAD: dict[str, Any] = {
-    "source": {"file": "p.yaml", "overrides": []},
-    "target": {"os": "linux", "arch": "x86_64", "cores": 1},
-}
 
 
 def test_plans_and_their_sources_may_come_from_revisions(folder: Path, run: Any, plan: Any) -> None:

@@ -40,7 +40,7 @@ def test_arguments_act_at_the_top_level_as_in_paddlex(models: Path) -> None:
     with pytest.warns(UserWarning, match="hpi-config-hidden"):
         pipeline = create_pipeline(OCR / "pipeline.yaml", use_hpip=False, hpi_config={})
     with pipeline:
-        engines = {address: record["engine"]["backend"] for address, record in pipeline.plan.modules.items()}
+        engines = {address: record.engine.backend for address, record in pipeline.plan.modules.items()}
     assert set(engines.values()) == {"onnxruntime"}
 
 
@@ -50,7 +50,7 @@ def test_an_engine_of_paddlex_is_taken_as_in_paddlex(models: Path, line: np.ndar
     with create_model("PP-OCRv6_small_rec", folder, engine="onnxruntime", engine_config=options) as model:
         (record,) = model.plan.modules.values()
         (result,) = model.predict(line)
-    assert (record["engine"]["backend"], record["engine"]["config"]["cpu_num_threads"]) == ("onnxruntime", 1)
+    assert (record.engine.backend, record.engine.config["cpu_num_threads"]) == ("onnxruntime", 1)
     assert result["rec_text"] == "Hello hpi 2026"
 
 

@@ -11,6 +11,7 @@ import pytest
 from hpi_runtime import engines
 from hpi_runtime.errors import EngineError
 from hpi_runtime.prepare.steps import Job, build_engine, to_fp16
+from hpi_schemas.device import CPU, parse
 from support import imitations
 from support.engines import CLASSIFIER, CONFIGS
 from support.imitations import Imitations
@@ -57,7 +58,7 @@ def test_an_engine_of_another_version_is_refused_with_what_tensorrt_says(
     kind = engines.find("tensorrt")
     assert kind is not None
     with pytest.raises(EngineError, match=r"TensorRT 11.4.0 refuses the engine file: .*library version 10.16.1"):
-        kind(tmp_path, ("inference.engine",), CONFIGS["tensorrt"], "gpu:0")
+        kind(tmp_path, ("inference.engine",), CONFIGS["tensorrt"], parse("gpu:0"))
 
 
 def test_a_shape_outside_the_plan_names_what_the_plan_allows(imitated: Imitations, tiny: Path, tmp_path: Path) -> None:
@@ -65,7 +66,7 @@ def test_a_shape_outside_the_plan_names_what_the_plan_allows(imitated: Imitation
     kind = engines.find("tensorrt")
     assert kind is not None
     with (
-        kind(tmp_path, ("inference.engine",), CONFIGS["tensorrt"], "gpu:0") as engine,
+        kind(tmp_path, ("inference.engine",), CONFIGS["tensorrt"], parse("gpu:0")) as engine,
         pytest.raises(EngineError, match=r"x has the shape \(5, 3\); the plan allows \(1, 3\) to \(4, 3\)"),
     ):
         engine.run({"x": np.zeros((5, 3), np.float32)})
@@ -106,7 +107,7 @@ def test_without_a_gpu_nothing_of_tensorrt_is_touched(
 
 def test_an_fp16_model_takes_and_gives_what_the_fp32_one_does(models: Path, tmp_path: Path) -> None:
     source = models / CLASSIFIER / "inference.onnx"
-    found = to_fp16.run(Job("to_fp16", {}, "gpu:0", (source,), tmp_path, tmp_path / "inference.onnx"))
+    found = to_fp16.run(Job("to_fp16", {}, parse("gpu:0"), (source,), tmp_path, tmp_path / "inference.onnx"))
     assert found["casts"] > 0
     assert (tmp_path / "inference.onnx").stat().st_size < 0.8 * source.stat().st_size
     kind = engines.find("onnxruntime")
@@ -114,7 +115,7 @@ def test_an_fp16_model_takes_and_gives_what_the_fp32_one_does(models: Path, tmp_
     x = np.random.default_rng(0).uniform(-1, 1, (2, 3, 48, 192)).astype(np.float32)
     answers = []
     for folder in (source.parent, tmp_path):
-        with kind(folder, ("inference.onnx",), CONFIGS["onnxruntime"], "cpu") as engine:
+        with kind(folder, ("inference.onnx",), CONFIGS["onnxruntime"], CPU) as engine:
             answers.append(next(iter(engine.run({"x": x}).values())))
     assert answers[1].dtype == np.float32
     assert 0 < np.abs(answers[0] - answers[1]).max() < 1e-2

@@ -13,7 +13,8 @@ import pytest
 from hpi_runtime.prepare import engine_files
 from hpi_runtime.prepare.cache import KEY_LENGTH
 from hpi_schemas.canonical import digest_file
-from support import tiny_models
+from hpi_schemas.device import CPU
+from support import records, tiny_models
 
 STEP = {"options": {}, "produces": "inference.onnx", "step": "to_fp16", "tool": "onnxconverter-common"}
 WHOLE = {"found": {}, "step": STEP}
@@ -35,7 +36,7 @@ def folder(made: Path, tmp_path: Path) -> Path:
 
 def prepare(folder: Path) -> Path:
     files = {"inference.onnx": digest_file(folder / "inference.onnx")}
-    return engine_files({"format": "onnx", "files": files}, {"prepare": [STEP]}, folder, "cpu").folder
+    return engine_files(records.model(files), records.engine(STEP), folder, CPU).folder
 
 
 def key(folder: Path) -> str:

@@ -188,11 +188,14 @@ def test_a_mistake_on_the_command_line_is_said_before_anything_runs(
     [
         ("{", "is not a plan: line 1"),
         ("[]", "it has no `format`"),
-        ('{"format": "2.0"}', "has the format 2.0; this hpi-run reads 1.x"),
-        ('{"format": "1.0", "format": "1.0"}', "given twice"),
-        ('{"format": "1.9", "must_understand": ["magic"]}', "features that this hpi-run does not know: 'magic'"),
-        ('{"format": "1.0"}', "is not a valid plan"),
-        ('{"format": "1.0", "must_understand": 3}', "must_understand: 3 is not a list"),
+        ('{"format": "3.1"}', "has the format 3.1; this version reads 2.x: a newer hpi-plan has written it"),
+        ('{"format": "1.0", "source": {"file": "../p.yaml"}}', "`hpi-plan ../p.yaml --output plan.json` makes it anew"),
+        ('{"format": "1.0", "source": {"file": "a;rm b"}}', "`hpi-plan 'a;rm b' --output plan.json` makes it anew"),
+        ('{"format": "1.0", "source": 3}', "`hpi-plan PIPELINE.yaml --output plan.json` makes it anew"),
+        ('{"format": "2.0", "format": "2.0"}', "given twice"),
+        ('{"format": "2.9", "must_understand": ["magic"]}', "features that this hpi-run does not know: 'magic'"),
+        ('{"format": "2.0"}', "is not a valid plan"),
+        ('{"format": "2.0", "must_understand": 3}', "must_understand: 3 is not a list"),
     ],
 )
 def test_what_is_no_plan_is_refused(folder: Path, text: str, message: str) -> None:
@@ -274,7 +277,7 @@ def test_an_operation_or_output_that_nobody_knows_is_no_traceback(folder: Path) 
 
 
 def test_a_later_minor_format_with_unknown_keys_still_runs(folder: Path) -> None:
-    change(folder, format="1.7", something_new={"a": 1})
+    change(folder, format="2.7", something_new={"a": 1})
     assert run(folder, "plan.json", "--input", "pictures").returncode == 0
 
 
@@ -311,6 +314,7 @@ def test_a_plan_for_another_machine_lists_all_that_differs(folder: Path) -> None
     plan["modules"]["SubModules.ImageClassification"]["engine"] = {
         "backend": "onnxruntime",
         "config": {},
+        "fallback": [],
         "prepare": [],
     }
     (folder / "plan.json").write_text(json.dumps(plan))

@@ -14,6 +14,7 @@ import pytest
 from hpi_runtime import engines
 from hpi_runtime.engines.base import Engine
 from hpi_runtime.errors import EngineError
+from hpi_schemas.device import CPU, parse
 from support import tiny_models
 from support.engines import (
     ALL,
@@ -191,10 +192,14 @@ def test_a_hundred_times_loading_and_closing_takes_no_memory(backend: Backend, e
     # Allocators and thread pools settle first.
     for _ in range(40):
         once()
-    before = _resident()
-    for _ in range(100):
-        once()
-    assert _resident() - before < 16 << 20
+    # A leak shows each time; what other tests of this process made an allocator do shows once.
+    grown: list[int] = []
+    while len(grown) < 3 and all(size >= 16 << 20 for size in grown):
+        before = _resident()
+        for _ in range(100):
+            once()
+        grown.append(_resident() - before)
+    assert min(grown) < 16 << 20
 
 
 @every_backend
@@ -209,7 +214,7 @@ def test_half_a_model_is_an_error_that_names_the_file(backend: Backend, engine_m
 def _load(backend: Backend, folder: Path) -> Engine:
     kind = engines.find(backend.name)
     assert kind is not None
-    return kind(folder, backend.files, {**CONFIGS[backend.name], **dict(backend.changes)}, backend.device)
+    return kind(folder, backend.files, {**CONFIGS[backend.name], **dict(backend.changes)}, parse(backend.device))
 
 
 @pytest.mark.parametrize(
@@ -224,7 +229,7 @@ def test_a_device_that_is_not_there_is_no_silent_cpu(name: str, message: str, en
     assert kind is not None
     config = {**CONFIGS[name], **ONNXRUNTIME_GPU}
     with pytest.raises(EngineError, match=message):
-        kind(engine_models / "models" / CLASSIFIER, ("inference.onnx",), config, "gpu:0")
+        kind(engine_models / "models" / CLASSIFIER, ("inference.onnx",), config, parse("gpu:0"))
 
 
 @pytest.mark.paddle
@@ -263,7 +268,7 @@ def test_inputs_and_outputs_have_the_models_own_names() -> None:
     for name in ("onnxruntime", "openvino"):
         kind = engines.find(name)
         assert kind is not None
-        with kind(folder, ("inference.onnx",), CONFIGS[name], "cpu") as engine:
+        with kind(folder, ("inference.onnx",), CONFIGS[name], CPU) as engine:
             names.append(([tensor.name for tensor in engine.inputs], list(engine.outputs)))
     # OpenVINO gives a tensor the names of what it folded away too.
     assert names == [(["x"], ["fetch_name_0"])] * 2
@@ -279,8 +284,8 @@ def test_loading_an_engine_leaves_the_programs_signal_handlers(backend: Backend,
     code = (
         "import ctypes, faulthandler, os, pathlib, signal\nfaulthandler.enable()\n"
         "signal.signal(signal.SIGTERM, lambda *_: print('asked to end', flush=True))\n"
-        "from hpi_runtime import engines\n"
-        f"engine = engines.find({backend.name!r})(pathlib.Path({str(kind)!r}), {backend.files!r}, {config!r}, 'cpu')\n"
+        "from hpi_runtime import engines\nfrom hpi_schemas.device import CPU\n"
+        f"engine = engines.find({backend.name!r})(pathlib.Path({str(kind)!r}), {backend.files!r}, {config!r}, CPU)\n"
         "os.kill(os.getpid(), signal.SIGTERM)\nctypes.string_at(0)\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=100, check=False)
@@ -292,9 +297,10 @@ def test_openvinos_first_runs_may_come_from_several_threads_at_once(tmp_path: Pa
     tiny_models.onnx_model(tmp_path, "float32")
     code = (
         "import os, sys, threading, pathlib\nimport openvino\n"
-        "from hpi_runtime.engines.openvino import ENGINE\nsys.setswitchinterval(1e-6)\n"
+        "from hpi_schemas.device import CPU\nfrom hpi_runtime.engines.openvino import ENGINE\n"
+        "sys.setswitchinterval(1e-6)\n"
         f"config = {{**{CONFIGS['openvino']!r}, 'num_streams': 2}}\n"
-        f"engine = ENGINE(pathlib.Path({str(tmp_path)!r}), ('inference.onnx',), config, 'cpu')\n"
+        f"engine = ENGINE(pathlib.Path({str(tmp_path)!r}), ('inference.onnx',), config, CPU)\n"
         "together = threading.Barrier(4)\n"
         # What the first run of each thread begins with; without the engine's care they never come back.
         "def run():\n    together.wait()\n    openvino.Type.f32.to_dtype()\n"

@@ -20,6 +20,7 @@ from hpi_schemas.canonical import dumps
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from support import records
 from support.pipelines import CPU, page_classifier
 
 MODEL = Path(__file__).parents[2] / "examples/ocr/page_orientation"
@@ -65,7 +66,7 @@ def made() -> dict[str, Any]:
     asked = request.from_text(PIPELINE, MODEL.parent)
     ir = compile(Request(asked.source, asked.source_name, asked.data, lambda: CPU, asked.reader, ()))
     assert ir.plan is not None, ir.diagnostics
-    found: dict[str, Any] = json.loads(ir.plan)
+    found: dict[str, Any] = json.loads(ir.text or "")
     return found
 
 
@@ -90,7 +91,7 @@ def test_any_change_of_a_configuration_is_answered(
     path = data.draw(st.sampled_from(paths(whole)))
     (folder / "inference.yml").write_text(yaml.safe_dump(changed(whole, path, data.draw(st.just(...) | VALUES))))
     with suppress(RunnerError):
-        make_module("m", {"module_name": "image_classification", "settings": {}, "batch_size": 1}, folder)
+        make_module("m", records.module("image_classification"), folder)
 
 
 @given(

@@ -9,6 +9,7 @@ import pytest
 from hpi_runtime import engines
 from hpi_runtime.engines.base import Engine
 from hpi_runtime.errors import EngineError
+from hpi_schemas.device import parse
 from support import tiny_models
 from support.imitations import Imitations
 
@@ -16,7 +17,7 @@ from support.imitations import Imitations
 def load(folder: Path, device: str = "npu:0") -> Engine:
     kind = engines.find("om")
     assert kind is not None
-    return kind(folder, ("inference.om",), {}, device)
+    return kind(folder, ("inference.om",), {}, parse(device))
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ import pytest
 from hpi_runtime import engines
 from hpi_runtime.engines.base import Engine
 from hpi_runtime.errors import EngineError
+from hpi_schemas.device import CPU
 from support.engines import CONFIGS
 
 PASSED, REFUSED, DIFFERENT = "passed", "refused", "different"
@@ -76,7 +77,7 @@ def test_onnxs_own_operator_tests_pass_or_are_refused(
     counts: Counter[str] = Counter()
     for folder, inputs, outputs in islice(cases(), None, None, every):
         try:
-            engine = kind(folder, ("model.onnx",), {**CONFIGS[name], "cpu_num_threads": 1}, "cpu")
+            engine = kind(folder, ("model.onnx",), {**CONFIGS[name], "cpu_num_threads": 1}, CPU)
         except EngineError:
             counts[REFUSED] += 1
             continue

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from hpi_runtime import engines
 from hpi_runtime.errors import EngineError
+from hpi_schemas.device import parse
 from support.engines import CONFIGS, ONNXRUNTIME_GPU
 
 CPU, CUDA, TENSORRT = "CPUExecutionProvider", "CUDAExecutionProvider", "TensorrtExecutionProvider"
@@ -81,7 +82,7 @@ def install(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Install:
 def load(config: dict[str, Any], device: str = "gpu:1") -> dict[str, Any]:
     kind = engines.find("onnxruntime")
     assert kind is not None
-    with kind(Path("model"), ("inference.onnx",), config, device) as engine:
+    with kind(Path("model"), ("inference.onnx",), config, parse(device)) as engine:
         return engine.actual()
 
 

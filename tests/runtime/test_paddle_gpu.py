@@ -13,6 +13,7 @@ import pytest
 from hpi_runtime import engines
 from hpi_runtime.errors import EngineError
 from hpi_runtime.prepare.steps import Job, build_subgraphs
+from hpi_schemas.device import parse
 from support.engines import CLASSIFIER, CONFIGS
 from support.fake_paddle import FakeConfig, inference
 
@@ -49,7 +50,7 @@ def legacy(engine_models: Path, tmp_path: Path) -> Path:
 def load(folder: Path, files: tuple[str, ...], config: dict[str, Any], device: str = "gpu:0") -> dict[str, Any]:
     kind = engines.find("paddle")
     assert kind is not None
-    with kind(folder, files, config, device) as engine:
+    with kind(folder, files, config, parse(device)) as engine:
         x = np.ones((1, 3, 48, 192), np.float32)
         assert np.array_equal(engine.run({"x": x})["y"], x)
         return engine.actual()
@@ -72,7 +73,7 @@ def test_a_gpu_runs_in_fp32_or_fp16_as_the_plan_says_and_without_tf32(told: list
 def job(folder: Path, out: Path, options: dict[str, Any], program: str = "inference.pdmodel") -> Job:
     out.mkdir(parents=True)
     files = (folder / program, folder / "inference.pdiparams")
-    return Job("build_subgraphs", options, "gpu:0", files, out, out / program)
+    return Job("build_subgraphs", options, parse("gpu:0"), files, out, out / program)
 
 
 def test_a_legacy_program_keeps_its_ranges_and_engines_beside_it(

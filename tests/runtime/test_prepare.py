@@ -17,8 +17,9 @@ from hpi_runtime.errors import PrepareError
 from hpi_runtime.prepare import engine_files
 from hpi_runtime.prepare.steps import Job, to_onnx
 from hpi_schemas.canonical import digest_file
+from hpi_schemas.device import CPU
 from hpi_schemas.model_store import program_files
-from support import converting
+from support import converting, preparing, records
 from support.engines import CONFIGS
 
 pytestmark = pytest.mark.convert
@@ -36,8 +37,8 @@ def folder(tmp_path: Path) -> Path:
 def arguments(folder: Path, **step: Any) -> dict[str, Any]:
     names = [path.name for path in folder.iterdir() if path.is_file()]
     files = {name: digest_file(folder / name) for name in names}
-    engine = {"prepare": [{**STEP, **step}]}
-    return {"model": {"format": "paddle", "files": files}, "engine": engine, "device": "cpu"}
+    engine = records.engine({**STEP, **step}, form="paddle")
+    return {"model": records.model(files, "paddle"), "engine": engine, "device": CPU}
 
 
 def keys(cache: Path) -> set[str]:
@@ -59,14 +60,14 @@ def test_both_paddle_formats_become_onnx_with_the_same_answers(
     for name, where, what in (("onnxruntime", place, files), ("paddle", source, programs)):
         kind = engines.find(name)
         assert kind is not None
-        with kind(where, what, CONFIGS[name], "cpu") as engine:
+        with kind(where, what, CONFIGS[name], CPU) as engine:
             outputs += engine.run({"x": x}).values()
     assert np.abs(outputs[0] - outputs[1]).max() < 1e-5
 
 
 def _job(folder: Path, out: Path) -> Job:
     files = (folder / "inference.json", folder / "inference.pdiparams")
-    return Job("to_onnx", {"opset": 14}, "cpu", files, out, out / "inference.onnx")
+    return Job("to_onnx", {"opset": 14}, CPU, files, out, out / "inference.onnx")
 
 
 def test_what_was_converted_is_compared_with_paddle(folder: Path, tmp_path: Path) -> None:
@@ -173,13 +174,8 @@ def test_the_home_folder_may_be_written_with_a_tilde(
 
 
 def test_several_processes_at_once_build_once(folder: Path) -> None:
-    code = (
-        "import json, sys; from pathlib import Path; from hpi_runtime.prepare import engine_files; "
-        "print(engine_files(**json.loads(sys.argv[1]), folder=Path(sys.argv[2]))[0])"
-    )
-    import json
-
-    command = [sys.executable, "-c", code, json.dumps(arguments(folder)), str(folder)]
+    files = {path.name: digest_file(path) for path in folder.iterdir() if path.is_file()}
+    command = [sys.executable, "-c", preparing.CODE, *preparing.arguments(STEP, files, folder, "paddle")]
     jobs = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(4)]
     results = [job.communicate() for job in jobs]
     assert [job.returncode for job in jobs] == [0] * 4

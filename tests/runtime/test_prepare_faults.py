@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import signal
@@ -12,21 +11,18 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hpi_runtime.errors import PrepareError
 from hpi_runtime.prepare import cache, engine_files
 from hpi_schemas import probe
 from hpi_schemas.canonical import digest_file
-from support import tiny_models
+from hpi_schemas.device import CPU, Device
+from hpi_schemas.plan import read
+from support import preparing, records, tiny_models
 
 pytestmark = pytest.mark.fault("builds that are killed, starved of disk or run at once")
 STEP = {"options": {}, "produces": "inference.onnx", "step": "to_fp16", "tool": "onnxconverter-common"}
-PREPARE = (
-    "import json, sys; from pathlib import Path; from hpi_runtime.prepare import engine_files; "
-    "print(engine_files(**json.loads(sys.argv[1]), folder=Path(sys.argv[2]))[0])"
-)
 # Ends the process as kill -9 does when a function of ours is called for the n-th time.
 KILLED = (
     "import os, signal, sys\n"
@@ -38,7 +34,7 @@ KILLED = (
     "        if left == 0:\n"
     "            os.kill(os.getpid(), signal.SIGKILL)\n"
     "sys.setprofile(hook)\n"
-    f"{PREPARE}"
+    f"{preparing.CODE}"
 )
 
 
@@ -48,17 +44,16 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "model"
 
 
-def arguments(folder: Path) -> dict[str, Any]:
-    files = {"inference.onnx": digest_file(folder / "inference.onnx")}
-    return {"model": {"format": "onnx", "files": files}, "engine": {"prepare": [STEP]}, "device": "cpu"}
+def files(folder: Path) -> dict[str, str]:
+    return {"inference.onnx": digest_file(folder / "inference.onnx")}
 
 
 def prepare(folder: Path) -> Path:
-    return engine_files(**arguments(folder), folder=folder)[0]
+    return engine_files(records.model(files(folder)), records.engine(STEP), folder, CPU).folder
 
 
 def start(code: str, folder: Path, *more: str) -> subprocess.Popen[str]:
-    command = [sys.executable, "-c", code, json.dumps(arguments(folder)), str(folder), *more]
+    command = [sys.executable, "-c", code, *preparing.arguments(STEP, files(folder), folder), *more]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
@@ -123,7 +118,7 @@ def _read(path: Path) -> bytes:
 
 
 def test_ten_processes_at_once_build_once(folder: Path) -> None:
-    jobs = [start(PREPARE, folder) for _ in range(10)]
+    jobs = [start(preparing.CODE, folder) for _ in range(10)]
     results = [job.communicate() for job in jobs]
     assert [job.returncode for job in jobs] == [0] * 10, results
     assert len({out for out, _ in results}) == 1
@@ -148,7 +143,9 @@ def test_another_gpu_is_another_artefact_where_the_result_depends_on_it(
     def key(gpu: Gpu, step: str) -> str:
         target = Target("linux", "x86_64", 2, gpus=(gpu,))
         monkeypatch.setattr("hpi_schemas.probe.this_machine", lambda backends, tools: target)
-        return cache.Artefact({**STEP, "step": step}, folder, ("inference.onnx",), {}, folder, "gpu:0").key
+        return cache.Artefact(
+            read.step({**STEP, "step": step}), folder, ("inference.onnx",), {}, folder, Device("gpu", (0,))
+        ).key
 
     one, other = Gpu("NVIDIA A10", "8.6", 24564), Gpu("NVIDIA H100", "9.0", 81559)
     assert key(one, "build_engine") != key(other, "build_engine")

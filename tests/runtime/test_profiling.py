@@ -421,19 +421,19 @@ def test_finalists_are_the_plans_own_and_the_fastest_of_each_kind_either_way() -
 
 
 def graph() -> Any:
-    return load(ROOT / "examples/ocr/plan.json")["graph"]
+    return load_plan(ROOT / "examples/ocr/plan.json").graph
 
 
 def test_the_part_of_the_recogniser_goes_to_the_result_and_needs_no_picture() -> None:
     part = replay.part(graph(), "SubModules.TextRecognition")
-    assert part.graph["order"] == ["read", "result"]
+    assert part.graph.order == ("read", "result")
     assert part.result == "result.result"
     assert not any(ref.endswith(".image") for ref in part.refs)
 
 
 def test_the_part_of_the_detector_ends_before_the_next_module() -> None:
     part = replay.part(graph(), "SubModules.TextDetection")
-    assert part.graph["order"] == ["detect", "order", "lines"]
+    assert part.graph.order == ("detect", "order", "lines")
     assert part.result is None
     assert all(ref.endswith(".image") for ref in part.refs)
 

@@ -18,6 +18,9 @@ from hpi_runtime.errors import EngineError, PrepareError
 from hpi_runtime.prepare import calibration, engine_files
 from hpi_runtime.prepare.cache import Artefact
 from hpi_schemas.canonical import digest_file
+from hpi_schemas.device import CPU
+from hpi_schemas.plan import read
+from support import records
 from support.engines import CONFIGS
 
 BIN = Path(sys.executable).parent
@@ -49,13 +52,13 @@ def samples(seed: int) -> list[np.ndarray[Any, Any]]:
 def prepared(folder: Path, backend: str, digest: str) -> tuple[Path, tuple[str, ...]]:
     step = {"options": {"calibration": digest}, **STEPS[backend]}
     files = {name: digest_file(folder / name) for name in ("inference.onnx", "inference.yml")}
-    return engine_files({"format": "onnx", "files": files}, {"prepare": [step]}, folder, "cpu")[:2]
+    return engine_files(records.model(files), records.engine(step), folder, CPU)[:2]
 
 
 def loaded(backend: str, place: Path, files: tuple[str, ...], precision: str) -> Engine:
     kind = engines.find(backend)
     assert kind is not None
-    return kind(place, files, {**CONFIGS[backend], "precision": precision}, "cpu")
+    return kind(place, files, {**CONFIGS[backend], "precision": precision}, CPU)
 
 
 @pytest.mark.parametrize("backend", ["openvino", "onnxruntime"])
@@ -92,7 +95,7 @@ def test_the_same_samples_have_the_same_digest_and_others_make_another_model(fol
     keys = []
     for digest in (first, second):
         step = {"options": {"calibration": digest}, **STEPS["openvino"]}
-        keys.append(Artefact(step, folder, ("inference.onnx",), {}, folder, "cpu").key)
+        keys.append(Artefact(read.step(step), folder, ("inference.onnx",), {}, folder, CPU).key)
     assert keys[0] != keys[1]
 
 

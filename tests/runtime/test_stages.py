@@ -1,6 +1,7 @@
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +11,10 @@ from hpi_runtime.executor import Item, execute_one
 from hpi_runtime.executor import execute as execute_chains
 from hpi_runtime.modules.base import Batch, Module, Prepared
 from hpi_runtime.stages import INFERENCE, POSTPROCESS, PREPROCESS, Runner, group_size, workers
+from hpi_schemas.device import CPU
+from hpi_schemas.plan.model import Graph, Stage
 
-GRAPH = {
-    "order": ["one"],
-    "outputs": {},
-    "stages": {"one": {"inputs": {"images": "input.images"}, "module": "M"}},
-}
+GRAPH = Graph({"one": Stage({"images": "input.images"}, module="M")}, ("one",), {}, "res")
 
 
 def execute(source: Any, workers: Any, depth: int = 2, size: int = 1) -> Any:
@@ -75,7 +74,7 @@ class Numbers(Module):
 
 
 def engine(streams: int) -> Doubling:
-    return Doubling(Path(), ("x",), {"num_streams": streams}, "cpu")
+    return Doubling(Path(), ("x",), {"num_streams": streams}, CPU)
 
 
 def items(*numbers: list[float]) -> Iterator[Item[Any]]:
@@ -145,7 +144,7 @@ def numbered(*numbers: float) -> Iterator[Item[Any]]:
 
 def classified(numbers: Sequence[float], bad: float | None = None) -> tuple[list[Any], list[tuple[int, ...]]]:
     """Send single pictures through in groups of three; return what came out and the shapes that the engine saw."""
-    graph = {**GRAPH, "stages": {"one": {"inputs": {"image": "input.image"}, "module": "M"}}}
+    graph = replace(GRAPH, stages={"one": Stage({"image": "input.image"}, module="M")})
     shapes: list[tuple[int, ...]] = []
     with Runner("M", engine(1), lambda _, arrays, __: shapes.append(arrays["x"].shape), None) as runner:
         loaded: dict[str, tuple[Module, Runner]] = {"M": (Stacked({"bad": bad}, {}, 3), runner)}

@@ -16,7 +16,7 @@ from hpi_schemas.tasks.check import Facts, contradictions
 from hpi_schemas.tasks.processing import number, processing
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support import model_configs
+from support import model_configs, records
 
 NAMES = {
     "text_detection": "PP-OCRv5_mobile_det",
@@ -244,7 +244,7 @@ def test_an_inference_yml_that_the_task_cannot_use_is_told_and_refused_when_load
     assert any(reason in line for line in told(task, config))
     (tmp_path / "inference.yml").write_text(yaml.safe_dump(config))
     with pytest.raises(EngineError, match=r"m: .*inference\.yml"):
-        make_module("m", {"module_name": task, "settings": {}, "batch_size": 1}, tmp_path)
+        make_module("m", records.module(task), tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -290,7 +290,7 @@ def test_an_inference_yml_of_which_nothing_is_told_can_be_loaded(
     (folder / "inference.yml").write_text(yaml.safe_dump(config))
     lines = contradictions(task, Facts({}, {}, processing(config), {}, 1))
     try:
-        make_module("m", {"module_name": task, "settings": {}, "batch_size": 1}, folder)
+        make_module("m", records.module(task), folder)
     except EngineError:
         assert lines
     else:

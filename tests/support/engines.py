@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from hpi_runtime import cuda, engines
 from hpi_runtime.engines.base import Engine
+from hpi_schemas.device import parse
 
 CONFIGS: Mapping[str, dict[str, Any]] = {
     "om": {},
@@ -84,7 +85,7 @@ class Backend:
     def _load(self, folder: Path) -> Engine:
         kind = engines.find(self.name)
         assert kind is not None
-        return kind(folder, self.files, {**CONFIGS[self.name], **dict(self.changes)}, self.device)
+        return kind(folder, self.files, {**CONFIGS[self.name], **dict(self.changes)}, parse(self.device))
 
 
 _ONNX = ("models", ("inference.onnx",))

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from hpi_runtime.prepare.steps import Job, build_engine
+from hpi_schemas.device import parse
 
 from support import tiny_models
 from support.engines import CLASSIFIER, CONFIGS, HAS_GPU, ROWS, SHAPES
@@ -65,4 +66,4 @@ def build(model: Path, folder: Path, shapes: Mapping[str, Any], **options: Any) 
     """Build an engine with the imitation of TensorRT, by the real prepare step."""
     folder.mkdir(parents=True, exist_ok=True)
     given = {**CONFIGS["tensorrt"], "dynamic_shapes": shapes, **options}
-    return build_engine.run(Job("build_engine", given, "gpu:0", (model,), folder, folder / "inference.engine"))
+    return build_engine.run(Job("build_engine", given, parse("gpu:0"), (model,), folder, folder / "inference.engine"))

@@ -11,6 +11,7 @@ from hpi_planner.compile import Request
 from hpi_planner.ir import ModelFacts
 from hpi_planner.overrides import Override
 from hpi_schemas.model_inputs import Tensors
+from hpi_schemas.plan.model import Source
 from hpi_schemas.target import Gpu, Target
 from hypothesis import strategies as st
 
@@ -48,7 +49,7 @@ class EveryModel:
 
 def request(text: str, overrides: tuple[Override, ...] = (), target: Target = CPU, reader: Any = None) -> Request:
     """Return a request for a YAML text."""
-    return Request({"file": "p.yaml"}, "p.yaml", text.encode(), lambda: target, reader or EveryModel(), overrides)
+    return Request(Source(file="p.yaml"), "p.yaml", text.encode(), lambda: target, reader or EveryModel(), overrides)
 
 
 _MODELS = {

@@ -67,7 +67,7 @@ def profile(
         }
     inputs = {"digest": CALIBRATION, "pictures": 3, "truth": None}
     target = {**request.target().to_json(), **changes}
-    return {"format": "1.0", "inputs": inputs, "modules": modules, "target": target}
+    return {"format": "2.0", "inputs": inputs, "modules": modules, "target": target}
 
 
 def read(data: Mapping[str, Any], **how: Any) -> Profile:

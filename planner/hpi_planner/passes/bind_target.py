@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from hpi_schemas import device
+from hpi_schemas.device import Device
 from hpi_schemas.target import Target
 
-from hpi_planner import definitions, device
+from hpi_planner import definitions
 from hpi_planner.diagnostics import Code, Diagnostic, error, note
-from hpi_planner.ir import Device, Ir, Pipeline
+from hpi_planner.ir import Ir, Pipeline
 
 # Device kinds that at least one backend of ours runs on.
 _RUNNABLE = ("cpu", "gpu", "npu")
@@ -47,7 +49,7 @@ class BindTarget:
             labels = () if ir.device is None else ir.device.origin.labels()
             message = f"PaddleX uses only the first of several devices here: `{wanted.kind}:{ids[0]}`"
             found.append(note(Code.FIRST_DEVICE_ONLY, message, *labels))
-        first = wanted.kind if wanted.kind == "cpu" else f"{wanted.kind}:{ids[0] if ids else 0}"
+        first = wanted.at(wanted.number)
         return replace(ir, target=target, bound_device=first, replicas=ids if len(ids) > 1 else ()).report(*found)
 
 

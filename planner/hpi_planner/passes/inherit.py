@@ -10,7 +10,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from hpi_planner import definitions, device, engines, inheritance, knowledge, legal
+from hpi_schemas import device
+from hpi_schemas.plan import model as plan
+
+from hpi_planner import definitions, engines, inheritance, knowledge, legal
 from hpi_planner.definitions import Definition, External, Member
 from hpi_planner.diagnostics import Code, Diagnostic, Findings, Label, Span, error, note, warning
 from hpi_planner.inheritance import Inherited
@@ -56,7 +59,7 @@ class Inherit:
 class _Walk:
     tree: Tree
     modules: list[Module] = field(default_factory=list)
-    external: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    external: dict[str, plan.External] = field(default_factory=dict)
     found: Findings = field(default_factory=Findings)
     visited: set[Path] = field(default_factory=set)
 
@@ -255,7 +258,7 @@ class _Walk:
         found = self.tree.get(place)
         self.visited.update(place[:end] for end in range(len(path) + 2, len(place) + 1))
         if isinstance(found, dict):
-            self.external[dotted(place)] = {"kind": item.kind, "model_name": found.get("model_name")}
+            self.external[dotted(place)] = plan.External(item.kind, found.get("model_name"))
         elif item.required or found is not None:
             self.node.error(
                 Code.MODULE_MISSING if found is None else Code.MODULE_INVALID,

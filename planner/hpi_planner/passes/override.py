@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from hpi_schemas.backends import load_all
+from hpi_schemas.plan import origin as plan_origin
 
 from hpi_planner import legal
 from hpi_planner.diagnostics import Code, Diagnostic, Label, Span, error, note, warning
@@ -31,7 +32,8 @@ class LayOverrides:
     def apply(self, ir: Ir) -> Ir:
         """Change ``tree`` and ``device``; an override that matches nothing is an error."""
         for index, layer in enumerate(self.layers):
-            source = f"override:{index}"
+            recorded = plan_origin.Origin(plan_origin.OVERRIDE, str(index))
+            source = str(recorded)
             ir = replace(ir, texts={**ir.texts, source: layer.token})
             if ir.tree is None:
                 continue
@@ -42,7 +44,7 @@ class LayOverrides:
             if isinstance(value, Diagnostic):
                 ir = ir.report(value)
             elif layer.flag == "device":
-                ir = replace(ir, device=Traced(str(value.value), Origin(source, value.shadow.span)))
+                ir = replace(ir, device=Traced(str(value.value), Origin(recorded, value.shadow.span)))
             else:
                 ir = _lay(ir, layer, value)
         return ir
@@ -98,7 +100,9 @@ def _lay(ir: Ir, layer: Override, value: Tree) -> Ir:
             return ir.report(problem)
     before = tree.get(path)
     if path[:1] == ("Global",) and path[1:] == ("device",):
-        ir = replace(ir, device=Traced(value.value, Origin(value.shadow.span.source, value.shadow.span)))
+        ir = replace(
+            ir, device=Traced(value.value, Origin(plan_origin.parse(value.shadow.span.source), value.shadow.span))
+        )
     exists = tree.has(path)
     ir = replace(ir, tree=tree.replace(path, value.value, value.shadow))
     if exists and before == value.value and type(before) is type(value.value):

@@ -11,13 +11,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from hpi_schemas.plan.model import INPUT, Graph, Stage, of_one
+
 from hpi_planner import definitions
 from hpi_planner.diagnostics import Code, Label, has_errors, note
 from hpi_planner.ir import Ir, Pipeline
 from hpi_planner.tree import Path, dotted
-
-INPUT = "input"
-SINGLE = "module"
 
 
 @dataclass(frozen=True)
@@ -31,7 +30,7 @@ class Schedule:
         if ir.tree is None or has_errors(ir.diagnostics) or not ir.modules:
             return ir
         if ir.pipeline is None:
-            return replace(ir, graph=_single(ir.modules[0].address))
+            return replace(ir, graph=of_one(ir.modules[0].address))
         builder = _built(ir, ir.pipeline)
         if builder.missing:
             path = ("pipeline_name",)
@@ -45,8 +44,7 @@ class Schedule:
             )
         order = _topological(builder.stages)
         outputs = {name: ref for name, ref in builder.outputs.items() if ref is not None}
-        graph = {"drawing": _drawing(ir.pipeline), "order": order, "outputs": outputs, "stages": builder.stages}
-        return replace(ir, graph=graph)
+        return replace(ir, graph=Graph(builder.stages, tuple(order), outputs, _drawing(ir.pipeline)))
 
 
 def has_graph(ir: Ir) -> bool:
@@ -65,7 +63,7 @@ class _Builder:
     """Collects the stages of a pipeline and its sub-pipelines."""
 
     settings: Mapping[Path, Mapping[str, Any]]
-    stages: dict[str, dict[str, Any]] = field(default_factory=dict)
+    stages: dict[str, Stage] = field(default_factory=dict)
     outputs: dict[str, str | None] = field(default_factory=dict)
     missing: str = ""
 
@@ -108,11 +106,11 @@ class _Builder:
             return stage["sub_pipeline"] in pipeline.pipelines
         return all(ports[need] is None for need in stage.get("needs", ()))
 
-    def _stage(self, pipeline: Pipeline, stage: Mapping[str, Any], inputs: Mapping[str, str]) -> dict[str, Any]:
+    def _stage(self, pipeline: Pipeline, stage: Mapping[str, Any], inputs: Mapping[str, str]) -> Stage:
         if "module" in stage:
-            return {"inputs": inputs, "module": dotted(pipeline.modules[stage["module"]])}
+            return Stage(inputs, module=dotted(pipeline.modules[stage["module"]]))
         params = {key: self._param(pipeline, item) for key, item in stage.get("params", {}).items()}
-        return {"inputs": inputs, "op": stage["op"], "params": params}
+        return Stage(inputs, op=stage["op"], params=params)
 
     def _param(self, pipeline: Pipeline, item: Mapping[str, Any]) -> Any:
         if "member" in item:
@@ -142,24 +140,11 @@ def _drawing(pipeline: Pipeline) -> str:
     return str(graph["drawing"])
 
 
-def _topological(stages: Mapping[str, Mapping[str, Any]]) -> list[str]:
+def _topological(stages: Mapping[str, Stage]) -> list[str]:
     import networkx
 
     graph: Any = networkx.DiGraph()
     graph.add_nodes_from(stages)
     for name, stage in stages.items():
-        for ref in stage["inputs"].values():
-            source = ref.rpartition(".")[0]
-            if source != INPUT:
-                graph.add_edge(source, name)
+        graph.add_edges_from((source, name) for source in stage.sources if source != INPUT)
     return list(networkx.lexicographical_topological_sort(graph))
-
-
-def _single(address: str) -> dict[str, Any]:
-    """Return the graph of a module config: one stage."""
-    return {
-        "drawing": "res",
-        "order": [SINGLE],
-        "outputs": {"image": f"{INPUT}.image", "result": f"{SINGLE}.result"},
-        "stages": {SINGLE: {"inputs": {"image": f"{INPUT}.image"}, "module": address}},
-    }

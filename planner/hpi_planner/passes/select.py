@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from hpi_schemas.plan.model import External
+from hpi_schemas.target import Target
+
 from hpi_planner import engines, evidence
 from hpi_planner.choice import Choice
 from hpi_planner.diagnostics import Code, Diagnostic, Findings, error, note
@@ -37,7 +40,7 @@ class Select:
                 continue
             if not engines.ours(module.model_name):
                 found.append(_note_external(module))
-                external[module.address] = {"kind": module.module_name, "model_name": module.model_name}
+                external[module.address] = External(module.module_name, module.model_name)
                 continue
             if module.broken or module.facts is None:
                 modules.append(module)
@@ -50,8 +53,8 @@ class Select:
                 found.extend(told)
             modules.append(decided)
         facts = _target_facts(ir, modules, read)
-        if self.profile is not None and ir.target.cpu_features:
-            facts["cpu_features"] = list(ir.target.cpu_features)
+        if self.profile is not None:
+            facts = replace(facts, cpu_features=ir.target.cpu_features)
         return replace(ir, modules=tuple(modules), external=external, target_facts=facts).report(*found)
 
 
@@ -83,26 +86,20 @@ def _note_external(module: Module) -> Diagnostic:
     return note(Code.EXTERNAL_MODULE, message, *module.origins["model_name"].labels())
 
 
-def _target_facts(ir: Ir, modules: list[Module], read: Mapping[str, Any]) -> dict[str, Any]:
+def _target_facts(ir: Ir, modules: list[Module], read: Mapping[str, Any]) -> Target:
     """Return every fact of the target that a decision read, absences included."""
     target = ir.target
     assert target is not None
-    facts: dict[str, Any] = {
-        "arch": target.arch,
-        "backends": dict(read.get("backends", {})),
-        "cores": target.cores,
-        "device": ir.bound_device,
-        "os": target.os,
-    }
-    if target.paddle_features is not None and "paddle" in facts["backends"]:
-        facts["paddle_features"] = list(target.paddle_features)
-    if "tools" in read:
-        facts["tools"] = dict(read["tools"])
-    kinds = {module.device.partition(":")[0] for module in modules if module.device}
-    if "gpu" in kinds:
-        facts["gpus"] = [vars(gpu) for gpu in target.gpus]
-        if target.cuda is not None:
-            facts["cuda"] = target.cuda
-    if "npu" in kinds:
-        facts["npus"] = target.npus
-    return facts
+    kinds = {module.device.kind for module in modules if module.device}
+    return Target(
+        os=target.os,
+        arch=target.arch,
+        cores=target.cores,
+        device=str(ir.bound_device),
+        gpus=target.gpus if "gpu" in kinds else (),
+        cuda=target.cuda if "gpu" in kinds else None,
+        npus=target.npus if "npu" in kinds else 0,
+        backends=dict(read.get("backends", {})),
+        tools=dict(read.get("tools", {})),
+        paddle_features=target.paddle_features if "paddle" in read.get("backends", {}) else None,
+    )

@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from hpi_schemas.plan import origin as plan_origin
+
 from hpi_planner import configs
 from hpi_planner.compile import Request, compile
 from hpi_planner.facts import RecordedReader
@@ -15,8 +17,6 @@ from hpi_planner.review.changes import ABSENT, Change
 from hpi_planner.review.plans import Place, ReviewedPlan, ReviewError
 
 SOURCE, OVERRIDE, TARGET, MODEL, PROFILE, RULES = "source", "override", "target", "model", "profile", "rules"
-# Of a plan's `source`, what the compiler writes itself.
-_WRITTEN = ("overrides", "profile")
 
 
 @dataclass(frozen=True)
@@ -29,10 +29,10 @@ class Inputs:
 
     def request(self) -> Request:
         """Return the request that makes the plan again."""
-        source = {key: value for key, value in self.plan.data["source"].items() if key not in _WRITTEN}
+        source = self.plan.plan.source
         return Request(
-            source=source,
-            source_name=source.get("file") or f"<builtin {source.get('builtin')}>",
+            source=replace(source, overrides=(), profile=None),
+            source_name=source.file or f"<builtin {source.builtin}>",
             data=self.data,
             target=self.plan.target,
             reader=RecordedReader(self.plan.modules),
@@ -50,7 +50,7 @@ def inputs(plan: ReviewedPlan, source: Place | None = None) -> Inputs | None:
     """
     try:
         where = source or plan.source
-        data = configs.text(plan.data["source"]["builtin"]).encode() if where is None else where.read()
+        data = configs.text(plan.plan.source.builtin or "").encode() if where is None else where.read()
         profile = plan.profile()
     except (ReviewError, KeyError):
         return None
@@ -60,7 +60,7 @@ def inputs(plan: ReviewedPlan, source: Place | None = None) -> Inputs | None:
 def is_stale(plan: ReviewedPlan, found: Inputs) -> bool:
     """Tell whether a plan does not follow from its source any more, with its models as it records them."""
     try:
-        return compile(found.request()).plan != plan.text
+        return compile(found.request()).text != plan.text
     except ValueError:
         # An override or a target that this version does not read any more.
         return True
@@ -88,10 +88,10 @@ def explained(
         same = {
             SOURCE: before.data == after.data and first.source == second.source,
             OVERRIDE: first.overrides == second.overrides,
-            TARGET: old.data["target"] == new.data["target"],
+            TARGET: old.plan.target == new.plan.target,
             PROFILE: first.profile == second.profile,
-            MODEL: {address: item["model"] for address, item in old.modules.items()}
-            == {address: item["model"] for address, item in new.modules.items()},
+            MODEL: {address: item.model for address, item in old.modules.items()}
+            == {address: item.model for address, item in new.modules.items()},
         }
         differing = [cause for cause in exchanged if not same[cause]]
         if len(differing) == 1:
@@ -101,14 +101,14 @@ def explained(
 
 
 def _plan(request: Request) -> Mapping[str, Any] | None:
-    text = compile(request).plan
+    text = compile(request).text
     return None if text is None else dict(json.loads(text))
 
 
 def _attributed(
     change: Change, plans: Mapping[str, Mapping[str, Any] | None], old: ReviewedPlan, new: ReviewedPlan
 ) -> Change:
-    before = at(old.data, change.path)
+    before = at(old.document, change.path)
     causes = tuple(
         cause for cause, plan in plans.items() if plan is not None and repr(at(plan, change.path)) != repr(before)
     )
@@ -142,12 +142,17 @@ def _guess(change: Change, old: ReviewedPlan, new: ReviewedPlan) -> str:
     if change.address and change.path[2:3] == ("model",):
         return MODEL
     key = ".".join(change.path[2:])
-    origins = [plan.modules.get(change.address, {}).get("origin", {}).get(key, "") for plan in (new, old)]
-    kinds = {origin.partition(":")[0] for origin in origins}
-    known = (("override", OVERRIDE), ("profile", PROFILE), ("model", MODEL), ("file", SOURCE))
+    records = [plan.modules[change.address] for plan in (new, old) if change.address in plan.modules]
+    kinds = {record.origins[key].kind for record in records if key in record.origins}
+    known = (
+        (plan_origin.OVERRIDE, OVERRIDE),
+        (plan_origin.PROFILE, PROFILE),
+        (plan_origin.MODEL, MODEL),
+        (plan_origin.FILE, SOURCE),
+    )
     for kind, cause in known:
         if kind in kinds:
             return cause
-    if "rule" in kinds and old.data["target"] != new.data["target"]:
+    if plan_origin.RULE in kinds and old.plan.target != new.plan.target:
         return TARGET
-    return RULES if old.data["rules"] != new.data["rules"] else SOURCE
+    return RULES if old.plan.rules != new.plan.rules else SOURCE

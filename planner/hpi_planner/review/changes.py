@@ -7,6 +7,10 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any
 
+from hpi_schemas.plan.model import Plan
+
+from hpi_planner.review.plans import ReviewedPlan
+
 Path = tuple[str, ...]
 
 
@@ -108,10 +112,20 @@ _PATTERNS: tuple[tuple[str, Impact], ...] = (
 )
 
 
-def changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[Change]:
+def changes(old: ReviewedPlan, new: ReviewedPlan) -> list[Change]:
     """Return every difference between two plans, the riskiest first, then by place."""
-    used = _used(old) | _used(new)
-    found = [Change(path, before, after, _impact(path, used)) for path, before, after in _differences(old, new, ())]
+    return compared(old.document, new.document, _used(old.plan) | _used(new.plan))
+
+
+def compared(old: Mapping[str, Any], new: Mapping[str, Any], used: frozenset[str] = frozenset()) -> list[Change]:
+    """Return every difference between the JSON values of two plans.
+
+    Args:
+        old, new: the values.
+        used: backends and tools that one of the plans uses; other versions of what is not used change nothing.
+    """
+    different = _differences(old, new, ())
+    found = [Change(path, before, after, _impact(path, used)) for path, before, after in different]
     return sorted(found, key=lambda change: (-change.impact, change.path))
 
 
@@ -149,10 +163,7 @@ def _fits(path: Sequence[str], pattern: Sequence[str]) -> bool:
     return bool(path) and pattern[0] in ("*", path[0]) and _fits(path[1:], pattern[1:])
 
 
-def _used(plan: Mapping[str, Any]) -> frozenset[str]:
+def _used(plan: Plan) -> frozenset[str]:
     """Return the backends and tools that a plan's engines use."""
-    names: set[str] = set()
-    for module in plan["modules"].values():
-        for engine in (module["engine"], *module["engine"].get("fallback", ())):
-            names |= {engine["backend"], *(step["tool"] for step in engine.get("prepare", ()) if "tool" in step)}
-    return frozenset(names)
+    engines = [engine for module in plan.modules.values() for engine in module.engines]
+    return frozenset(name for item in engines for name in (item.backend, *(step.tool for step in item.prepare)))

@@ -118,7 +118,7 @@ def _add_matrix(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
 def _show(options: argparse.Namespace) -> int:
     plan = plans.load(options.plan)
     _inputs(plan, None, "")
-    shown = view(plan.data)
+    shown = view(plan.plan)
     if options.html is not None:
         from hpi_planner.review import html
 
@@ -141,11 +141,11 @@ def _diff(options: argparse.Namespace) -> int:
     old, new = plans.load(options.old), plans.load(options.new)
     guessed = "causes are guessed (?)"
     before, after = _inputs(old, options.source_old, guessed), _inputs(new, options.source_new, guessed)
-    found = causes.explained(changes(old.data, new.data), old, new, before, after)
+    found = causes.explained(changes(old, new), old, new, before, after)
     if options.json:
         emit(json.dumps([_record(change) for change in found], indent=2, ensure_ascii=False) + "\n")
     elif options.markdown:
-        show_text(markdown.diff(options.old, options.new, found, view(new.data)))
+        show_text(markdown.diff(options.old, options.new, found, view(new.plan)))
     else:
         show_text("\n".join([text.headline(found), *text.changes(found, options.all)]) + "\n")
     threshold = None if options.fail_on is None else Impact[options.fail_on.upper()]

@@ -32,7 +32,7 @@ def page(plan: PlanView, name: str) -> str:
         graph=_graph(plan) if plan.stages else "<p>The runner has no stage graph for this pipeline.</p>",
         rows="".join(_row(row) for row in plan.modules),
         details="".join(_details(row) for row in plan.modules),
-        external=_list("External", [f"{key}: {item['kind'].replace('_', ' ')}" for key, item in plan.external.items()]),
+        external=_list("External", [f"{key}: {item.kind.replace('_', ' ')}" for key, item in plan.external.items()]),
     )
     return clean(whole)
 

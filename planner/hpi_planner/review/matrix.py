@@ -44,7 +44,7 @@ class Matrix(NamedTuple):
 def matrix(plans: Sequence[ReviewedPlan]) -> Matrix:
     """Compare plans by address."""
     rows = [_row("", "target", [_target(plan) for plan in plans])]
-    rows += _differing("", "target", [{"cores": plan.data["target"]["cores"], **_versions(plan)} for plan in plans])
+    rows += _differing("", "target", [{"cores": plan.plan.target.cores, **_versions(plan)} for plan in plans])
     addresses = dict.fromkeys(address for plan in plans for address in plan.modules)
     for address in addresses:
         facts = [_facts(plan, address) for plan in plans]
@@ -52,7 +52,7 @@ def matrix(plans: Sequence[ReviewedPlan]) -> Matrix:
             values = [text.value(item.get(key, ABSENT)) for item in facts]
             if any(item.get(key) not in (None, [], "") for item in facts):
                 rows.append(_row(address, key, values))
-        rows += _differing(address, "settings", [plan.modules.get(address, {}).get("settings", {}) for plan in plans])
+        rows += _differing(address, "settings", [_settings(plan, address) for plan in plans])
     return Matrix(tuple(str(plan.place) for plan in plans), tuple(rows))
 
 
@@ -95,31 +95,35 @@ def _differing(address: str, group: str, values: Sequence[Mapping[str, Any]]) ->
 
 
 def _versions(plan: ReviewedPlan) -> Mapping[str, Any]:
-    target = plan.data["target"]
-    return {**target.get("backends", {}), **target.get("tools", {})}
+    target = plan.plan.target
+    return {**target.backends, **target.tools}
+
+
+def _settings(plan: ReviewedPlan, address: str) -> Mapping[str, Any]:
+    record = plan.modules.get(address)
+    return {} if record is None else record.settings
 
 
 def _target(plan: ReviewedPlan) -> str:
-    target = plan.data["target"]
-    return f"{target['os']} {target['arch']} {target.get('device', '?')}"
+    target = plan.plan.target
+    return f"{target.os} {target.arch} {target.device or '?'}"
 
 
 def _facts(plan: ReviewedPlan, address: str) -> dict[str, Any]:
     record = plan.modules.get(address)
     if record is None:
         return {}
-    engine = record["engine"]
-    config = engine["config"]
+    config = record.engine.config
     return {
-        "model": record["model"]["name"],
-        "device": record["device"],
-        "backend": engine["backend"],
+        "model": record.model.name,
+        "device": str(record.device),
+        "backend": record.engine.backend,
         "precision": config.get("precision"),
         "threads": threads(config),
-        "batch": record["batch_size"],
-        "prepare": [step["step"] for step in engine["prepare"]],
-        "fallback": [item["backend"] for item in engine.get("fallback", ())],
-        "files": " ".join(f"{name} {digest[7:15]}" for name, digest in sorted(record["model"]["files"].items())),
+        "batch": record.batch_size,
+        "prepare": [step.step for step in record.engine.prepare],
+        "fallback": [item.backend for item in record.fallback],
+        "files": " ".join(f"{name} {digest[7:15]}" for name, digest in sorted(record.model.files.items())),
     }
 
 

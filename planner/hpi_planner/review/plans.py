@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from hpi_schemas.canonical import JsonError, loads
 from hpi_schemas.files import ReadError, read_bounded
-from hpi_schemas.plan_files import no_plan
-from hpi_schemas.plan_graph import broken_graph
-from hpi_schemas.target import Target, from_json
+from hpi_schemas.plan import read
+from hpi_schemas.plan.model import ModuleRecord, Plan
+from hpi_schemas.target import Target
 
 from hpi_planner.overrides import Override, from_token
 from hpi_planner.profile import Profile, ProfileError
@@ -65,23 +64,24 @@ class Place:
 
 @dataclass(frozen=True)
 class ReviewedPlan:
-    """A plan as JSON values, and where it lies.
+    """A plan, and where it lies.
 
     Attributes:
         place: its file.
         text: its bytes as text.
-        data: its values.
+        plan: what it says.
+        document: the same as plain JSON values: what is compared and asked about is any path in it.
     """
 
     place: Place
     text: str
-    data: Mapping[str, Any]
+    plan: Plan
+    document: Mapping[str, Any]
 
     @property
-    def modules(self) -> Mapping[str, Mapping[str, Any]]:
+    def modules(self) -> Mapping[str, ModuleRecord]:
         """Every module's record by address."""
-        modules: Mapping[str, Mapping[str, Any]] = self.data["modules"]
-        return modules
+        return self.plan.modules
 
     @property
     def overrides(self) -> tuple[Override, ...]:
@@ -90,24 +90,20 @@ class ReviewedPlan:
         Raises:
             ValueError: one that this version does not read.
         """
-        return tuple(from_token(token) for token in self.data["source"]["overrides"])
+        return tuple(from_token(token) for token in self.plan.source.overrides)
 
     def target(self) -> Target:
-        """Return the target that it was made for.
-
-        Raises:
-            ValueError: one that this version does not read.
-        """
-        return from_json(self.data["target"])
+        """Return the target that it was made for."""
+        return self.plan.target
 
     @property
     def measured(self) -> Measured | None:
         """The profile that it was made with, None without one."""
-        found = self.data["source"].get("profile")
+        found = self.plan.source.profile
         if found is None:
             return None
-        path = Path(self.place.beside(found["file"]).path)
-        return Measured(path, found["optimize"], found["max_accuracy_drop"])
+        path = Path(self.place.beside(found.file).path)
+        return Measured(path, found.optimize, found.max_accuracy_drop)
 
     def profile(self) -> Profile | None:
         """Return the profile that it was made with, of the same revision; None without one.
@@ -115,21 +111,20 @@ class ReviewedPlan:
         Raises:
             ReviewError: it is not there or not readable.
         """
-        measured = self.measured
-        if measured is None:
+        found = self.plan.source.profile
+        if found is None:
             return None
-        file = self.data["source"]["profile"]["file"]
-        place = self.place.beside(file)
+        place = self.place.beside(found.file)
         try:
-            return parse_profile(place.read(), str(place), file, measured.optimize, measured.max_accuracy_drop)
+            return parse_profile(place.read(), str(place), found.file, found.optimize, found.max_accuracy_drop)
         except ProfileError as fault:
             raise ReviewError(str(fault)) from None
 
     @property
     def source(self) -> Place | None:
         """The YAML that it was made from, None for a built-in pipeline."""
-        file = self.data.get("source", {}).get("file")
-        return None if file is None else self.place.beside(str(file))
+        file = self.plan.source.file
+        return None if file is None else self.place.beside(file)
 
 
 def place(name: str) -> Place:
@@ -141,7 +136,7 @@ def place(name: str) -> Place:
 
 
 def load(name: str) -> ReviewedPlan:
-    """Read a plan of format 1.x, whatever made it.
+    """Read a plan of a format that is known here, whatever made it.
 
     Raises:
         ReviewError: it is not there, or not a plan of that format.
@@ -154,25 +149,13 @@ def parse(where: Place, text: bytes) -> ReviewedPlan:
     """Read a plan from its bytes.
 
     Raises:
-        ReviewError: it is not a plan of format 1.x.
+        ReviewError: it is no plan, or of another format.
     """
     try:
-        data = loads(text)
-    except JsonError as fault:
-        raise ReviewError(f"{where} is not a plan: {no_plan(str(where), str(fault))}") from None
-    if not isinstance(data, dict) or not isinstance(data.get("modules"), dict) or "format" not in data:
-        raise ReviewError(f"{where} is not a plan: it has no `format` and `modules`")
-    if not str(data["format"]).startswith("1."):
-        raise ReviewError(f"{where} has the format {data['format']}; 1.x is known")
-    from hpi_schemas.validate import faults
-
-    found = faults("plan", data)
-    if found:
-        raise ReviewError(f"{where} is not a valid plan:\n" + "\n".join(f"  {line}" for line in found))
-    broken = broken_graph(data)
-    if broken is not None:
-        raise ReviewError(f"{where} is not a valid plan: {broken}")
-    return ReviewedPlan(where, text.decode("utf-8-sig"), data)
+        document = read.load(text, str(where))
+        return ReviewedPlan(where, text.decode("utf-8-sig"), read.from_json(document, str(where)), document)
+    except read.PlanReadError as fault:
+        raise ReviewError(str(fault)) from None
 
 
 def _git_show(name: str) -> bytes:

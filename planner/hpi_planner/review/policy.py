@@ -10,6 +10,7 @@ from typing import Any
 
 from hpi_schemas.canonical import JsonError, loads
 from hpi_schemas.files import ReadError, read_bounded
+from hpi_schemas.plan import origin as plan_origin
 
 from hpi_planner.compile import Request, compile
 from hpi_planner.diagnostics import Code, Diagnostic, Label, Span, error
@@ -84,7 +85,7 @@ def violations(
         registry: Any = Registry()
         validator = Draft202012Validator(schema, registry=registry)
         try:
-            faults = list(islice(validator.iter_errors(plan.data), _MOST))
+            faults = list(islice(validator.iter_errors(plan.document), _MOST))
         except RecursionError:
             raise ReviewError(f"the policy {name} refers to itself without end") from None
         except Unresolvable as lost:
@@ -118,14 +119,15 @@ class _Places:
         if self._source is None or self._source.tree is None or path[:1] != ("modules",) or len(path) < 2:
             return None
         address, tree = str(path[1]), self._source.tree
-        origins = self._plan.modules.get(address, {}).get("origin", {})
+        record = self._plan.modules.get(address)
+        origins = {} if record is None else record.origins
         keys = [".".join(map(str, path[2:end])) for end in range(len(path), 2, -1)]
-        recorded = next((origins[key] for key in keys if key in origins), "")
-        kind, _, rest = recorded.partition(":")
-        if kind == "file":
-            return tree.span(tuple(rest.split(".")))
-        if kind == "override" and recorded in self._source.texts:
-            return Span(recorded, 1, 1, 1, len(self._source.texts[recorded]) + 1)
+        recorded = next((origins[key] for key in keys if key in origins), None)
+        if recorded is not None and recorded.kind == plan_origin.FILE:
+            return tree.span(tuple(recorded.name.split(".")))
+        if recorded is not None and recorded.kind == plan_origin.OVERRIDE and str(recorded) in self._source.texts:
+            name = str(recorded)
+            return Span(name, 1, 1, 1, len(self._source.texts[name]) + 1)
         # The value is a rule's or a default's: the module stands for it.
         return tree.key_span(tuple(address.split(".")))
 

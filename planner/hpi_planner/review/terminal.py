@@ -31,7 +31,7 @@ def show(plan: PlanView, console: Console) -> None:
             what = stage.address if stage.address else stage.what
             console.print(cell(f"  {stage.name}: {what}  ← {', '.join(stage.after)}"))
     for address, item in plan.external.items():
-        console.print(cell(f"  external: {address} ({item['kind'].replace('_', ' ')}, {item.get('model_name')})"))
+        console.print(cell(f"  external: {address} ({item.kind.replace('_', ' ')}, {item.model_name})"))
     if plan.warnings:
         console.print()
         console.print(cell("To note", style="bold"))

@@ -6,7 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from hpi_schemas.canonical import JsonError, digest, loads
+from hpi_schemas.device import Device
 from hpi_schemas.model_store import program_files
+from hpi_schemas.plan.model import ModuleRecord
+from hpi_schemas.target import Target
 
 from hpi_planner.review.plans import ReviewedPlan, ReviewError, place
 
@@ -55,8 +58,8 @@ def differences(plan: ReviewedPlan, record: Mapping[str, Any]) -> list[Differenc
         if planned is None:
             found.append(Difference(address, "module", None, module["backend"]))
         else:
-            found.extend(_module(address, planned, module, plan.data["target"]))
-            found.extend(_replicas(address, planned, module, plan.data.get("replicas", [])[1:]))
+            found.extend(_module(address, planned, module, plan.plan.target))
+            found.extend(_replicas(address, planned.device, module, plan.plan.replicas[1:]))
     return found
 
 
@@ -65,46 +68,43 @@ def _whole(plan: ReviewedPlan, record: Mapping[str, Any]) -> Iterator[Difference
     if record["plan"] != planned:
         yield Difference("", "plan", planned, record["plan"])
     for key in ("os", "arch"):
-        if record["machine"][key] != plan.data["target"][key]:
-            yield Difference("", key, plan.data["target"][key], record["machine"][key])
-    graph = plan.data["graph"] or {"stages": {}}
-    used = {stage["module"] for stage in graph["stages"].values() if "module" in stage}
+        wanted = getattr(plan.plan.target, key)
+        if record["machine"][key] != wanted:
+            yield Difference("", key, wanted, record["machine"][key])
+    graph = plan.plan.graph
+    used = set() if graph is None else set(graph.modules)
     expected = used if record["module"] is None else {record["module"]}
     for address in sorted(expected - set(record["modules"])):
-        yield Difference(address, "backend", plan.modules.get(address, {}).get("engine", {}).get("backend"), None)
+        known = plan.modules.get(address)
+        yield Difference(address, "backend", None if known is None else known.engine.backend, None)
 
 
-def _module(
-    address: str, planned: Mapping[str, Any], ran: Mapping[str, Any], target: Mapping[str, Any]
-) -> Iterator[Difference]:
-    engine = planned["engine"]
-    if ran["backend"] != engine["backend"]:
+def _module(address: str, planned: ModuleRecord, ran: Mapping[str, Any], target: Target) -> Iterator[Difference]:
+    engine, device = planned.engine, str(planned.device)
+    if ran["backend"] != engine.backend:
         # Another backend has other options; there is nothing more to compare.
-        yield Difference(address, "backend", engine["backend"], ran["backend"])
+        yield Difference(address, "backend", engine.backend, ran["backend"])
         return
-    version = target["backends"].get(ran["backend"])
+    version = target.backends.get(ran["backend"])
     if ran["version"] != version:
         yield Difference(address, "version", version, ran["version"])
-    expected = {**engine["config"], "device": planned["device"], **_providers(ran["backend"], planned["device"])}
+    expected = {**engine.config, "device": device, **_providers(engine.backend, device)}
     actual = ran["actual"]
     for key in (*(key for key in _EVIDENCE if key in expected), *(key for key in actual if key not in _EVIDENCE)):
         if key in expected and expected[key] != actual.get(key):
             yield Difference(address, key, expected[key], actual.get(key))
     # Files that a prepare step makes have no digest in the plan; what they are made from has.
-    made = [step["produces"] for step in engine["prepare"]][-1:]
-    programs = made or program_files(planned["model"]["format"], planned["model"]["files"])
+    made = [step.produces for step in engine.prepare][-1:]
+    programs = made or program_files(planned.model.format, planned.model.files)
     for name in programs:
-        wanted = planned["model"]["files"].get(name)
+        wanted = planned.model.files.get(name)
         if name not in ran["files"] or (not made and ran["files"][name] != wanted):
             yield Difference(address, name, wanted, ran["files"].get(name))
 
 
-def _replicas(
-    address: str, planned: Mapping[str, Any], ran: Mapping[str, Any], numbers: Sequence[int]
-) -> Iterator[Difference]:
-    kind = planned["device"].partition(":")[0]
+def _replicas(address: str, planned: Device, ran: Mapping[str, Any], numbers: Sequence[int]) -> Iterator[Difference]:
     for number in numbers:
-        wanted = f"{kind}:{number}"
+        wanted = str(planned.at(number))
         device = ran.get("replicas", {}).get(str(number), {}).get("device")
         if device != wanted:
             yield Difference(address, f"the device of replica {number}", wanted, device)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, is_dataclass, replace
 from typing import Any
 
 from hpi_schemas.backends import load_all
+from hpi_schemas.plan import origin as plan_origin
+from hpi_schemas.plan.model import External, Graph, ModuleRecord, Plan, PrepareStep, Source
+from hpi_schemas.plan.origin import Origin
 
 from hpi_planner.choice import WHY
 from hpi_planner.review.text import clean, counted
@@ -88,25 +91,25 @@ class PlanView:
     facts: tuple[tuple[str, str], ...]
     modules: tuple[ModuleView, ...]
     stages: tuple[StageView, ...]
-    external: Mapping[str, Mapping[str, Any]]
+    external: Mapping[str, External]
     warnings: tuple[str, ...]
 
 
-def view(plan: Mapping[str, Any]) -> PlanView:
-    """Make the view of a plan of format 1.x; control characters in its names are replaced."""
+def view(plan: Plan) -> PlanView:
+    """Make the view of a plan; control characters in its names are replaced."""
     plan = _cleaned(plan)
-    stages = tuple(_stages(plan["graph"])) if plan["graph"] else ()
+    stages = () if plan.graph is None else tuple(_stages(plan.graph))
     order = {stage.address: index for index, stage in enumerate(stages) if stage.address}
-    rows = [_module(address, record, plan) for address, record in plan["modules"].items()]
+    rows = [_module(address, record, plan) for address, record in plan.modules.items()]
     rows.sort(key=lambda row: (order.get(row.address, len(order)), row.address))
-    title = plan["pipeline"]["name"] or "one module"
+    title = plan.pipeline.name or "one module"
     return PlanView(
         title=title,
         summary=_summary(title, rows, plan),
         facts=tuple(_facts(plan)),
         modules=tuple(rows),
         stages=stages,
-        external=plan.get("external", {}),
+        external=plan.external,
         warnings=tuple(_warnings(rows, plan)),
     )
 
@@ -117,84 +120,86 @@ def threads(config: Mapping[str, Any]) -> Any:
 
 
 def _cleaned(item: Any) -> Any:
+    """Return a record, or what is in one, with every text cleaned."""
+    if is_dataclass(item) and not isinstance(item, type):
+        return replace(item, **{key: _cleaned(value) for key, value in vars(item).items()})
     if isinstance(item, Mapping):
         return {clean(key): _cleaned(value) for key, value in item.items()}
-    if isinstance(item, list):
-        return [_cleaned(value) for value in item]
+    if isinstance(item, (list, tuple)):
+        return type(item)(map(_cleaned, item))
     return clean(item) if isinstance(item, str) else item
 
 
-def _module(address: str, record: Mapping[str, Any], plan: Mapping[str, Any]) -> ModuleView:
-    engine, origins = record["engine"], record.get("origin", {})
-    config = engine["config"]
+def _module(address: str, record: ModuleRecord, plan: Plan) -> ModuleView:
+    engine, origins = record.engine, record.origins
+    config = engine.config
     return ModuleView(
         address=address,
-        model=record["model"]["name"],
-        device=record["device"],
-        backend=engine["backend"],
+        model=record.model.name,
+        device=str(record.device),
+        backend=engine.backend,
         precision=str(config.get("precision", "")),
         threads="" if threads(config) is None else str(threads(config)),
-        batch=record["batch_size"],
-        reason=_reason(origins.get("engine.backend", ""), plan),
-        others={name: WHY.get(code, code) for name, code in record.get("not_chosen", {}).items()},
-        config={key: (item, origin(origins.get(f"engine.config.{key}", ""), plan)) for key, item in config.items()},
+        batch=record.batch_size,
+        reason=_reason(origins.get("engine.backend"), plan.source),
+        others={name: WHY.get(code, code) for name, code in record.not_chosen.items()},
+        config={key: (item, origin(origins.get(f"engine.config.{key}"), plan.source)) for key, item in config.items()},
         settings={
-            key: (item, origin(origins.get(f"settings.{key}", ""), plan)) for key, item in record["settings"].items()
+            key: (item, origin(origins.get(f"settings.{key}"), plan.source)) for key, item in record.settings.items()
         },
-        prepare=tuple(_step(step) for step in engine.get("prepare", ())),
-        fallback=tuple(item["backend"] for item in engine.get("fallback", ())),
-        lazy=record.get("lazy", False),
-        files=record["model"]["files"],
+        prepare=tuple(_step(step) for step in engine.prepare),
+        fallback=tuple(item.backend for item in record.fallback),
+        lazy=record.lazy,
+        files=record.model.files,
     )
 
 
-def origin(text: str, plan: Mapping[str, Any]) -> str:
-    """Write an origin of a plan for people."""
-    kind, _, rest = text.partition(":")
-    if kind == "override":
-        tokens = plan.get("source", {}).get("overrides", ())
-        return f"`{tokens[int(rest)]}`" if rest.isdecimal() and int(rest) < len(tokens) else text
+def origin(found: Origin | None, source: Source) -> str:
+    """Write an origin of a plan for people; empty where none is recorded."""
+    if found is None:
+        return ""
+    if found.override is not None and found.override < len(source.overrides):
+        return f"`{source.overrides[found.override]}`"
     known = {
-        "file": "the YAML at `{}`",
-        "default": "the default of {}",
-        "model": "the model's {}",
-        "profile": "the profile, for {}",
-        "rule": "the rule {}",
+        plan_origin.FILE: "the YAML at `{}`",
+        plan_origin.DEFAULT: "the default of {}",
+        plan_origin.MODEL: "the model's {}",
+        plan_origin.PROFILE: "the profile, for {}",
+        plan_origin.RULE: "the rule {}",
     }
-    return known[kind].format(rest) if kind in known else text
+    return known[found.kind].format(found.name) if found.kind in known else str(found)
 
 
-def _reason(text: str, plan: Mapping[str, Any]) -> str:
-    kind, _, rest = text.partition(":")
-    if kind in ("file", "override"):
-        return f"asked for by {origin(text, plan)}"
-    if text == "rule:regular":
+def _reason(found: Origin | None, source: Source) -> str:
+    if found is None:
+        return ""
+    if found.kind in (plan_origin.FILE, plan_origin.OVERRIDE):
+        return f"asked for by {origin(found, source)}"
+    if found.kind == plan_origin.PROFILE and source.profile is not None:
+        return f"fastest in the profile {source.profile.file}"
+    if found.kind != plan_origin.RULE:
+        return origin(found, source)
+    if found.name == "regular":
         return "regular inference"
-    if kind == "rule" and rest.startswith("generic/"):
+    if found.name.startswith("generic/"):
         return "first of the generic order; the model is not ranked"
-    if kind == "profile":
-        return f"fastest in the profile {plan['source']['profile']['file']}"
-    return f"first of PaddleX's ranking {rest}" if kind == "rule" else origin(text, plan)
+    return f"first of PaddleX's ranking {found.name}"
 
 
-def _step(step: Mapping[str, Any]) -> str:
-    tool = f" with {step['tool']}" if "tool" in step else ""
-    return f"{_STEPS.get(step['step'], step['step'])}{tool} → {step.get('produces', '?')}"
+def _step(step: PrepareStep) -> str:
+    return f"{_STEPS.get(step.step, step.step)} with {step.tool} → {step.produces}"
 
 
-def _stages(graph: Mapping[str, Any]) -> Iterator[StageView]:
-    for name in graph["order"]:
-        stage = graph["stages"][name]
-        before = sorted({ref.rpartition(".")[0] for ref in stage["inputs"].values()})
-        yield StageView(name, stage.get("op") or "model", stage.get("module", ""), tuple(before))
+def _stages(graph: Graph) -> Iterator[StageView]:
+    for name, stage in graph.in_order():
+        yield StageView(name, stage.op or "model", stage.module or "", stage.sources)
 
 
-def _summary(title: str, rows: list[ModuleView], plan: Mapping[str, Any]) -> str:
+def _summary(title: str, rows: list[ModuleView], plan: Plan) -> str:
     count = counted(len(rows), "model", "models")
     backends = Counter(row.backend for row in rows)
     listed = ", ".join(f"{number} on {_title(name)}" for name, number in sorted(backends.items()))
-    copies = plan.get("replicas")
-    where = f"{len(copies)} copies" if copies else str(plan["target"].get("device", "?"))
+    where = f"{len(plan.replicas)} copies" if plan.replicas else plan.target.device or "?"
     return f"{title}: {count}{f' ({listed})' if rows else ''}, {where}."
 
 
@@ -203,30 +208,29 @@ def _title(backend: str) -> str:
     return found.title if found is not None else backend
 
 
-def _facts(plan: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    source, target = plan["source"], plan["target"]
-    yield "source", source.get("file") or f"built-in {source.get('builtin')}"
-    if source["overrides"]:
-        yield "overrides", "  ".join(source["overrides"])
-    yield "target", f"{target['os']} {target['arch']}, {target['cores']} cores, device {target.get('device', '?')}"
-    for gpu in target.get("gpus", ()):
-        yield "GPU", f"{gpu['name']}, compute capability {gpu['compute_capability']}, {gpu['memory_mib']} MiB"
-    if "cuda" in target:
-        yield "CUDA", target["cuda"]
-    versions = {**target.get("backends", {}), **target.get("tools", {})}
+def _facts(plan: Plan) -> Iterator[tuple[str, str]]:
+    source, target = plan.source, plan.target
+    yield "source", source.file or f"built-in {source.builtin}"
+    if source.overrides:
+        yield "overrides", "  ".join(source.overrides)
+    yield "target", f"{target.os} {target.arch}, {target.cores} cores, device {target.device or '?'}"
+    for gpu in target.gpus:
+        yield "GPU", f"{gpu.name}, compute capability {gpu.compute_capability}, {gpu.memory_mib} MiB"
+    if target.cuda is not None:
+        yield "CUDA", target.cuda
+    versions = {**target.backends, **target.tools}
     installed = [f"{name} {version}" for name, version in sorted(versions.items()) if version is not None]
     yield "packages", ", ".join(installed) or "none"
-    if "profile" in source:
-        measured = source["profile"]
-        allowed = measured["max_accuracy_drop"]
+    if source.profile is not None:
+        allowed = source.profile.max_accuracy_drop
         drop = "no drop of accuracy" if allowed is None else f"a drop of accuracy of up to {allowed:g} points"
-        yield "profile", f"{measured['file']}, for {measured['optimize']}, with {drop}"
-    if plan.get("replicas"):
-        yield "replicas", ", ".join(map(str, plan["replicas"]))
-    yield "rules", plan["rules"]
+        yield "profile", f"{source.profile.file}, for {source.profile.optimize}, with {drop}"
+    if plan.replicas:
+        yield "replicas", ", ".join(map(str, plan.replicas))
+    yield "rules", plan.rules
 
 
-def _warnings(rows: list[ModuleView], plan: Mapping[str, Any]) -> Iterator[str]:
+def _warnings(rows: list[ModuleView], plan: Plan) -> Iterator[str]:
     for row in rows:
         if row.precision not in ("", "fp32"):
             yield f"{row.address} runs in {row.precision}: its numbers differ from fp32."
@@ -234,7 +238,7 @@ def _warnings(rows: list[ModuleView], plan: Mapping[str, Any]) -> Iterator[str]:
             yield f"{row.address} falls back on {', '.join(row.fallback)} if {row.backend} cannot be loaded."
         if row.prepare:
             yield f"{row.address} is prepared before the first run: {'; '.join(row.prepare)}."
-    for address, item in plan.get("external", {}).items():
-        yield f"{address} ({item['kind'].replace('_', ' ')}) runs outside of this plan."
-    if plan["graph"] is None and rows:
+    for address, item in plan.external.items():
+        yield f"{address} ({item.kind.replace('_', ' ')}) runs outside of this plan."
+    if plan.graph is None and rows:
         yield "The runner has no stage graph for this pipeline: its modules run one by one."

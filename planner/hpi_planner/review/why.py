@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from hpi_schemas import yaml_data
+from hpi_schemas.plan import origin as plan_origin
+from hpi_schemas.plan import write
+from hpi_schemas.plan.origin import Origin
 
 from hpi_planner import legal, report
 from hpi_planner.choice import WHY
@@ -87,22 +90,21 @@ def why(plan: ReviewedPlan, question: str, request: Request | None) -> Answer:
         ReviewError: the plan has no such module or key.
     """
     address, key = _split(plan, question)
-    record = plan.modules[address]
-    path = _path_of(record, key)
+    record, document = plan.modules[address], write.module(plan.modules[address])
+    path = _path_of(document, key)
     if path is None:
-        keys = [".".join(path) for path in _paths(record) if path[0] not in ("origin", "not_chosen")]
+        keys = [".".join(path) for path in _paths(document) if path[0] not in ("origin", "not_chosen")]
         raise ReviewError(f"`{address}` has no `{key}`; {did_you_mean(key, keys)}")
-    found = at(record, path)
-    recorded = record.get("origin", {}).get(_RECORDED_AS.get(key, key), "")
+    recorded = record.origins.get(_RECORDED_AS.get(key, key))
     is_backend = key == "engine.backend"
     return Answer(
         address=address,
         key=key,
-        value=found,
-        origin=view.origin(recorded, plan.data) if recorded else "",
+        value=at(document, path),
+        origin="" if recorded is None else view.origin(recorded, plan.plan.source),
         derived_by=next(name for prefix, name in _PASSES if key.startswith(prefix)),
         candidates=() if request is None else tuple(_candidates(request, address, recorded, key)),
-        not_chosen={name: WHY.get(code, code) for name, code in record["not_chosen"].items()} if is_backend else {},
+        not_chosen={name: WHY.get(code, code) for name, code in record.not_chosen.items()} if is_backend else {},
     )
 
 
@@ -140,7 +142,7 @@ def _split(plan: ReviewedPlan, question: str) -> tuple[str, str]:
             return address, "engine.backend"
         if question.startswith(f"{address}."):
             key = question[len(address) + 1 :]
-            record = plan.modules[address]
+            record = write.module(plan.modules[address])
             known = (key, f"engine.{key}", f"engine.config.{key}", f"settings.{key}", key.replace("model_", "model."))
             return address, next((item for item in known if _path_of(record, item) is not None), key)
     addresses = list(plan.modules)
@@ -191,7 +193,7 @@ def _path_at(tree: Tree, line: int) -> tuple[Any, ...]:
 # -- candidates ----------------------------------------------------------------------------------
 
 
-def _candidates(request: Request, address: str, recorded: str, key: str) -> Iterator[Candidate]:
+def _candidates(request: Request, address: str, recorded: Origin | None, key: str) -> Iterator[Candidate]:
     """Yield every place in the source and the overrides that says something about a key."""
     ir = compile(request, "override")
     bare = compile(request, "read")
@@ -206,15 +208,22 @@ def _candidates(request: Request, address: str, recorded: str, key: str) -> Iter
             yield from _from_override(ir, index, layer, path, recorded)
         if bare.tree.has(path):
             span = bare.tree.span(path)
-            yield Candidate(_place(span), bare.tree.get(path), _excerpt(bare, span), recorded == f"file:{dotted(path)}")
+            yield Candidate(
+                _place(span),
+                bare.tree.get(path),
+                _excerpt(bare, span),
+                recorded == Origin(plan_origin.FILE, dotted(path)),
+            )
 
 
-def _recorded_key(recorded: str, request: Request) -> tuple[str, ...] | None:
+def _recorded_key(recorded: Origin | None, request: Request) -> tuple[str, ...] | None:
     """Return the key of the YAML that a recorded origin names, without the level that it stands at."""
-    kind, _, rest = recorded.partition(":")
-    path: tuple[str, ...] = tuple(rest.split(".")) if kind == "file" else ()
-    if kind == "override" and rest.isdecimal() and int(rest) < len(request.overrides):
-        path = tuple(map(str, request.overrides[int(rest)].path))
+    if recorded is None:
+        return None
+    path: tuple[str, ...] = tuple(recorded.name.split(".")) if recorded.kind == plan_origin.FILE else ()
+    number = recorded.override
+    if number is not None and number < len(request.overrides):
+        path = tuple(map(str, request.overrides[number].path))
     place = next((index for index, name in enumerate(path) if name in legal.INHERITED), None)
     return None if place is None else path[place:]
 
@@ -241,7 +250,9 @@ def _levels(path: tuple[str, ...], handed_down: bool) -> Iterator[tuple[str, ...
             yield path[:end]
 
 
-def _from_override(ir: Ir, index: int, layer: Override, path: tuple[str, ...], recorded: str) -> Iterator[Candidate]:
+def _from_override(
+    ir: Ir, index: int, layer: Override, path: tuple[str, ...], recorded: Origin | None
+) -> Iterator[Candidate]:
     whole = tuple(map(str, layer.path))
     if path[: len(whole)] != whole or layer.flag == "device":
         return
@@ -249,9 +260,10 @@ def _from_override(ir: Ir, index: int, layer: Override, path: tuple[str, ...], r
     text = layer.text.partition("=")[2] if layer.flag is None else layer.text
     if at({"value": yaml_data.load(text)}, ("value", *path[len(whole) :])) is ABSENT:
         return
-    span = Span(f"override:{index}", 1, 1, 1, len(token) + 1)
+    own = Origin(plan_origin.OVERRIDE, str(index))
+    span = Span(str(own), 1, 1, 1, len(token) + 1)
     said = token.partition("=")[2] if "=" in token else layer.text
-    yield Candidate(f"<command line> `{token}`", said, _excerpt(ir, span), recorded == f"override:{index}")
+    yield Candidate(f"<command line> `{token}`", said, _excerpt(ir, span), recorded == own)
 
 
 def _place(span: Span) -> str:

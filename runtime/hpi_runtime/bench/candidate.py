@@ -60,11 +60,11 @@ def _loaded(options: Mapping[str, Any]) -> Iterator[tuple[Run, Module, replay.Pa
     plan = parse(path.read_bytes(), path.parent, Path(options["root"]), models, "the candidate")
     address = options["module"]
     record = plan.modules[address]
-    folder = plan.store.resolve(record["model"]["dir"])
-    part = replay.part(plan.data["graph"], address)
+    folder = plan.store.resolve(record.model.dir)
+    part = replay.part(plan.graph, address)
     with ExitStack() as stack:
         module = make_module(address, record, folder)
-        engine = stack.enter_context(load_engine(record["engine"], record, folder))
+        engine = stack.enter_context(load_engine(record.engine, record, folder))
         loaded = {address: (module, stack.enter_context(Runner(address, engine, None, None)))}
         chain, alone = (workers(part.graph, loaded, None, is_alone) for is_alone in (False, True))
         size, depth = group_size(part.graph, loaded), max(2, engine.streams)

@@ -13,15 +13,16 @@ from typing import Any
 from hpi_schemas import probe
 from hpi_schemas.canonical import JsonError, digest, digest_file, dumps, loads
 from hpi_schemas.files import PROFILE, Outputs, ReadError, read_bounded
+from hpi_schemas.plan.write import write
 from hpi_schemas.validate import faults
 
 from hpi_runtime import engines, truth
 from hpi_runtime.bench.process import EndedError, Process
 from hpi_runtime.bench.trial import Report, Trial
 from hpi_runtime.errors import PlanError, RunnerError
-from hpi_runtime.plan import Plan, parse
+from hpi_runtime.plan import LocatedPlan, parse
 
-FORMAT = "1.0"
+FORMAT = "2.0"
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ class Setting:
     budget: float | None = None
 
 
-def load(path: Path, root: str | None, models: Sequence[str]) -> tuple[dict[str, Any], Plan]:
+def load(path: Path, root: str | None, models: Sequence[str]) -> tuple[dict[str, Any], LocatedPlan]:
     """Read a candidates file and the plan in it.
 
     Raises:
@@ -66,7 +67,7 @@ def load(path: Path, root: str | None, models: Sequence[str]) -> tuple[dict[str,
         )
     folder = None if root is None else Path(root)
     plan = parse(dumps(data["plan"]).encode(), path.parent, folder, [Path(item) for item in models], f"{path}: plan")
-    if plan.data["graph"] is None:
+    if plan.plan.graph is None:
         raise PlanError(f"{path}: this pipeline has no stage graph; plan its modules by YAMLs of their own")
     return data, plan
 
@@ -122,18 +123,16 @@ def measure(setting: Setting, profile: Path, outputs: Outputs, report: Report) -
 
 
 def _record(
-    setting: Setting, data: Mapping[str, Any], plan: Plan, addresses: Sequence[str], folder: Path
+    setting: Setting, data: Mapping[str, Any], plan: LocatedPlan, addresses: Sequence[str], folder: Path
 ) -> dict[str, Any]:
     """Run the plan once, in a process of its own, and keep what its modules get."""
-    graph = plan.data["graph"]
-    running = {stage.get("module") for stage in graph["stages"].values()}
-    (folder / "plan.json").write_text(dumps(plan.data), encoding="utf-8")
+    (folder / "plan.json").write_text(write(plan.plan), encoding="utf-8")
     options = {
         **_places(setting, plan),
         "calibrate": [address for address in addresses if _quantises(data["modules"][address])],
         "folder": str(folder),
         "inputs": list(setting.inputs),
-        "modules": [address for address in addresses if address in running],
+        "modules": [address for address in addresses if address in plan.graph.modules],
         "plan": str(folder / "plan.json"),
     }
     with Process("hpi_runtime.bench.recorder", options) as process:
@@ -148,7 +147,7 @@ def _record(
     return recorded
 
 
-def _places(setting: Setting, plan: Plan) -> dict[str, Any]:
+def _places(setting: Setting, plan: LocatedPlan) -> dict[str, Any]:
     """Return where a process finds models."""
     return {"models": list(setting.models), "root": str(plan.store.root)}
 

@@ -71,7 +71,7 @@ def _record(options: Mapping[str, Any]) -> int:
 
 def _recorded(options: Mapping[str, Any]) -> dict[str, Any]:
     plan = load(Path(options["plan"]), Path(options["root"]), [Path(folder) for folder in options["models"]])
-    parts = {address: replay.part(plan.data["graph"], address) for address in options["modules"]}
+    parts = {address: replay.part(plan.graph, address) for address in options["modules"]}
     samples = {address: Samples() for address in options["calibrate"]}
     sizes = dict.fromkeys(parts, 0)
     pictures, failed, meter = 0, [], Meter()
@@ -93,7 +93,7 @@ def _recorded(options: Mapping[str, Any]) -> dict[str, Any]:
                     sizes[address] += replay.save(item, part.refs, name, folder / f"{pictures:06}{replay.SUFFIX}")
             pictures += 1
     kept = {
-        address: calibration.store(plan.store.resolve(plan.modules[address]["model"]["dir"]), found.kept)
+        address: calibration.store(plan.store.resolve(plan.modules[address].model.dir), found.kept)
         for address, found in samples.items()
         if found.kept
     }

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from hpi_schemas.plan.model import Graph, source
 
 from hpi_runtime.errors import PlanError
 from hpi_runtime.executor import Item
@@ -31,34 +33,33 @@ class Part(NamedTuple):
     """
 
     stage: str
-    graph: Mapping[str, Any]
+    graph: Graph
     refs: tuple[str, ...]
     result: str | None
 
 
-def part(graph: Mapping[str, Any], address: str) -> Part:
+def part(graph: Graph, address: str) -> Part:
     """Return the part of a graph that a module decides alone.
 
     Raises:
         PlanError: the module is not in the graph.
     """
-    stages = graph["stages"]
-    start = next((name for name in graph["order"] if stages[name].get("module") == address), None)
+    start = next((name for name, stage in graph.in_order() if stage.module == address), None)
     if start is None:
         raise PlanError(f"{address} does not run in this pipeline")
     behind, own = {start}, [start]
-    for name in graph["order"]:
-        sources = {ref.rpartition(".")[0] for ref in stages[name]["inputs"].values()} & behind
+    for name, stage in graph.in_order():
+        sources = set(stage.sources) & behind
         if not sources:
             continue
         behind.add(name)
-        if "op" in stages[name] and sources <= set(own):
+        if stage.op is not None and sources <= set(own):
             own.append(name)
-    needed = {ref: None for name in own for ref in stages[name]["inputs"].values()}
-    refs = tuple(ref for ref in needed if ref.rpartition(".")[0] not in own)
-    found = {"order": own, "outputs": graph["outputs"], "stages": {name: stages[name] for name in own}}
-    result = graph["outputs"]["result"]
-    return Part(start, found, refs, result if result.rpartition(".")[0] in own else None)
+    needed = {ref: None for name in own for ref in graph.stages[name].inputs.values()}
+    refs = tuple(ref for ref in needed if source(ref) not in own)
+    found = replace(graph, order=tuple(own), stages={name: graph.stages[name] for name in own})
+    result = graph.outputs["result"]
+    return Part(start, found, refs, result if source(result) in own else None)
 
 
 def save(item: Item[Any], refs: tuple[str, ...], name: str, path: Path) -> int:

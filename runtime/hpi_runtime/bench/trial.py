@@ -8,17 +8,21 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any
 
 from hpi_schemas.canonical import digest, dumps
+from hpi_schemas.plan import read
+from hpi_schemas.plan.model import Plan
+from hpi_schemas.plan.write import write
 
 from hpi_runtime import truth
 from hpi_runtime.agreement import Agreement
 from hpi_runtime.bench import search
 from hpi_runtime.bench.process import EndedError, Process
 from hpi_runtime.errors import EngineError
-from hpi_runtime.plan import Plan
+from hpi_runtime.plan import LocatedPlan
 
 LATENCY, THROUGHPUT = "latency", "throughput"
 # What the fastest are measured thoroughly by: rounds, and the time that the plan's own engine has in each of them.
@@ -47,7 +51,7 @@ class Trial:
 
     def __init__(
         self,
-        plan: Plan,
+        plan: LocatedPlan,
         listed: Mapping[str, Any],
         options: Mapping[str, Any],
         known: truth.Truth,
@@ -210,7 +214,7 @@ class Trial:
         """Start the process of a candidate, and wait until it is loaded."""
         with tempfile.TemporaryDirectory(prefix="hpi-bench-") as folder, tempfile.TemporaryFile() as said:
             file = Path(folder) / "plan.json"
-            file.write_text(dumps(self._with(entry)), encoding="utf-8")
+            file.write_text(write(self._with(entry)), encoding="utf-8")
             with Process("hpi_runtime.bench.candidate", {**self._options, "plan": str(file)}, said) as process:
                 yield _Worker(process, said, entry, self._own_seconds())
 
@@ -219,17 +223,18 @@ class Trial:
         known = self.record["entries"][:1]
         return known[0]["milliseconds"][LATENCY] / 1000 if known and "milliseconds" in known[0] else None
 
-    def _with(self, entry: Entry) -> dict[str, Any]:
+    def _with(self, entry: Entry) -> Plan:
         """Return the plan with a candidate in it."""
         own = self._plan.modules[self._address]
-        record = {
-            **own,
-            "batch_size": entry["batch_size"],
-            "engine": {**entry["engine"], "fallback": []},
-            "model": dict(self._model),
-            "settings": {**own["settings"], **entry["settings"]},
-        }
-        return {**self._plan.data, "modules": {**self._plan.modules, self._address: record}}
+        record = replace(
+            own,
+            batch_size=entry["batch_size"],
+            engine=read.engine(entry["engine"], own.model.format),
+            fallback=(),
+            model=read.model(self._model),
+            settings={**own.settings, **entry["settings"]},
+        )
+        return replace(self._plan.plan, modules={**self._plan.modules, self._address: record})
 
 
 class _FaultError(Exception):

@@ -13,9 +13,9 @@ from typing import Any, ClassVar, NamedTuple, TypeVar
 from weakref import WeakSet
 
 import numpy as np
+from hpi_schemas.device import Device
 
 from hpi_runtime.errors import EngineError
-from hpi_runtime.plan import device_number
 
 Arrays = dict[str, np.ndarray[Any, Any]]
 _Result = TypeVar("_Result")
@@ -65,7 +65,7 @@ class Engine(ABC):
         folder: Path,
         files: tuple[str, ...],
         config: Mapping[str, Any],
-        device: str,
+        device: Device,
         digests: Mapping[str, str] | None = None,
     ) -> None:
         """Load a model.
@@ -74,7 +74,7 @@ class Engine(ABC):
             folder: holds the model's files.
             files: the program file first, then its weights.
             config: the plan's ``engine.config``: every option, explicit.
-            device: ``cpu``, ``gpu:0``, ….
+            device: that it runs on.
             digests: of the files, where somebody has checked them.
 
         Raises:
@@ -181,7 +181,7 @@ class Engine(ABC):
 
     def _verify(self) -> None:
         """Compare what really runs with the plan; only what changes neither numbers nor the device may differ."""
-        planned = {**self.config, "device": self.device}
+        planned = {**self.config, "device": str(self.device)}
         for option, real in self.actual().items():
             if option not in planned or real == planned[option]:
                 continue
@@ -212,7 +212,7 @@ class Engine(ABC):
     @property
     def _device_number(self) -> int:
         """The number in ``gpu:1``; 0 without one."""
-        return device_number(self.device)
+        return self.device.number
 
 
 _LIVING: WeakSet[Engine] = WeakSet()

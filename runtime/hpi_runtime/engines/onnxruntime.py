@@ -110,7 +110,7 @@ class OnnxRuntimeEngine(Engine):
     def _providers(self) -> dict[str, dict[str, Any]]:
         """Return the providers in order, each with every option that changes numbers or memory."""
         own = self.config["provider_options"]
-        kind = self.device.partition(":")[0]
+        kind = self.device.kind
         if kind == "cpu":
             return {_CPU: dict(own)}
         if kind != "gpu":
@@ -178,7 +178,7 @@ class OnnxRuntimeEngine(Engine):
         options = self._session.get_session_options()
         found: dict[str, Any] = {
             "cpu_num_threads": options.intra_op_num_threads + self.streams - 1,
-            "device": self.device,
+            "device": str(self.device),
             "memory_pattern": options.enable_mem_pattern,
             "nodes": self._nodes,
             "providers": self._session.get_providers(),

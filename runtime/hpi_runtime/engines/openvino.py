@@ -6,6 +6,7 @@ import threading
 from typing import Any
 
 import numpy as np
+from hpi_schemas.device import CPU
 
 from hpi_runtime.engines.base import Arrays, Engine, Tensor
 from hpi_runtime.errors import EngineError
@@ -73,7 +74,7 @@ class OpenVinoEngine(Engine):
         self._requests = threading.local()
 
     def _device_name(self, core: Any) -> str:
-        if self.device != "cpu":
+        if self.device != CPU:
             raise EngineError(f"openvino does not run on {self.device}; Intel's devices are named by `device_name`")
         name = str(self.config["device_name"])
         here = core.available_devices
@@ -110,7 +111,7 @@ class OpenVinoEngine(Engine):
         precision = next((plan for plan, name in _PRECISIONS.items() if name == hint), hint)
         devices = list(self._model.get_property("EXECUTION_DEVICES"))
         found = {
-            "device": self.device,
+            "device": str(self.device),
             "device_name": self._planned_name(devices),
             "num_streams": int(self._model.get_property("NUM_STREAMS")),
             "precision": "int8" if self.config["precision"] == "int8" and self._runs_int8() else precision,

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 from hpi_schemas import model_inputs, probe
+from hpi_schemas.device import CPU
 
 from hpi_runtime import signals
 from hpi_runtime.engines.base import Arrays, Engine, Tensor
@@ -39,7 +40,7 @@ class PaddleEngine(Engine):
     thread_bound = True
 
     def _load(self) -> None:
-        if self.device.startswith("gpu"):
+        if self.device.kind == "gpu":
             # NVIDIA's libraries read it when they start; Paddle has no switch of its own.
             os.environ["NVIDIA_TF32_OVERRIDE"] = "0"
         inference = import_inference()
@@ -56,7 +57,7 @@ class PaddleEngine(Engine):
         """Set every switch; none is left to Paddle's defaults, which differ between releases."""
         weights = next(name for name in self.files if name.endswith(".pdiparams"))
         config = inference.Config(str(self.folder / self.files[0]), str(self.folder / weights))
-        kind = self.device.partition(":")[0]
+        kind = self.device.kind
         run_mode = str(self.config["run_mode"])
         if kind == "cpu":
             self._on_cpu(config, run_mode)
@@ -104,22 +105,22 @@ class PaddleEngine(Engine):
         """Return what the configuration says after everything was set; Paddle drops what its build cannot do."""
         planned = str(self.config["run_mode"])
         found: dict[str, Any] = {"device": "cpu", "run_mode": "paddle"}
-        if self.device.startswith("gpu") and not config.use_gpu():
-            raise self._refuse("device", self.device, "cpu", "this build of Paddle has no CUDA; see hpi-doctor")
+        if self.device.kind == "gpu" and not config.use_gpu():
+            raise self._refuse("device", str(self.device), "cpu", "this build of Paddle has no CUDA; see hpi-doctor")
         if config.use_gpu():
             found["device"] = f"gpu:{config.gpu_device_id()}"
             # The new IR has the engines inside its program.
             with_tensorrt = config.tensorrt_engine_enabled() or bool(self.config["enable_new_ir"])
             if planned == _HALF or (planned.startswith("trt") and with_tensorrt):
                 found["run_mode"] = planned
-        elif self.device == "cpu":
+        elif self.device == CPU:
             found["cpu_threads"] = config.cpu_math_library_num_threads()
             if config.mkldnn_enabled():
                 # Without AVX-512 Paddle leaves bf16 out and tells nobody (AnalysisConfig::EnableMkldnnBfloat16).
                 has_bf16 = planned == "mkldnn_bf16" and "avx512f" in probe.cpu_features()
                 found["run_mode"] = "mkldnn_bf16" if has_bf16 else "mkldnn"
         else:
-            found["device"] = self.device
+            found["device"] = str(self.device)
         return found
 
     def _run(self, arrays: Arrays) -> Arrays:

@@ -74,7 +74,7 @@ class TensorRtEngine(Engine):
         """Return the device whose driver answered, and the version that runs."""
         import tensorrt
 
-        return {"device": self.device, "providers": [f"TensorRT {tensorrt.__version__}"]}
+        return {"device": str(self.device), "providers": [f"TensorRT {tensorrt.__version__}"]}
 
 
 class _Session:

@@ -82,6 +82,8 @@ class Module(ABC):
         self.config = config
         self.settings = settings
         self.batch_size = batch_size
+        # As the planner takes it: whatever stands there, by its text.
+        self.model_name = str((config.get("Global") or {}).get("model_name"))
 
     @abstractmethod
     def preprocess(self, images: Sequence[Image]) -> Prepared:

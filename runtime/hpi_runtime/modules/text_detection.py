@@ -122,7 +122,7 @@ class _Resize:
         self._shape = module.setting("input_shape")
         self._image_shape = arguments.get("image_shape")
         self._keep_ratio = bool(arguments.get("keep_ratio", False))
-        is_limited = (module.config.get("Global") or {}).get("model_name") in _SHRUNK
+        is_limited = module.model_name in _SHRUNK
         limit, kind = (960, "max") if is_limited else (736, "min")
         self._limit = int(
             module.setting("limit_side_len", arguments.get("limit_side_len", arguments.get("resize_long", limit)))

@@ -47,7 +47,7 @@ class TextRecognition(Module):
         self._fixed = self.setting("input_shape")
         self._least = int(self.setting("min_width", self._width))
         self._step = int(self.setting("width_step", 1))
-        self._is_reversed = (config.get("Global") or {}).get("model_name") in _RIGHT_TO_LEFT
+        self._is_reversed = self.model_name in _RIGHT_TO_LEFT
         values = np.arange(256, dtype=np.float32)
         self._table = (values / np.float32(255) - np.float32(0.5)) / np.float32(0.5)
 

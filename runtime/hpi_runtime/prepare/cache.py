@@ -19,11 +19,13 @@ from typing import Any
 from hpi_schemas import probe
 from hpi_schemas.canonical import JsonError, digest, digest_file, dumps, loads
 from hpi_schemas.console import say
+from hpi_schemas.device import Device
 from hpi_schemas.files import ReadError, read_bounded, write_atomic
 from hpi_schemas.model_store import is_file_below
+from hpi_schemas.plan import write
+from hpi_schemas.plan.model import PrepareStep
 
 from hpi_runtime.errors import PrepareError
-from hpi_runtime.plan import device_number
 from hpi_runtime.prepare import process, steps
 
 _RECORD = "artefact.json"
@@ -44,12 +46,12 @@ class Artefact:
         device: that it is made for, as in the plan.
     """
 
-    step: Mapping[str, Any]
+    step: PrepareStep
     source: Path
     files: tuple[str, ...]
     digests: Mapping[str, str]
     folder: Path
-    device: str
+    device: Device
 
     @property
     def key(self) -> str:
@@ -60,7 +62,7 @@ class Artefact:
         """
         kind = self._kind
         versions = {tool.distributions[0]: probe.installed(tool.distributions) for tool in kind.TOOLS}
-        facts = {"step": dict(self.step), "versions": versions, "files": dict(self.digests)}
+        facts = {"step": write.step(self.step), "versions": versions, "files": dict(self.digests)}
         if kind.HARDWARE:
             facts["hardware"] = _hardware(self.device)
         return digest(dumps(facts).encode()).removeprefix("sha256:")[:KEY_LENGTH]
@@ -68,28 +70,27 @@ class Artefact:
     @property
     def title(self) -> str:
         """Return what is being made, for people."""
-        return f"{self.step['step']} of {self.folder} with {self.step['tool']}"
+        return f"{self.step.step} of {self.folder} with {self.step.tool}"
 
     def job(self, folder: Path) -> steps.Job:
         """Return what the step has to do to make it in a folder."""
         files = tuple((self.source / file).absolute() for file in self.files)
-        out = (folder / self.step["produces"]).absolute()
-        options = dict(self.step["options"])
-        return steps.Job(self.step["step"], options, self.device, files, self.folder.absolute(), out)
+        out = (folder / self.step.produces).absolute()
+        options = dict(self.step.options)
+        return steps.Job(self.step.step, options, self.device, files, self.folder.absolute(), out)
 
     @property
     def _kind(self) -> steps.Step:
-        kind = steps.find(self.step["step"])
+        kind = steps.find(self.step.step)
         if kind is None:
-            raise PrepareError(f"this hpi-run does not know the prepare step {self.step['step']}")
+            raise PrepareError(f"this hpi-run does not know the prepare step {self.step.step}")
         return kind
 
 
-def _hardware(device: str) -> dict[str, Any]:
+def _hardware(device: Device) -> dict[str, Any]:
     """Return what an engine built for a GPU depends on besides software."""
-    number = device_number(device)
     gpus = probe.this_machine({}, {}).gpus
-    gpu = gpus[number] if number < len(gpus) else None
+    gpu = gpus[device.number] if device.number < len(gpus) else None
     return {
         "arch": probe.architecture(),
         "compute_capability": gpu and gpu.compute_capability,
@@ -229,7 +230,7 @@ def _make(artefact: Artefact, home: Path, key: str) -> None:
     building.mkdir()
     try:
         found = process.run(artefact.job(building), artefact.title, home / f"{key}.log")
-        _seal(building, found, artefact.step)
+        _seal(building, found, write.step(artefact.step))
         building.rename(place)
     finally:
         shutil.rmtree(building, ignore_errors=True)

@@ -12,6 +12,7 @@ import signal
 import sys
 from pathlib import Path
 
+from hpi_schemas import device
 from hpi_schemas.canonical import dumps
 from hpi_schemas.files import write_atomic
 
@@ -26,7 +27,7 @@ def main(text: str) -> int:
     data = json.loads(text)
     _die_with(data["parent"])
     files, folder, out = tuple(map(Path, data["files"])), Path(data["folder"]), Path(data["out"])
-    job = steps.Job(data["step"], data["options"], data["device"], files, folder, out)
+    job = steps.Job(data["step"], data["options"], device.parse(data["device"]), files, folder, out)
     step = steps.find(job.step)
     assert step is not None
     found = step.run(job)

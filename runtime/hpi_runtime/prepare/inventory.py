@@ -6,11 +6,12 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+from hpi_schemas.device import Device
 from hpi_schemas.model_store import program_files
+from hpi_schemas.plan.model import EngineRecord, ModelRecord
 
-from hpi_runtime.plan import Plan
+from hpi_runtime.plan import LocatedPlan
 from hpi_runtime.prepare import cache, calibration
 from hpi_runtime.prepare.cache import KEY_LENGTH, Artefact, caches, files_of, is_whole, record_of
 from hpi_runtime.prepare.steps.build_engine import TIMING_CACHE
@@ -40,12 +41,12 @@ class Entry:
     size: int
 
 
-def folders(plans: Iterable[Plan], models: Iterable[Path]) -> list[Path]:
+def folders(plans: Iterable[LocatedPlan], models: Iterable[Path]) -> list[Path]:
     """Return the caches of the models of plans, and of every model below ``models``, each once."""
     found: dict[Path, None] = {}
     for plan in plans:
         for module in plan.modules.values():
-            found.update(dict.fromkeys(caches(plan.store.resolve(module["model"]["dir"]))))
+            found.update(dict.fromkeys(caches(plan.store.resolve(module.model.dir))))
     for root in models:
         for model in sorted(item for item in root.iterdir() if item.is_dir()):
             found.update(dict.fromkeys(caches(model)))
@@ -61,13 +62,13 @@ def entries(folder: Path) -> Iterator[Entry]:
         yield Entry(place, state, str(record_of(place)["step"].get("step", "")), _size(place))
 
 
-def needed(plan: Plan) -> set[str]:
+def needed(plan: LocatedPlan) -> set[str]:
     """Return the keys of the artefacts that a plan's engines, and their fallbacks, are loaded from."""
     keys: set[str] = set()
     for module in plan.modules.values():
-        for engine in (module["engine"], *module["engine"].get("fallback", ())):
-            folder = plan.store.resolve(module["model"]["dir"])
-            keys.update(_keys(module["model"], engine, folder, module["device"]))
+        folder = plan.store.resolve(module.model.dir)
+        for engine in module.engines:
+            keys.update(_keys(module.model, engine, folder, module.device))
     return keys
 
 
@@ -76,20 +77,20 @@ def remove(entry: Entry) -> None:
     cache.remove(entry.place)
 
 
-def _keys(model: Mapping[str, Any], engine: Mapping[str, Any], folder: Path, device: str) -> Iterator[str]:
+def _keys(model: ModelRecord, engine: EngineRecord, folder: Path, device: Device) -> Iterator[str]:
     """Yield the keys of a chain of steps, as far as what they start from is there."""
-    source, files = folder, program_files(engine.get("format", model["format"]), model["files"])
-    digests: Mapping[str, str] = {name: model["files"][name] for name in files}
-    for step in engine["prepare"]:
-        if "calibration" in step["options"]:
-            yield calibration.key(step["options"]["calibration"])
+    source, files = folder, program_files(engine.format, model.files)
+    digests: Mapping[str, str] = {name: model.files[name] for name in files}
+    for step in engine.prepare:
+        if "calibration" in step.options:
+            yield calibration.key(step.options["calibration"])
         key = Artefact(step, source, files, digests, folder, device).key
         yield key
         made = next((home / key for home in caches(folder) if is_whole(home / key)), None)
         if made is None:
             # What the next step starts from was never made, so nothing of that is in a cache either.
             return
-        source, files, digests = made, files_of(made, step["produces"]), record_of(made)["files"]
+        source, files, digests = made, files_of(made, step.produces), record_of(made)["files"]
 
 
 def _size(place: Path) -> int:

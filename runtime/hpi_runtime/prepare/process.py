@@ -42,7 +42,7 @@ def run(job: Job, title: str, log: Path) -> Mapping[str, Any]:
     Raises:
         PrepareError: it failed, or made nothing.
     """
-    given = {"device": job.device, "files": list(map(str, job.files)), "options": job.options, "step": job.step}
+    given = {"device": str(job.device), "files": list(map(str, job.files)), "options": job.options, "step": job.step}
     places = {"folder": str(job.folder), "out": str(job.out)}
     command = children.command(_CHILD, dumps({**given, **places, "parent": os.getpid()}))
     with _fresh(log) as stream, _progress(title) as remind:

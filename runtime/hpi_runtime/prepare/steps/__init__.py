@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol, cast
 
+from hpi_schemas.device import Device
+
 
 class Tool(NamedTuple):
     """A package that a step needs.
@@ -37,7 +39,7 @@ class Job:
     Attributes:
         step: its name.
         options: as in the plan.
-        device: as in the plan, ``cpu``, ``gpu:0`` ….
+        device: that the engine will run on.
         files: what it starts from, program first; absolute.
         folder: of the model, by which its caches are found.
         out: what it makes; other files of the result stand beside it. The folder lies in the cache, so what is in
@@ -46,7 +48,7 @@ class Job:
 
     step: str
     options: dict[str, Any]
-    device: str
+    device: Device
     files: tuple[Path, ...]
     folder: Path
     out: Path

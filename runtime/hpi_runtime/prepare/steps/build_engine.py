@@ -12,7 +12,6 @@ from typing import Any
 from hpi_schemas.files import write_atomic
 
 from hpi_runtime.cuda import Cuda
-from hpi_runtime.plan import device_number
 from hpi_runtime.prepare.steps import TENSORRT, Job
 
 TOOLS = (TENSORRT,)
@@ -30,7 +29,7 @@ def run(job: Job) -> dict[str, Any]:
         RuntimeError: TensorRT cannot parse or build the model; says what it says.
     """
     # Without a driver TensorRT may crash instead of saying so.
-    Cuda(device_number(job.device)).select()
+    Cuda(job.device.number).select()
     import tensorrt
 
     logger = tensorrt.Logger(tensorrt.Logger.INFO)

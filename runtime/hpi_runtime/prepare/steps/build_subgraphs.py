@@ -15,9 +15,9 @@ from typing import Any
 
 import numpy as np
 from hpi_schemas import model_inputs
+from hpi_schemas.device import Device
 
 from hpi_runtime.engines.paddle import feed, import_inference, shape_ranges, tensorrt_configuration
-from hpi_runtime.plan import device_number
 from hpi_runtime.prepare.steps import PADDLE, TENSORRT, Job
 
 TOOLS = (PADDLE, TENSORRT)
@@ -89,9 +89,9 @@ def _build_new(job: Job) -> None:
     convert(str(job.files[0].with_suffix("")), config)
 
 
-def _show_only(device: str) -> None:
+def _show_only(device: Device) -> None:
     """Show CUDA one GPU alone, before it starts: Paddle's converter always takes the first."""
-    number = device_number(device)
+    number = device.number
     shown = os.environ.get("CUDA_VISIBLE_DEVICES")
     os.environ["CUDA_VISIBLE_DEVICES"] = str(number) if shown is None else shown.split(",")[number]
 
@@ -118,7 +118,7 @@ def _collects(options: dict[str, Any]) -> bool:
 def _configuration(inference: Any, job: Job) -> Any:
     folder = job.out.parent
     config = inference.Config(*(str(folder / file.name) for file in job.files))
-    config.enable_use_gpu(_MEMORY_POOL_MIB, device_number(job.device))
+    config.enable_use_gpu(_MEMORY_POOL_MIB, job.device.number)
     config.enable_new_ir(False)
     return config
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from hpi_schemas.device import CPU
 
 from hpi_runtime import engines
 from hpi_runtime.engines.base import Arrays, Engine, Tensor
@@ -120,7 +121,7 @@ def _onnx_answers(model: Path, arrays: Arrays) -> list[np.ndarray[Any, Any]]:
 def _engine(name: str, folder: Path, files: tuple[str, ...], config: dict[str, Any]) -> Engine:
     kind = engines.find(name)
     assert kind is not None
-    return kind(folder, files, config, "cpu")
+    return kind(folder, files, config, CPU)
 
 
 def _worst(expected: list[np.ndarray[Any, Any]], found: list[np.ndarray[Any, Any]]) -> float:

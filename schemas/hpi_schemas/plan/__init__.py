@@ -1,0 +1,1 @@
+"""The plan: its types, and the only code that reads and writes its JSON."""
