@@ -43,7 +43,7 @@ bench: $(MODELS) $(PADDLEX)
 
 # Rewrites the golden cases and the editors' schema; look at the diff.
 golden: $(MODELS)
-	$(BIN)/python -m hpi_planner.editor_schema
+	$(BIN)/python -m hpi_planner.paddlex.editor_schema
 	$(BIN)/python -m pytest -q tests/planner/test_cases.py --update-cases
 
 clean:

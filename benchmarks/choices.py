@@ -17,7 +17,7 @@ from typing import Any
 import corpus
 import ours
 import report
-from hpi_planner.evidence import is_accurate
+from hpi_planner.select.evidence import is_accurate
 from hpi_runtime.bench.trial import name
 
 ROOT = Path(__file__).parents[1]

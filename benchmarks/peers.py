@@ -26,8 +26,8 @@ import corpus
 import ours
 import report
 import yaml
-from hpi_runtime import truth
 from hpi_runtime.inputs.named import PICTURES
+from hpi_runtime.judge import truth
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent

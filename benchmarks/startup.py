@@ -19,9 +19,9 @@ ROUNDS = 15
 BASE = "import yaml, omegaconf"
 # Hashing 31 MB of weights is I/O, not planning: the digest of a file is its size here.
 PLAN = (
-    "import sys, hpi_planner.facts as facts; "
+    "import sys, hpi_planner.models as facts; "
     "facts.digest_file = lambda path: 'sha256:%064x' % path.stat().st_size; "
-    "from hpi_planner.cli import main; sys.exit(main(sys.argv[1:]))"
+    "from hpi_planner.cli.plan import main; sys.exit(main(sys.argv[1:]))"
 )
 COMMANDS = {
     "base": [sys.executable, "-c", BASE],

@@ -19,8 +19,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from hpi_runtime import cuda, engines
+from hpi_runtime import engines
 from hpi_runtime.engines.base import Engine
+from hpi_runtime.engines.native import cuda
 from hpi_runtime.errors import RunnerError
 from hpi_runtime.prepare.steps import Job, build_engine, to_fp16
 from hpi_schemas import probe

@@ -6,8 +6,8 @@ import sys
 from pathlib import Path
 
 from hpi_runtime.bench.meter import Meter
-from hpi_runtime.pipeline import Pipeline
-from hpi_runtime.plan import load
+from hpi_runtime.run.pipeline import Pipeline
+from hpi_runtime.run.plan import load
 from protocol import Lines, lines, serve
 
 

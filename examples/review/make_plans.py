@@ -12,7 +12,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from hpi_planner.cli import main
+from hpi_planner.cli.plan import main
 
 HERE = Path(__file__).parent
 OCR = HERE.parent / "ocr"

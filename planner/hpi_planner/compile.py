@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 from hpi_schemas.plan.model import Source
 from hpi_schemas.target import Target
 
-from hpi_planner.diagnostics import ordered
-from hpi_planner.facts import ModelReader
+from hpi_planner.diagnostics.model import ordered
+from hpi_planner.diagnostics.suggest import did_you_mean
 from hpi_planner.ir import Ir, Pass
-from hpi_planner.overrides import Override
+from hpi_planner.models import ModelReader
 from hpi_planner.passes.bind_target import BindTarget
 from hpi_planner.passes.conform import Conform
 from hpi_planner.passes.freeze import Freeze
@@ -21,8 +21,8 @@ from hpi_planner.passes.override import LayOverrides
 from hpi_planner.passes.read import Read
 from hpi_planner.passes.schedule import Schedule
 from hpi_planner.passes.select import Select
-from hpi_planner.profile import Profile
-from hpi_planner.suggest import did_you_mean
+from hpi_planner.select.profile import Profile
+from hpi_planner.syntax.overrides import Override
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,8 @@ from hpi_schemas.plan import origin as plan_origin
 from hpi_schemas.plan.model import EngineRecord, External, Graph, Measurement, Plan, Source
 from hpi_schemas.target import Target
 
-from hpi_planner.diagnostics import Diagnostic, Label, Span
-from hpi_planner.tree import Path, Tree
+from hpi_planner.diagnostics.model import Diagnostic, Label, Span
+from hpi_planner.syntax.tree import Path, Tree
 
 Json = Any
 

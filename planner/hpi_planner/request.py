@@ -15,13 +15,14 @@ from hpi_schemas.model_store import official_folders
 from hpi_schemas.plan.model import Source
 from hpi_schemas.target import Target, from_json
 
-from hpi_planner import configs, definitions, profile
 from hpi_planner.compile import Request
-from hpi_planner.facts import DiskReader
-from hpi_planner.overrides import Override
+from hpi_planner.diagnostics.suggest import did_you_mean
+from hpi_planner.models import DiskReader
+from hpi_planner.paddlex import builtin_configs, definitions
 from hpi_planner.passes.read import MAX_BYTES
-from hpi_planner.profile import Profile, ProfileError
-from hpi_planner.suggest import did_you_mean
+from hpi_planner.select import profile
+from hpi_planner.select.profile import Profile, ProfileError
+from hpi_planner.syntax.overrides import Override
 
 _TARGETS = Path(__file__).parent / "targets"
 
@@ -71,7 +72,7 @@ def make(
         raise RequestError(f"{pipeline} is no YAML; hpi-run runs a plan, and `hpi-plan --check {pipeline}` checks it")
     if not pipeline.endswith((".yaml", ".yml")):
         try:
-            data = configs.text(pipeline).encode()
+            data = builtin_configs.text(pipeline).encode()
         except KeyError:
             hint = did_you_mean(pipeline, definitions.names())
             raise RequestError(f"`{pipeline}` is neither a .yaml file nor a built-in pipeline; {hint}") from None

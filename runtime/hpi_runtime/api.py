@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from hpi_runtime.errors import PlanError
-from hpi_runtime.pipeline import Pipeline
-from hpi_runtime.plan import load, parse
+from hpi_runtime.run.pipeline import Pipeline
+from hpi_runtime.run.plan import load, parse
 
 
 def create_pipeline(
@@ -39,7 +39,7 @@ def create_pipeline(
         PlanError: the YAML cannot be compiled; the message is what ``hpi-plan`` prints.
         PreflightError, PrepareError, EngineError: it cannot be loaded.
     """
-    from hpi_planner import overrides as layers
+    from hpi_planner.syntax import overrides as layers
 
     flags = {
         "device": device,
@@ -91,7 +91,7 @@ def create_model(
         top["module"] = module_name
     # JSON is YAML; the folder of the model stands in for the folder of a file.
     text = _json({"Global": top, "Predict": predict})
-    from hpi_planner import overrides as layers
+    from hpi_planner.syntax import overrides as layers
 
     return _compiled(
         text or "", layers.collect({"device": device}), models, folder.parent if folder is not None else Path()
@@ -121,9 +121,10 @@ def _json(value: object) -> str | None:
 
 
 def _compiled(pipeline: str, overrides: Any, models: Sequence[str | Path], folder: Path | None = None) -> Pipeline:
-    from hpi_planner import report, request
+    from hpi_planner import request
     from hpi_planner.compile import compile
-    from hpi_planner.diagnostics import Severity
+    from hpi_planner.diagnostics import render
+    from hpi_planner.diagnostics.model import Severity
 
     names = [str(item) for item in models]
     try:
@@ -136,9 +137,9 @@ def _compiled(pipeline: str, overrides: Any, models: Sequence[str | Path], folde
         raise PlanError(str(fault)) from None
     ir = compile(made)
     if ir.plan is None:
-        raise PlanError(report.render(ir.diagnostics, ir.texts).rstrip())
+        raise PlanError(render.render(ir.diagnostics, ir.texts).rstrip())
     found = [item for item in ir.diagnostics if item.severity is Severity.WARNING]
     if found:
         # What hpi-plan prints must not be lost on the way through Python.
-        warnings.warn(report.render(found, ir.texts).rstrip(), stacklevel=3)
+        warnings.warn(render.render(found, ir.texts).rstrip(), stacklevel=3)
     return Pipeline(parse((ir.text or "").encode(), root, root, [Path(item) for item in names]))

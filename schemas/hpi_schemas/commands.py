@@ -11,37 +11,37 @@ if _signal.getsignal(_signal.SIGINT) != _signal.SIG_IGN:
 
 def hpi_bench() -> None:
     """Measure plans side by side."""
-    _start("hpi-bench", "hpi_runtime.bench.cli")
+    _start("hpi-bench", "hpi_runtime.cli.bench")
 
 
 def hpi_cache() -> None:
     """Look at prepared artefacts."""
-    _start("hpi-cache", "hpi_runtime.cache_cli")
+    _start("hpi-cache", "hpi_runtime.cli.cache")
 
 
 def hpi_doctor() -> None:
     """Look for what keeps backends from running."""
-    _start("hpi-doctor", "hpi_runtime.doctor_cli")
+    _start("hpi-doctor", "hpi_runtime.cli.doctor")
 
 
 def hpi_plan() -> None:
     """Compile a pipeline YAML into a plan."""
-    _start("hpi-plan", "hpi_planner.cli")
+    _start("hpi-plan", "hpi_planner.cli.plan")
 
 
 def hpi_review() -> None:
     """Read plans, compare them, and ask why."""
-    _start("hpi-review", "hpi_planner.review.cli")
+    _start("hpi-review", "hpi_planner.cli.review")
 
 
 def hpi_run() -> None:
     """Execute a plan."""
-    _start("hpi-run", "hpi_runtime.cli")
+    _start("hpi-run", "hpi_runtime.cli.run")
 
 
 def hpi_target() -> None:
     """Describe this machine."""
-    _start("hpi-target", "hpi_planner.target_cli")
+    _start("hpi-target", "hpi_planner.cli.target")
 
 
 def _start(name: str, module: str) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hpi_runtime import truth
+from hpi_runtime.judge import truth
 from PIL import Image
 
 ROOT = Path(__file__).parents[2]

@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from hpi_planner import configs, definitions, knowledge
+from hpi_planner import knowledge
 from hpi_planner.compile import compile
+from hpi_planner.paddlex import builtin_configs, definitions
 from hpi_schemas.validate import faults
 from support import mutations
 from support.conformance import Models, Verdict, module_verdict, pipeline_verdict, selection_verdict
@@ -58,7 +59,7 @@ def test_the_pipelines_that_paddlex_ships_become_plans_where_their_models_are_th
 
 def test_our_built_in_configurations_mean_to_paddlex_what_its_own_do(ask: Any, shipped: Path) -> None:
     names = list(_pipelines(shipped))
-    ours = ask({"kind": "pipeline", "yaml": configs.text(name), "overrides": {}} for name in names)
+    ours = ask({"kind": "pipeline", "yaml": builtin_configs.text(name), "overrides": {}} for name in names)
     theirs = ask({"kind": "pipeline", "yaml": _pipelines(shipped)[name], "overrides": {}} for name in names)
     assert dict(zip(names, ours, strict=True)) == dict(zip(names, theirs, strict=True))
 

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 import pytest
 from hpi_runtime import create_pipeline, load_plan
-from hpi_runtime.pipeline import Pipeline
+from hpi_runtime.run.pipeline import Pipeline
 from hpi_schemas.validate import faults
 from make_picture import LINES, STICKER
 from shapely.geometry import Polygon

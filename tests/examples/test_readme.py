@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hpi_planner.cli import _parser as plan_parser
-from hpi_planner.review.cli import _parser as review_parser
+from hpi_planner.cli.plan import _parser as plan_parser
+from hpi_planner.cli.review import _parser as review_parser
 from hpi_runtime import load_plan
-from hpi_runtime.cli import _parser as run_parser
+from hpi_runtime.cli.run import _parser as run_parser
 
 ROOT = Path(__file__).parent.parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -16,15 +16,17 @@ import atheris
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 with atheris.instrument_imports(include=["hpi_planner", "hpi_runtime", "hpi_schemas"]):
-    from hpi_planner import profile, report
     from hpi_planner.compile import compile
-    from hpi_planner.diagnostics import has_errors
-    from hpi_planner.profile import ProfileError
-    from hpi_runtime import naming, pipeline, plan
+    from hpi_planner.diagnostics import render
+    from hpi_planner.diagnostics.model import has_errors
+    from hpi_planner.select import profile
+    from hpi_planner.select.profile import ProfileError
     from hpi_runtime.errors import InputError, RunnerError
     from hpi_runtime.inputs import images, named, pdf
     from hpi_runtime.inputs.limits import Limits
     from hpi_runtime.prepare import cache
+    from hpi_runtime.results import naming
+    from hpi_runtime.run import pipeline, plan
     from hpi_schemas import console, model_inputs
     from hpi_schemas.canonical import JsonError, loads
     from hpi_schemas.model_config import ModelConfigError, read_config
@@ -48,7 +50,7 @@ def read_plan(data: bytes) -> None:
 def compile_yaml(data: bytes) -> None:
     ir = compile(request(data.decode("utf-8", "replace"), (), CPU))
     assert (ir.plan is None) == has_errors(ir.diagnostics)
-    report.render(ir.diagnostics, ir.texts)
+    render.render(ir.diagnostics, ir.texts)
 
 
 def read_configuration(data: bytes) -> None:

@@ -12,10 +12,13 @@ import shlex
 from pathlib import Path
 
 import pytest
-from hpi_planner import definitions, overrides, report, request, stages
-from hpi_planner.cli import _measured, _parser
+from hpi_planner import request, snapshot
+from hpi_planner.cli.plan import _measured, _parser
 from hpi_planner.compile import compile
-from hpi_planner.diagnostics import Code
+from hpi_planner.diagnostics import render
+from hpi_planner.diagnostics.model import Code
+from hpi_planner.paddlex import definitions
+from hpi_planner.syntax import overrides
 from support import model_configs, tiny_onnx, txtar
 
 CASES = Path(__file__).parent.parent / "cases"
@@ -54,10 +57,10 @@ def _outputs(sections: dict[str, str]) -> dict[str, str]:
         if name.startswith("after "):
             stop = name.removeprefix("after ")
             ir = compile(made, stop)
-            shown = ir.text or "" if stop == "freeze" else json.dumps(stages.snapshot(ir, stop), indent=2) + "\n"
+            shown = ir.text or "" if stop == "freeze" else json.dumps(snapshot.snapshot(ir, stop), indent=2) + "\n"
             found[name] = shown
     ir = compile(made)
-    found["diagnostics"] = report.render(ir.diagnostics, ir.texts)
+    found["diagnostics"] = render.render(ir.diagnostics, ir.texts)
     return found
 
 

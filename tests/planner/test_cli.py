@@ -256,11 +256,12 @@ def test_prove_compiles_again_under_other_settings(folder: Path) -> None:
 
 
 def test_a_plan_that_does_not_prove_true_is_not_written(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from hpi_planner import cli, prove
+    from hpi_planner.cli import plan
+    from hpi_planner.review import prove
 
     monkeypatch.chdir(folder)
     monkeypatch.setattr(prove, "_elsewhere", lambda *_arguments: "something else")
-    assert cli.main(["pipeline.yaml", "--output", "plan.json", "--prove"]) == 1
+    assert plan.main(["pipeline.yaml", "--output", "plan.json", "--prove"]) == 1
     assert not (folder / "plan.json").exists()
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import yaml
-from hpi_planner import overrides, report
 from hpi_planner.compile import compile
-from hpi_planner.diagnostics import has_errors
+from hpi_planner.diagnostics import render
+from hpi_planner.diagnostics.model import has_errors
+from hpi_planner.syntax import overrides
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.pipelines import CPU, GPU, ocr, request
@@ -50,7 +51,7 @@ def check(text: str, *sets: str, flags: dict[str, Any] | None = None) -> None:
     for target in (CPU, GPU):
         ir = compile(request(text, overrides.collect(flags or {}, sets), target))
         assert (ir.plan is None) == has_errors(ir.diagnostics)
-        assert "Traceback" not in report.render(ir.diagnostics, ir.texts)
+        assert "Traceback" not in render.render(ir.diagnostics, ir.texts)
 
 
 @given(st.dictionaries(WORDS | SCALARS, VALUES, max_size=6))

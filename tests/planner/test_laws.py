@@ -12,10 +12,11 @@ from typing import Any
 
 import pytest
 import yaml
-from hpi_planner import configs, definitions, overrides
 from hpi_planner.compile import compile
-from hpi_planner.engines import supported
-from hpi_planner.facts import RecordedReader
+from hpi_planner.models import RecordedReader
+from hpi_planner.paddlex import builtin_configs, definitions
+from hpi_planner.paddlex.engine_names import supported
+from hpi_planner.syntax import overrides
 from hpi_schemas.backends import load_all
 from hpi_schemas.plan.read import read
 from hpi_schemas.target import Target
@@ -108,11 +109,11 @@ def test_the_committed_plan_survives_a_permutation_of_the_yaml(models: Path, tmp
 @pytest.mark.parametrize("name", definitions.names())
 def test_every_pipeline_becomes_a_plan_where_its_models_are_there(name: str) -> None:
     for layers in ({}, {"hpi_config": {"auto_paddle2onnx": False}}):
-        ir = compile(request(configs.text(name), overrides.collect(layers), GPU))
+        ir = compile(request(builtin_configs.text(name), overrides.collect(layers), GPU))
         assert ir.plan is not None, [item.message for item in ir.diagnostics]
         plan = json.loads(ir.text or "")
         assert read((ir.text or "").encode(), name) == ir.plan
-        inherited = {module.address for module in compile(request(configs.text(name)), "inherit").modules}
+        inherited = {module.address for module in compile(request(builtin_configs.text(name)), "inherit").modules}
         assert inherited <= {*plan["modules"], *plan["external"]}
         assert all(
             set(module["not_chosen"]) | {module["engine"]["backend"]} == set(load_all())
@@ -125,9 +126,9 @@ def test_high_performance_inference_is_planned_for_every_model_that_can(target: 
     for name in definitions.names():
         foreign = [
             item.address
-            for item in compile(request(configs.text(name)), "inherit").modules
+            for item in compile(request(builtin_configs.text(name)), "inherit").modules
             if "hpi" not in supported(item.model_name)
         ]
         layers = overrides.collect({"use_hpip": "true"}, [f"{address}.use_hpip=false" for address in foreign])
-        ir = compile(request(configs.text(name), layers, target))
+        ir = compile(request(builtin_configs.text(name), layers, target))
         assert ir.plan is not None, [item.message for item in ir.diagnostics]

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 import yaml
 from hpi_planner.compile import compile
-from hpi_planner.diagnostics import Code
-from hpi_planner.facts import RecordedReader
-from hpi_planner.profile import ProfileError, parse
+from hpi_planner.diagnostics.model import Code
+from hpi_planner.models import RecordedReader
+from hpi_planner.select.profile import ProfileError, parse
 from hpi_schemas.target import from_json
 from hpi_schemas.validate import faults
 from hypothesis import given, settings

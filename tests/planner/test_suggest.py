@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hpi_planner.suggest import closest, distance
+from hpi_planner.diagnostics.suggest import closest, distance
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hpi_planner import cli
+from hpi_planner.cli import plan as plan_command
 from support import model_configs, tiny_onnx
 
 BIN = Path(sys.executable).parent
@@ -81,7 +81,7 @@ def plan(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
     def compiled(name: str, *arguments: str, target: str = "target.json", pipeline: str = "pipeline.yaml") -> str:
         with monkeypatch.context() as here:
             here.chdir(folder)
-            assert cli.main([pipeline, "--target", target, "--output", name, *arguments]) == 0
+            assert plan_command.main([pipeline, "--target", target, "--output", name, *arguments]) == 0
         return name
 
     return compiled

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from hpi_runtime import create_model, create_pipeline, load_plan
 from hpi_runtime.errors import PlanError
-from hpi_runtime.pipeline import Pipeline
-from hpi_runtime.stages import PREPROCESS
+from hpi_runtime.run.pipeline import Pipeline
+from hpi_runtime.run.stages import PREPROCESS
 
 ROOT = Path(__file__).parent.parent.parent
 OCR = ROOT / "examples/ocr"

@@ -99,7 +99,7 @@ def test_what_tensorrt_measured_is_kept_for_the_next_build_and_never_taken_from_
 def test_without_a_gpu_nothing_of_tensorrt_is_touched(
     tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("hpi_runtime.cuda.device_count", lambda: 0)
+    monkeypatch.setattr("hpi_runtime.engines.native.cuda.device_count", lambda: 0)
     monkeypatch.setitem(__import__("sys").modules, "tensorrt", None)
     with pytest.raises(EngineError, match="there is no GPU 0; the NVIDIA driver shows none"):
         imitations.build(tiny, tmp_path, SHAPES)

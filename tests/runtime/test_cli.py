@@ -417,7 +417,7 @@ def test_a_reader_that_closes_the_pipe_ends_the_run_quietly(folder: Path) -> Non
 def test_only_the_backend_of_the_plan_is_loaded(folder: Path) -> None:
     run(folder, "pipeline.yaml", "--hpi_config", "{backend: onnxruntime}", "--output", "plan.json", command="hpi-plan")
     code = (
-        "import sys; from hpi_runtime.cli import main; code = main(['plan.json', '--input', 'pictures']); "
+        "import sys; from hpi_runtime.cli.run import main; code = main(['plan.json', '--input', 'pictures']); "
         "print(sorted({'onnxruntime', 'openvino', 'paddle', 'hpi_planner'} & set(sys.modules)), code, file=sys.stderr)"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, check=True)

@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hpi_runtime.agreement import Agreement
-from hpi_runtime.compare import TOLERANCES, Numbers
+from hpi_runtime.judge.agreement import Agreement
+from hpi_runtime.judge.compare import TOLERANCES, Numbers
 from support.pipelines import page_classifier
 
 BIN = Path(sys.executable).parent

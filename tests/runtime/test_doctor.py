@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hpi_runtime import engines, libraries
-from hpi_runtime.doctor import CONFLICT, MISSING, NOTE, OK, Environment, Finding, examine
+from hpi_runtime import engines
+from hpi_runtime.doctor import libraries
+from hpi_runtime.doctor.examine import CONFLICT, MISSING, NOTE, OK, Environment, Finding, examine
 from hpi_schemas.packages import install
 
 BIN = Path(sys.executable).parent

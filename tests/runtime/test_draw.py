@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hpi_runtime import fonts
-from hpi_runtime.draw import draw
+from hpi_runtime.results import fonts
+from hpi_runtime.results.draw import draw
 from PIL import ImageFont
 
 PAGE = np.full((120, 300, 3), 255, np.uint8)

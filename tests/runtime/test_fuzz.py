@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 import pytest
 import yaml
-from hpi_runtime import plan
 from hpi_runtime.errors import InputError, RunnerError
 from hpi_runtime.inputs import images
-from hpi_runtime.pipeline import Pipeline
+from hpi_runtime.run import plan
+from hpi_runtime.run.pipeline import Pipeline
 from hpi_schemas.canonical import dumps
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -84,7 +84,7 @@ def test_any_change_of_a_plan_is_answered(made: dict[str, Any], data: st.DataObj
 def test_any_change_of_a_configuration_is_answered(
     data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    from hpi_runtime.pipeline import make_module
+    from hpi_runtime.run.pipeline import make_module
 
     folder = tmp_path_factory.mktemp("model")
     whole = yaml.safe_load((MODEL / "inference.yml").read_text())

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 from hpi_planner.compile import compile
-from hpi_planner.diagnostics import has_errors
+from hpi_planner.diagnostics.model import has_errors
 from hpi_planner.ir import ModelFacts
-from hpi_planner.overrides import collect
+from hpi_planner.syntax.overrides import collect
 from hpi_runtime import engines
 from hpi_runtime.errors import PlanError
-from hpi_runtime.plan import parse
+from hpi_runtime.run.plan import parse
 from hpi_schemas.backends import load_all
 from hpi_schemas.model_store import is_file_below, is_folder, is_name
 from hpi_schemas.target import Gpu, Target

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hpi_runtime.naming import stem
+from hpi_runtime.results.naming import stem
 from hypothesis import example, given
 from hypothesis import strategies as st
 

@@ -122,13 +122,13 @@ def test_a_session_that_fell_back_to_the_cpu_is_refused_with_the_library_that_is
     install: Install, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     install(broken={CUDA})
-    monkeypatch.setattr("hpi_runtime.libraries.unloadable", lambda path: "libcublasLt.so.13")
+    monkeypatch.setattr("hpi_runtime.doctor.libraries.unloadable", lambda path: "libcublasLt.so.13")
     with pytest.raises(
         EngineError, match=r"plan says providers \['CUDAE.*CPUE.*: `pip install nvidia-cublas` brings libcublasLt"
     ):
         load(CONFIG)
     install(broken={TENSORRT})
-    monkeypatch.setattr("hpi_runtime.libraries.unloadable", lambda path: "libnvinfer.so.10")
+    monkeypatch.setattr("hpi_runtime.doctor.libraries.unloadable", lambda path: "libnvinfer.so.10")
     with pytest.raises(EngineError, match=r"`pip install tensorrt-cu13-libs` brings libnvinfer.so.10"):
         load({**CONFIG, "execution_provider": "tensorrt"})
 

@@ -21,8 +21,8 @@ from hpi_runtime.bench.candidate import successful
 from hpi_runtime.bench.process import EndedError, Process
 from hpi_runtime.bench.recorder import Samples
 from hpi_runtime.errors import EngineError, InputError
-from hpi_runtime.executor import Item
-from hpi_runtime.plan import load as load_plan
+from hpi_runtime.run.executor import Item
+from hpi_runtime.run.plan import load as load_plan
 from hpi_schemas.files import Outputs
 from hpi_schemas.validate import faults
 

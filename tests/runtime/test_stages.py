@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 from hpi_runtime.engines.base import Arrays, Engine, Tensor
-from hpi_runtime.executor import Item, execute_one
-from hpi_runtime.executor import execute as execute_chains
 from hpi_runtime.modules.base import Batch, Module, Prepared
-from hpi_runtime.stages import INFERENCE, POSTPROCESS, PREPROCESS, Runner, group_size, workers
+from hpi_runtime.run.executor import Item, execute_one
+from hpi_runtime.run.executor import execute as execute_chains
+from hpi_runtime.run.stages import INFERENCE, POSTPROCESS, PREPROCESS, Runner, group_size, workers
 from hpi_schemas.device import CPU
 from hpi_schemas.plan.model import Graph, Stage
 

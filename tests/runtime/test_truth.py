@@ -3,9 +3,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hpi_runtime import truth
 from hpi_runtime.errors import PlanError
-from hpi_runtime.truth import Accuracy
+from hpi_runtime.judge import truth
+from hpi_runtime.judge.truth import Accuracy
 
 
 def poly(left: int, top: int, width: int = 100, height: int = 20) -> list[list[int]]:

@@ -14,7 +14,7 @@ from hpi_runtime import load_plan
 from hpi_runtime.errors import PlanError
 from hpi_runtime.inputs.reading import read
 from hpi_runtime.inputs.values import as_image, each
-from hpi_runtime.pipeline import Pipeline
+from hpi_runtime.run.pipeline import Pipeline
 from PIL import Image
 from support.classifying import lay_out, picture
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hpi_planner import configs, definitions, editor_schema
+from hpi_planner.paddlex import builtin_configs, definitions, editor_schema
 from hpi_schemas import validate
 from hpi_schemas.target import Target, from_json
 from jsonschema import Draft202012Validator
@@ -21,7 +21,7 @@ def test_schema_is_a_valid_draft_2020_12_schema(name: str) -> None:
 
 @pytest.mark.parametrize("name", definitions.names())
 def test_every_built_in_configuration_satisfies_the_pipeline_schema(name: str) -> None:
-    assert validate.faults("pipeline", yaml.safe_load(configs.text(name))) == []
+    assert validate.faults("pipeline", yaml.safe_load(builtin_configs.text(name))) == []
 
 
 def test_the_committed_pipeline_schema_is_what_the_data_files_say() -> None:

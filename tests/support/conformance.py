@@ -7,10 +7,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import yaml
-from hpi_planner import knowledge, overrides
+from hpi_planner import knowledge
 from hpi_planner.compile import compile
-from hpi_planner.diagnostics import Severity
+from hpi_planner.diagnostics.model import Severity
 from hpi_planner.ir import Ir, ModelFacts, Module
+from hpi_planner.syntax import overrides
 from hpi_schemas.target import Gpu, Target
 
 from support.pipelines import request

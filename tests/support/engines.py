@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hpi_runtime import cuda, engines
+from hpi_runtime import engines
 from hpi_runtime.engines.base import Engine
+from hpi_runtime.engines.native import cuda
 from hpi_schemas.device import parse
 
 CONFIGS: Mapping[str, dict[str, Any]] = {

@@ -10,7 +10,7 @@ INVALID_VALUE = 1
 
 
 class FakeCuda:
-    """The functions of libcudart that hpi_runtime.cuda calls."""
+    """The functions of libcudart that hpi_runtime.engines.native.cuda calls."""
 
     def __init__(self) -> None:
         self.memory: dict[int, Any] = {}

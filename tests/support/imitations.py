@@ -36,8 +36,8 @@ def install(monkeypatch: pytest.MonkeyPatch, tensorrt: str = TENSORRT) -> Imitat
     monkeypatch.setitem(sys.modules, "acl", found.acl)
     if HAS_GPU:
         return found
-    monkeypatch.setattr("hpi_runtime.cuda.device_count", lambda: 1)
-    monkeypatch.setattr("hpi_runtime.cuda._runtime", lambda: found.cuda)
+    monkeypatch.setattr("hpi_runtime.engines.native.cuda.device_count", lambda: 1)
+    monkeypatch.setattr("hpi_runtime.engines.native.cuda._runtime", lambda: found.cuda)
     monkeypatch.setitem(sys.modules, "tensorrt", make(tensorrt, found.cuda))
     return found
 

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import yaml
-from hpi_planner import configs, definitions
 from hpi_planner.compile import Request
 from hpi_planner.ir import ModelFacts
-from hpi_planner.overrides import Override
+from hpi_planner.paddlex import builtin_configs, definitions
+from hpi_planner.syntax.overrides import Override
 from hpi_schemas.model_inputs import Tensors
 from hpi_schemas.plan.model import Source
 from hpi_schemas.target import Gpu, Target
@@ -105,7 +105,7 @@ def ocr() -> st.SearchStrategy[dict[str, Any]]:
 def any_pipeline(draw: st.DrawFn) -> dict[str, Any]:
     """Return one of PaddleX's pipelines with use_hpip and hpi_config sprinkled over its levels."""
     name = draw(st.sampled_from(definitions.names()))
-    pipeline: dict[str, Any] = yaml.safe_load(configs.text(name))
+    pipeline: dict[str, Any] = yaml.safe_load(builtin_configs.text(name))
     for node in _nodes(pipeline):
         node.update(draw(st.fixed_dictionaries({}, optional=_LEVEL)))
     return pipeline

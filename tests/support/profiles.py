@@ -6,9 +6,9 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from hpi_planner import candidates
 from hpi_planner.compile import Request, compile
-from hpi_planner.profile import Profile, parse
+from hpi_planner.select import candidates
+from hpi_planner.select.profile import Profile, parse
 from hpi_schemas.canonical import dumps
 
 Entry = dict[str, Any]

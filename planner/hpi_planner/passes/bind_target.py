@@ -9,9 +9,9 @@ from hpi_schemas import device
 from hpi_schemas.device import Device
 from hpi_schemas.target import Target
 
-from hpi_planner import definitions
-from hpi_planner.diagnostics import Code, Diagnostic, error, note
+from hpi_planner.diagnostics.model import Code, Diagnostic, error, note
 from hpi_planner.ir import Ir, Pipeline
+from hpi_planner.paddlex import definitions
 
 # Device kinds that at least one backend of ours runs on.
 _RUNNABLE = ("cpu", "gpu", "npu")

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from hpi_planner.diagnostics import Code, Diagnostic, Findings, Label, error, note
+from hpi_planner.diagnostics.model import Code, Diagnostic, Findings, Label, error, note
 from hpi_planner.ir import Ir, Module
 from hpi_planner.passes import schedule
-from hpi_planner.tree import Tree
+from hpi_planner.syntax.tree import Tree
 
 if TYPE_CHECKING:
     from hpi_schemas.tasks.check import Contradiction

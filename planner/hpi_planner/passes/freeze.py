@@ -10,9 +10,9 @@ from typing import Any
 from hpi_schemas.plan.model import EngineRecord, ModelRecord, ModuleRecord, PipelineRecord, Plan, RequestedEngine
 from hpi_schemas.plan.write import write
 
-from hpi_planner.diagnostics import has_errors
+from hpi_planner.diagnostics.model import has_errors
 from hpi_planner.ir import Ir, Module, Pipeline
-from hpi_planner.tree import dotted
+from hpi_planner.syntax.tree import dotted
 
 # The version of the rules; it changes when the same inputs may give another plan.
 RULES = "2026.1"

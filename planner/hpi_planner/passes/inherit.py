@@ -13,15 +13,16 @@ from typing import Any
 from hpi_schemas import device
 from hpi_schemas.plan import model as plan
 
-from hpi_planner import definitions, engines, inheritance, knowledge, legal
-from hpi_planner.definitions import Definition, External, Member
-from hpi_planner.diagnostics import Code, Diagnostic, Findings, Label, Span, error, note, warning
-from hpi_planner.inheritance import Inherited
+from hpi_planner import knowledge
+from hpi_planner.diagnostics.model import Code, Diagnostic, Findings, Label, Span, error, note, warning
+from hpi_planner.diagnostics.suggest import closest, did_you_mean
 from hpi_planner.ir import Ir, Module, Pipeline, Traced
-from hpi_planner.node_reader import NodeReader, first_line
-from hpi_planner.overrides import REGULAR, Override, from_token
-from hpi_planner.suggest import closest, did_you_mean
-from hpi_planner.tree import Path, Tree, dotted
+from hpi_planner.paddlex import definitions, engine_names, inheritance, legal_keys
+from hpi_planner.paddlex.definitions import Definition, External, Member
+from hpi_planner.paddlex.inheritance import Inherited
+from hpi_planner.paddlex.node_reader import NodeReader, first_line
+from hpi_planner.syntax.overrides import REGULAR, Override, from_token
+from hpi_planner.syntax.tree import Path, Tree, dotted
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class Inherit:
             return ir
         walk = _Walk(ir.tree)
         pipeline: Pipeline | None = None
-        if legal.is_module_config(ir.tree.value):
+        if legal_keys.is_module_config(ir.tree.value):
             ir = walk.module_config(ir)
         else:
             pipeline = walk.pipeline((), Inherited())
@@ -124,7 +125,7 @@ class _Walk:
         if not isinstance(model_name, str):
             self.node.error(Code.MODULE_INVALID, "`Global.model` must name the model", ("Global",))
             return ir
-        module_name = legal.task_of(self.tree)
+        module_name = legal_keys.task_of(self.tree)
         if module_name is None:
             self.node.error(
                 Code.MODEL_UNKNOWN,
@@ -217,7 +218,7 @@ class _Walk:
         least_batch: int = 1,
     ) -> None:
         self.visited.add(path)
-        asked = engines.asked(self.node, model_name, inherited)
+        asked = engine_names.asked(self.node, model_name, inherited)
         name_place = ("Global", "model") if path == ("Predict",) else (*path, "model_name")
         origins = {"model_name": self.node.origin(name_place), "use_hpip": inherited.use_hpip.origin}
         if inherited.engine.value is not None:
@@ -360,7 +361,7 @@ def _shadowed(ir: Ir, walk: _Walk) -> list[Diagnostic]:
             # It takes keys away, and leaves nothing to reach a module.
             continue
         later = [item for item in list(layers.values())[index + 1 :] if item.path == layer.path[: len(item.path)]]
-        if off is not None or not set(legal.INHERITED).isdisjoint(layer.path):
+        if off is not None or not set(legal_keys.INHERITED).isdisjoint(layer.path):
             why = "a deeper key wins everywhere"
             if off is not None:
                 why = f"the pipeline does not use `{dotted(off)}`"
@@ -380,7 +381,7 @@ def _unused(modules: list[Module]) -> list[Diagnostic]:
     counts: dict[Span, bool] = {}
     labels: dict[Span, tuple[Label, ...]] = {}
     for module in modules:
-        is_on = module.paddlex_engine.value == engines.HPI
+        is_on = module.paddlex_engine.value == engine_names.HPI
         for key, origin in module.origins.items():
             if origin.span is not None and key.startswith("hpi_config.") and key.count(".") == 1:
                 counts[origin.span] = counts.get(origin.span, False) or is_on

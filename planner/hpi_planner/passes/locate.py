@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from hpi_planner import engines, knowledge
-from hpi_planner.diagnostics import Code, Diagnostic, Findings, Label, error
-from hpi_planner.facts import FactsError, ModelReader
+from hpi_planner import knowledge
+from hpi_planner.diagnostics.model import Code, Diagnostic, Findings, Label, error
+from hpi_planner.diagnostics.suggest import closest
 from hpi_planner.ir import Ir, Module
-from hpi_planner.suggest import closest
-from hpi_planner.tree import Tree
+from hpi_planner.models import FactsError, ModelReader
+from hpi_planner.paddlex import engine_names
+from hpi_planner.syntax.tree import Tree
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class Locate:
         modules: list[Module] = []
         found = Findings()
         for module in ir.modules:
-            if module.broken or not engines.ours(module.model_name):
+            if module.broken or not engine_names.ours(module.model_name):
                 modules.append(module)
                 continue
             located = self._locate(ir.tree, module)

@@ -10,14 +10,14 @@ from typing import Any
 from hpi_schemas.backends import load_all
 from hpi_schemas.plan import origin as plan_origin
 
-from hpi_planner import legal
-from hpi_planner.diagnostics import Code, Diagnostic, Label, Span, error, note, warning
+from hpi_planner.diagnostics.model import Code, Diagnostic, Label, Span, error, note, warning
+from hpi_planner.diagnostics.suggest import did_you_mean
 from hpi_planner.ir import Ir, Origin, Traced
-from hpi_planner.overrides import REGULAR, Override
+from hpi_planner.paddlex import legal_keys
 from hpi_planner.passes.read import resolved, with_interpolation
-from hpi_planner.suggest import did_you_mean
-from hpi_planner.tree import Path, Shadow, Tree, dotted
-from hpi_planner.yaml_tree import YamlTextError, compose
+from hpi_planner.syntax.compose import YamlTextError, compose
+from hpi_planner.syntax.overrides import REGULAR, Override
+from hpi_planner.syntax.tree import Path, Shadow, Tree, dotted
 
 _PATH = re.compile(r"[^.\[\]]+(\[\d+\])*(\.[^.\[\]]+(\[\d+\])*)*")
 
@@ -87,7 +87,7 @@ def _lay(ir: Ir, layer: Override, value: Tree) -> Ir:
     if tree is None:
         return ir
     if layer.flag is not None:
-        section: Path = ("Predict",) if legal.is_module_config(tree.value) else ()
+        section: Path = ("Predict",) if legal_keys.is_module_config(tree.value) else ()
         path = (*section, layer.flag)
     else:
         path = layer.path
@@ -117,7 +117,7 @@ def _regular(tree: Tree, span: Span) -> Tree:
     """Return the tree with high-performance inference off at every level, and PaddleX's engines left to it."""
     if not isinstance(tree.value, dict):
         return tree
-    for path in _nodes(tree, ("Predict",) if legal.is_module_config(tree.value) else ()):
+    for path in _nodes(tree, ("Predict",) if legal_keys.is_module_config(tree.value) else ()):
         tree = tree.replace((*path, "use_hpip"), False, Shadow(span))
         for key in ("engine", "engine_config"):
             if tree.has((*path, key)):
@@ -156,7 +156,7 @@ def _unmatched(tree: Tree, path: Path, span: Span) -> Diagnostic | None:
         if here is None and depth and tree.has(place):
             help = f"set the whole of it: `-o {dotted(place)}={{{key}: …}}`"
             return _no_match(path, f"`{dotted(place)}` is null", span, help)
-        allowed = legal.keys_at(tree, place)
+        allowed = legal_keys.keys_at(tree, place)
         is_node = place[-1:] in (("SubModules",), ("SubPipelines",)) or key in ("SubModules", "SubPipelines")
         if is_node or (allowed is not None and key not in allowed) or (not place[:1] and isinstance(key, int)):
             known = set(here or ()) | set(() if is_node else allowed or ())
@@ -169,7 +169,7 @@ def _unmatched(tree: Tree, path: Path, span: Span) -> Diagnostic | None:
 
 def _deeper(place: Path, key: Any) -> str | None:
     """Return where a key belongs that was named a level or two too high."""
-    if key in legal.HPI_KEYS:
+    if key in legal_keys.HPI_KEYS:
         return f"did you mean `{dotted((*place, 'hpi_config', key))}`?"
     if any(key in backend.options for backend in load_all().values()):
         return f"did you mean `{dotted((*place, 'hpi_config', 'backend_config', key))}`?"

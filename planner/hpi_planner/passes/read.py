@@ -12,10 +12,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from hpi_planner.diagnostics import Code, Diagnostic, Findings, Label, Span, error
+from hpi_planner.diagnostics.model import Code, Diagnostic, Findings, Label, Span, error
 from hpi_planner.ir import Ir
-from hpi_planner.tree import Path, Shadow, Tree
-from hpi_planner.yaml_tree import YamlTextError, compose
+from hpi_planner.syntax.compose import YamlTextError, compose
+from hpi_planner.syntax.tree import Path, Shadow, Tree
 
 # What ast.literal_eval could turn into something else than the string itself.
 _LITERAL = re.compile(r"""[ \t]*(["'(\[{+\-.\d]|(True|False|None|set\(\))|[bBrRuU]{1,2}["'])""")

@@ -13,10 +13,10 @@ from typing import Any
 
 from hpi_schemas.plan.model import INPUT, Graph, Stage, of_one
 
-from hpi_planner import definitions
-from hpi_planner.diagnostics import Code, Label, has_errors, note
+from hpi_planner.diagnostics.model import Code, Label, has_errors, note
 from hpi_planner.ir import Ir, Pipeline
-from hpi_planner.tree import Path, dotted
+from hpi_planner.paddlex import definitions
+from hpi_planner.syntax.tree import Path, dotted
 
 
 @dataclass(frozen=True)

@@ -9,12 +9,13 @@ from typing import Any
 from hpi_schemas.plan.model import External
 from hpi_schemas.target import Target
 
-from hpi_planner import engines, evidence
-from hpi_planner.choice import Choice
-from hpi_planner.diagnostics import Code, Diagnostic, Findings, error, note
+from hpi_planner.diagnostics.model import Code, Diagnostic, Findings, error, note
+from hpi_planner.diagnostics.suggest import did_you_mean
 from hpi_planner.ir import Ir, Module
-from hpi_planner.profile import Profile
-from hpi_planner.suggest import did_you_mean
+from hpi_planner.paddlex import engine_names
+from hpi_planner.select import evidence
+from hpi_planner.select.choice import Choice
+from hpi_planner.select.profile import Profile
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class Select:
                 found.append(refusal)
                 modules.append(replace(module, broken=True))
                 continue
-            if not engines.ours(module.model_name):
+            if not engine_names.ours(module.model_name):
                 found.append(_note_external(module))
                 external[module.address] = External(module.module_name, module.model_name)
                 continue
@@ -60,25 +61,25 @@ class Select:
 
 def _refused_engine(module: Module) -> Diagnostic | None:
     """Return why a module cannot run on the engine that it asks for, or None if it can."""
-    name, able = str(module.paddlex_engine.value), engines.supported(module.model_name)
+    name, able = str(module.paddlex_engine.value), engine_names.supported(module.model_name)
     labels = module.paddlex_engine.origin.labels()
-    if name not in engines.NAMES:
+    if name not in engine_names.NAMES:
         message = f"{module.address}: there is no engine `{name}`"
-        return error(Code.ENGINE_UNSUPPORTED, message, *labels, help=did_you_mean(name, engines.NAMES))
-    wanted = engines.STATIC if name == engines.PADDLE else name
+        return error(Code.ENGINE_UNSUPPORTED, message, *labels, help=did_you_mean(name, engine_names.NAMES))
+    wanted = engine_names.STATIC if name == engine_names.PADDLE else name
     if wanted in able:
-        if wanted in engines.OURS or not engines.ours(module.model_name):
+        if wanted in engine_names.OURS or not engine_names.ours(module.model_name):
             return None
         message = f"{module.address}: no backend of hpi-plan is the engine `{name}`"
         help = "leave `engine` out there, or choose `hpi`, `paddle_static` or `onnxruntime`"
         return error(Code.ENGINE_UNSUPPORTED, message, *labels, help=help)
     message = f"{module.address}: `{module.model_name}` does not run on the engine `{name}`, only on {', '.join(able)}"
-    mend = "use_hpip=false" if name == engines.HPI and module.engine_given is None else f"engine={able[0]}"
+    mend = "use_hpip=false" if name == engine_names.HPI and module.engine_given is None else f"engine={able[0]}"
     return error(Code.ENGINE_UNSUPPORTED, message, *labels, help=f"`-o {module.address}.{mend}`")
 
 
 def _note_external(module: Module) -> Diagnostic:
-    able = ", ".join(engines.supported(module.model_name))
+    able = ", ".join(engine_names.supported(module.model_name))
     message = (
         f"{module.address}: `{module.model_name}` runs only on PaddleX's engines {able}, "
         "so the plan lists it as external"

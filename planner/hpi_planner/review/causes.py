@@ -9,12 +9,12 @@ from typing import Any
 
 from hpi_schemas.plan import origin as plan_origin
 
-from hpi_planner import configs
 from hpi_planner.compile import Request, compile
-from hpi_planner.facts import RecordedReader
-from hpi_planner.profile import Profile
+from hpi_planner.models import RecordedReader
+from hpi_planner.paddlex import builtin_configs
 from hpi_planner.review.changes import ABSENT, Change
 from hpi_planner.review.plans import Place, ReviewedPlan, ReviewError
+from hpi_planner.select.profile import Profile
 
 SOURCE, OVERRIDE, TARGET, MODEL, PROFILE, RULES = "source", "override", "target", "model", "profile", "rules"
 
@@ -50,7 +50,7 @@ def inputs(plan: ReviewedPlan, source: Place | None = None) -> Inputs | None:
     """
     try:
         where = source or plan.source
-        data = configs.text(plan.plan.source.builtin or "").encode() if where is None else where.read()
+        data = builtin_configs.text(plan.plan.source.builtin or "").encode() if where is None else where.read()
         profile = plan.profile()
     except (ReviewError, KeyError):
         return None

@@ -13,10 +13,10 @@ from hpi_schemas.plan import read
 from hpi_schemas.plan.model import ModuleRecord, Plan
 from hpi_schemas.target import Target
 
-from hpi_planner.overrides import Override, from_token
-from hpi_planner.profile import Profile, ProfileError
-from hpi_planner.profile import parse as parse_profile
 from hpi_planner.request import Measured, RequestError
+from hpi_planner.select.profile import Profile, ProfileError
+from hpi_planner.select.profile import parse as parse_profile
+from hpi_planner.syntax.overrides import Override, from_token
 
 
 class ReviewError(RequestError):

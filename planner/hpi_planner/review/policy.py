@@ -13,12 +13,12 @@ from hpi_schemas.files import ReadError, read_bounded
 from hpi_schemas.plan import origin as plan_origin
 
 from hpi_planner.compile import Request, compile
-from hpi_planner.diagnostics import Code, Diagnostic, Label, Span, error
+from hpi_planner.diagnostics.model import Code, Diagnostic, Label, Span, error
+from hpi_planner.diagnostics.suggest import did_you_mean
 from hpi_planner.ir import Ir
 from hpi_planner.review.plans import ReviewedPlan, ReviewError
-from hpi_planner.suggest import did_you_mean
-from hpi_planner.tree import Tree
-from hpi_planner.yaml_tree import compose
+from hpi_planner.syntax.compose import compose
+from hpi_planner.syntax.tree import Tree
 
 # Violations of one policy that are told.
 _MOST = 200

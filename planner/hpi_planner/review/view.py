@@ -12,8 +12,8 @@ from hpi_schemas.plan import origin as plan_origin
 from hpi_schemas.plan.model import External, Graph, ModuleRecord, Plan, PrepareStep, Source
 from hpi_schemas.plan.origin import Origin
 
-from hpi_planner.choice import WHY
 from hpi_planner.review.text import clean, counted
+from hpi_planner.select.choice import WHY
 
 _THREADS = ("cpu_num_threads", "cpu_threads")
 _STEPS = {

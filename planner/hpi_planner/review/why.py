@@ -11,20 +11,21 @@ from hpi_schemas.plan import origin as plan_origin
 from hpi_schemas.plan import write
 from hpi_schemas.plan.origin import Origin
 
-from hpi_planner import legal, report
-from hpi_planner.choice import WHY
 from hpi_planner.compile import Request, compile
-from hpi_planner.diagnostics import Span
+from hpi_planner.diagnostics import render
+from hpi_planner.diagnostics.model import Span
+from hpi_planner.diagnostics.suggest import did_you_mean
 from hpi_planner.ir import Ir
-from hpi_planner.overrides import Override
+from hpi_planner.paddlex import legal_keys
 from hpi_planner.review import view
 from hpi_planner.review.causes import at
 from hpi_planner.review.changes import ABSENT
 from hpi_planner.review.plans import ReviewedPlan, ReviewError
 from hpi_planner.review.text import value
-from hpi_planner.suggest import did_you_mean
-from hpi_planner.tree import Tree, dotted
-from hpi_planner.yaml_tree import YamlTextError, compose
+from hpi_planner.select.choice import WHY
+from hpi_planner.syntax.compose import YamlTextError, compose
+from hpi_planner.syntax.overrides import Override
+from hpi_planner.syntax.tree import Tree, dotted
 
 # What each pass writes into a module of a plan; the first that fits.
 _PASSES = (
@@ -124,7 +125,7 @@ def question_at(plan: ReviewedPlan, line: int) -> str:
     return ".".join(map(str, path[1:]))
 
 
-def render(answer: Answer) -> str:
+def told(answer: Answer) -> str:
     """Write an answer for a terminal."""
     lines = [f"{answer.address}.{answer.key} = {value(answer.value)}"]
     lines.append(f"  from {answer.origin or 'the plan alone'}; derived by the pass `{answer.derived_by}`")
@@ -202,7 +203,7 @@ def _candidates(request: Request, address: str, recorded: Origin | None, key: st
     own = _recorded_key(recorded, request) or _own_key(key)
     if own is None:
         return
-    for node in _levels(tuple(address.split(".")), own[0] in legal.INHERITED):
+    for node in _levels(tuple(address.split(".")), own[0] in legal_keys.INHERITED):
         path = (*node, *own)
         for index, layer in reversed(list(enumerate(request.overrides))):
             yield from _from_override(ir, index, layer, path, recorded)
@@ -224,7 +225,7 @@ def _recorded_key(recorded: Origin | None, request: Request) -> tuple[str, ...] 
     number = recorded.override
     if number is not None and number < len(request.overrides):
         path = tuple(map(str, request.overrides[number].path))
-    place = next((index for index, name in enumerate(path) if name in legal.INHERITED), None)
+    place = next((index for index, name in enumerate(path) if name in legal_keys.INHERITED), None)
     return None if place is None else path[place:]
 
 
@@ -239,7 +240,7 @@ def _own_key(key: str) -> tuple[str, ...] | None:
         return ("hpi_config", "backend_config", *parts[2:])
     if key in _RECORDED_AS:
         return (_RECORDED_AS[key],)
-    return parts if parts[0] in (*legal.INHERITED, "batch_size", "model_dir") else None
+    return parts if parts[0] in (*legal_keys.INHERITED, "batch_size", "model_dir") else None
 
 
 def _levels(path: tuple[str, ...], handed_down: bool) -> Iterator[tuple[str, ...]]:
@@ -271,4 +272,4 @@ def _place(span: Span) -> str:
 
 
 def _excerpt(ir: Ir, span: Span) -> str:
-    return report.excerpt(span, ir.texts)
+    return render.excerpt(span, ir.texts)

@@ -21,12 +21,12 @@ from hpi_schemas.console import DONE, data_stream, guarded
 from hpi_runtime.bench import replay
 from hpi_runtime.bench.meter import peak_mib
 from hpi_runtime.errors import EngineError
-from hpi_runtime.executor import Item, execute, execute_one
 from hpi_runtime.modules.base import Module
-from hpi_runtime.pipeline import load_engine, make_module
-from hpi_runtime.plan import parse
-from hpi_runtime.results import Result
-from hpi_runtime.stages import Runner, group_size, workers
+from hpi_runtime.results.result import Result
+from hpi_runtime.run.executor import Item, execute, execute_one
+from hpi_runtime.run.pipeline import load_engine, make_module
+from hpi_runtime.run.plan import parse
+from hpi_runtime.run.stages import Runner, group_size, workers
 
 Items = Sequence[Item[str]]
 

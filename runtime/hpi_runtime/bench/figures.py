@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from hpi_runtime.truth import Accuracy
+from hpi_runtime.judge.truth import Accuracy
 
 FORMAT = "1.0"
 Pass = Mapping[str, Any]

@@ -16,11 +16,12 @@ from hpi_schemas.files import PROFILE, Outputs, ReadError, read_bounded
 from hpi_schemas.plan.write import write
 from hpi_schemas.validate import faults
 
-from hpi_runtime import engines, truth
+from hpi_runtime import engines
 from hpi_runtime.bench.process import EndedError, Process
 from hpi_runtime.bench.trial import Report, Trial
 from hpi_runtime.errors import PlanError, RunnerError
-from hpi_runtime.plan import LocatedPlan, parse
+from hpi_runtime.judge import truth
+from hpi_runtime.run.plan import LocatedPlan, parse
 
 FORMAT = "2.0"
 

@@ -20,10 +20,10 @@ from hpi_schemas.console import DONE, data_stream, guarded
 from hpi_runtime.bench import replay
 from hpi_runtime.bench.meter import Meter
 from hpi_runtime.engines.base import Arrays
-from hpi_runtime.pipeline import Pipeline
-from hpi_runtime.plan import load
 from hpi_runtime.prepare import calibration
-from hpi_runtime.stages import INFERENCE
+from hpi_runtime.run.pipeline import Pipeline
+from hpi_runtime.run.plan import load
+from hpi_runtime.run.stages import INFERENCE
 
 # Every process that is measured holds one module's.
 _MOST_BYTES = 128 << 20

@@ -15,8 +15,8 @@ import numpy as np
 from hpi_schemas.plan.model import Graph, source
 
 from hpi_runtime.errors import PlanError
-from hpi_runtime.executor import Item
 from hpi_runtime.prepare.calibration import read_arrays, write_arrays
+from hpi_runtime.run.executor import Item
 
 SUFFIX = ".npy"
 _ARRAY = "$array"

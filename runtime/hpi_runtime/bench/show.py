@@ -10,7 +10,7 @@ from hpi_schemas.console import cell, table_console
 
 from hpi_runtime.bench import trial
 from hpi_runtime.bench.figures import Measured, percentile, ratio
-from hpi_runtime.stages import DECODE, GLUE, INFERENCE, POSTPROCESS, PREPROCESS
+from hpi_runtime.run.stages import DECODE, GLUE, INFERENCE, POSTPROCESS, PREPROCESS
 
 _KINDS = (DECODE, PREPROCESS, INFERENCE, POSTPROCESS, GLUE)
 

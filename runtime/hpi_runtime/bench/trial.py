@@ -17,12 +17,12 @@ from hpi_schemas.plan import read
 from hpi_schemas.plan.model import Plan
 from hpi_schemas.plan.write import write
 
-from hpi_runtime import truth
-from hpi_runtime.agreement import Agreement
 from hpi_runtime.bench import search
 from hpi_runtime.bench.process import EndedError, Process
 from hpi_runtime.errors import EngineError
-from hpi_runtime.plan import LocatedPlan
+from hpi_runtime.judge import truth
+from hpi_runtime.judge.agreement import Agreement
+from hpi_runtime.run.plan import LocatedPlan
 
 LATENCY, THROUGHPUT = "latency", "throughput"
 # What the fastest are measured thoroughly by: rounds, and the time that the plan's own engine has in each of them.

@@ -15,10 +15,10 @@ from typing import Any, BinaryIO
 
 from hpi_schemas.console import DONE, data_stream, guarded
 
-from hpi_runtime import truth
 from hpi_runtime.bench.meter import Meter
-from hpi_runtime.pipeline import Pipeline
-from hpi_runtime.plan import load
+from hpi_runtime.judge import truth
+from hpi_runtime.run.pipeline import Pipeline
+from hpi_runtime.run.plan import load
 
 
 def main(text: str) -> int:

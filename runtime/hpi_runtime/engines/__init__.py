@@ -32,7 +32,7 @@ def names() -> tuple[str, ...]:
     """Return every backend that has an engine, sorted."""
     from importlib.metadata import entry_points
 
-    own = {item.name for item in pkgutil.iter_modules(__path__)} - {"base"}
+    own = {item.name for item in pkgutil.iter_modules(__path__)} - {"base", "native"}
     return tuple(sorted(own | {point.name for point in entry_points(group=ENTRY_POINTS)}))
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from hpi_runtime import libraries
+from hpi_runtime.doctor import libraries
 from hpi_runtime.engines.base import Arrays, Engine, Tensor
 from hpi_runtime.errors import EngineError
 

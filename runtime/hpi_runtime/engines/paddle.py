@@ -12,8 +12,8 @@ import numpy as np
 from hpi_schemas import model_inputs, probe
 from hpi_schemas.device import CPU
 
-from hpi_runtime import signals
 from hpi_runtime.engines.base import Arrays, Engine, Tensor
+from hpi_runtime.engines.native import signals
 from hpi_runtime.errors import EngineError
 
 _OPTIMIZATION_LEVEL = 3

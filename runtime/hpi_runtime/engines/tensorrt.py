@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from hpi_runtime.cuda import Cuda
 from hpi_runtime.engines.base import Arrays, Engine, Tensor
+from hpi_runtime.engines.native.cuda import Cuda
 from hpi_runtime.errors import EngineError
 
 # Every size that cudaMalloc gives is aligned to this.

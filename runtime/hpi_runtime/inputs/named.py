@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from hpi_runtime.errors import PlanError
-from hpi_runtime.marks import is_drawing
+from hpi_runtime.results.marks import is_drawing
 
 # What OpenCV decodes, by the names that such files have.
 PICTURES = frozenset(

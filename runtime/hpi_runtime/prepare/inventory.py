@@ -11,10 +11,10 @@ from hpi_schemas.device import Device
 from hpi_schemas.model_store import program_files
 from hpi_schemas.plan.model import EngineRecord, ModelRecord
 
-from hpi_runtime.plan import LocatedPlan
 from hpi_runtime.prepare import cache, calibration
 from hpi_runtime.prepare.cache import KEY_LENGTH, Artefact, caches, files_of, is_whole, record_of
 from hpi_runtime.prepare.steps.build_engine import TIMING_CACHE
+from hpi_runtime.run.plan import LocatedPlan
 
 WHOLE, DAMAGED, LEFTOVER, FOREIGN = "whole", "damaged", "leftover", "foreign"
 # An artefact, what belongs to making it, and what TensorRT has measured.

@@ -11,7 +11,7 @@ from typing import Any
 
 from hpi_schemas.files import write_atomic
 
-from hpi_runtime.cuda import Cuda
+from hpi_runtime.engines.native.cuda import Cuda
 from hpi_runtime.prepare.steps import TENSORRT, Job
 
 TOOLS = (TENSORRT,)

@@ -1,0 +1,1 @@
+"""The planner's commands: options to calls, and nothing else."""

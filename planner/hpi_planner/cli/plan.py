@@ -1,0 +1,316 @@
+"""hpi-plan: compile a pipeline YAML into a plan."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hpi_schemas.console import DONE, NEGATIVE, WRONG, clean_json, emit, guarded, say
+from hpi_schemas.files import CANDIDATES, PLAN, Kind, Outputs
+
+from hpi_planner import request, snapshot
+from hpi_planner.compile import Request, compile
+from hpi_planner.diagnostics import render
+from hpi_planner.diagnostics.model import has_errors
+from hpi_planner.ir import Ir
+from hpi_planner.select.profile import LATENCY, THROUGHPUT
+from hpi_planner.syntax import overrides
+
+if TYPE_CHECKING:
+    from hpi_planner.review import prove
+
+_NAME = "hpi-plan"
+# How diagnostics are written; the name is that of the YAML.
+_WRITERS: Mapping[str, Callable[[Ir, str], str]] = {
+    "text": lambda ir, _name: render.render(ir.diagnostics, ir.texts),
+    "json": lambda ir, _name: clean_json(render.to_json(ir.diagnostics, ir.texts)),
+    "sarif": lambda ir, name: clean_json(render.to_sarif(ir.diagnostics, name)),
+}
+
+_EPILOG = """\
+precedence, lowest first:
+  the YAML's top level, where --use_hpip, --hpi_config, --engine and --engine_config replace its keys;
+  a sub-pipeline, then a module: the deepest level that says something wins;
+  -o PATH=VALUE, in order, sets one key wherever it is, and so wins there.
+  hpi_config merges key by key; its backend_config is one key and is replaced whole.
+example:
+  hpi-plan pipeline.yaml --use_hpip -o SubModules.TextRecognition.hpi_config.backend=onnxruntime > plan.json
+exit codes: 0 done; 1 --check or --prove found a difference; 2 the YAML, the models or the command line are wrong;
+130 interrupted
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; the exit code is the return value."""
+    options = _parser().parse_args(arguments)
+    return guarded(_NAME, lambda: _run(options))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="hpi-plan",
+        description="Compile a PaddleX-style pipeline YAML into a plan that says what will run, and why.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    add = parser.add_argument
+    add("pipeline", nargs="?", help="a pipeline or module YAML, or the name of a built-in pipeline (OCR)")
+    add("--output", metavar="FILE", help="write the plan there, whole or not at all, instead of to stdout")
+    on = ("--use_hpip", "--use-hpip")
+    off = ("--no-use_hpip", "--no-use-hpip")
+    add(*on, dest="use_hpip", action="store_true", default=None, help="high-performance inference on, at the top level")
+    add(*off, dest="use_hpip", action="store_false", help="and off")
+    config_help = "replace the top level's hpi_config, for example '{backend: onnxruntime}'"
+    add("--hpi_config", "--hpi-config", metavar="YAML", help=config_help)
+    add("--device", help="cpu, gpu:0, gpu:0,1 (a replica each), npu:0; default: the target's first GPU, else its CPU")
+    add("--engine", help="PaddleX's engine at the top level: hpi, paddle_static or onnxruntime")
+    engine_help = "replace the top level's engine_config, for example '{hpi: {backend: openvino}}'"
+    add("--engine_config", "--engine-config", metavar="YAML", help=engine_help)
+    add("-o", dest="sets", action="append", default=[], metavar="PATH=VALUE", help="set one key anywhere; repeatable")
+    regular_help = "regular inference in every module: the reference that hpi-run --compare takes"
+    add("--regular", action="store_true", help=regular_help)
+    target_help = "plan for the machine that hpi-target described; default: this machine; repeatable with --output-dir"
+    add("--target", action="append", default=[], metavar="FILE|NAME", help=target_help)
+    add("--output-dir", metavar="DIR", help="write a plan for each --target there, named after it")
+    add("--models", action="append", default=[], metavar="DIR", help="folder with official models, one folder per name")
+    add("--root", metavar="DIR", help="where relative model folders start; default: the folder of the YAML")
+    candidates_help = "instead of a plan, write there what could run each module, for hpi-bench to measure"
+    add("--candidates", metavar="FILE", help=candidates_help)
+    add("--profile", metavar="FILE", help="choose by what hpi-bench measured, where the user leaves a choice")
+    drop_help = (
+        "with --profile: percentage points of accuracy that speed may cost; default: what fp32 engines differ by"
+    )
+    add("--max-accuracy-drop", type=_points, metavar="X", help=drop_help)
+    optimize_help = "with --profile: inputs one at a time (the default), or all in one go"
+    add("--optimize", choices=(LATENCY, THROUGHPUT), help=optimize_help)
+    passes = "read, override, inherit, bind_target, locate, select, conform, schedule, freeze"
+    add("--stop-after", metavar="PASS", help=f"print the state after this pass as JSON: {passes}")
+    add("--check", nargs="+", metavar="PLAN", help="do these plans still follow from their YAML? exit code 1 if not")
+    add("--trust-models", action="store_true", help="with --check: take the facts of the models from the plan")
+    add("--prove", action="store_true", help="compile again under other settings and compare the plans to the byte")
+    add("--diagnostics", choices=tuple(_WRITERS), default="text", help="how to write errors and warnings on stderr")
+    add("--get-schema", action="store_true", help="print the JSON Schema of pipeline YAMLs, for editors")
+    add("--get-config", metavar="NAME", help="print the built-in configuration of a pipeline, to start from")
+    return parser
+
+
+def _run(options: argparse.Namespace) -> int:
+    problem = _contradiction(options)
+    if problem is not None:
+        return _fail(problem)
+    if options.get_config is not None:
+        return _get_config(options.get_config)
+    if options.get_schema:
+        from hpi_schemas.validate import schema
+
+        emit(json.dumps(schema("pipeline"), indent=2, ensure_ascii=False) + "\n")
+        return DONE
+    if options.check is not None:
+        return _check(options)
+    if options.pipeline is None:
+        return _fail("name a pipeline YAML, or a built-in pipeline such as OCR; see hpi-plan --help")
+    if options.output_dir is not None:
+        return _compile_all(options)
+    if len(options.target) > 1:
+        return _fail("several targets need --output-dir")
+    target = options.target[0] if options.target else None
+    return _compile(options, target, None if options.output is None else Path(options.output))
+
+
+def _contradiction(options: argparse.Namespace) -> str | None:
+    """Return which options do not go together, None if all do."""
+    tasks = {
+        "--get-config": options.get_config is not None,
+        "--get-schema": options.get_schema,
+        "--check": options.check is not None,
+    }
+    chosen = [name for name, on in tasks.items() if on]
+    if len(chosen) > 1:
+        return f"{chosen[0]} and {chosen[1]} do not go together"
+    if options.pipeline is not None and chosen and chosen != ["--check"]:
+        return f"{chosen[0]} takes no pipeline"
+    if options.prove and (options.stop_after not in (None, "freeze") or chosen):
+        return "--prove compares whole plans; leave --stop-after, --check and the like out"
+    if options.trust_models and options.check is None:
+        return "--trust-models goes with --check"
+    if options.profile is None and (options.max_accuracy_drop is not None or options.optimize is not None):
+        return "--max-accuracy-drop and --optimize go with --profile"
+    if options.profile is not None and chosen:
+        return f"{chosen[0]} takes no --profile" + ("; the plan records it" if options.check is not None else "")
+    plans = (options.output, options.output_dir, options.stop_after, options.profile)
+    if options.candidates is not None and (chosen or options.prove or any(item is not None for item in plans)):
+        return "--candidates writes what there is to measure, and no plan; leave --output and the like out"
+    return None
+
+
+def _check(options: argparse.Namespace) -> int:
+    from hpi_planner.review import check, text
+
+    if _overrides(options) or options.target:
+        return _fail("--check takes the overrides and the target that the plan records; leave them out")
+    code = DONE
+    for name in options.check:
+        try:
+            found = check.check(name, options.pipeline, options.models, options.root, options.trust_models)
+        except request.RequestError as fault:
+            _say(f"hpi-plan: {name} cannot be checked: {fault}")
+            code = WRONG
+            continue
+        trusted = ", with the models as it records them" if options.trust_models else ""
+        if not found.compiled:
+            hint = "" if options.trust_models else " (without the models at hand, try --trust-models)"
+            _say(
+                f"{name} cannot be checked: its YAML does not compile{hint}",
+                render.render(found.diagnostics, found.texts),
+            )
+            code = WRONG
+        elif found.changes or not found.canonical:
+            form = "" if found.canonical else "; it is not canonical JSON"
+            if found.line_ends:
+                form = "; its line ends are those of Windows: `git config core.autocrlf input`, or `*.json -text`"
+            _say(f"{name} is stale{trusted}: {text.headline(found.changes)}{form}", *text.changes(found.changes))
+            code = max(code, NEGATIVE)
+        else:
+            _say(f"{name} follows from its inputs{trusted}")
+    return code
+
+
+def _say(*lines: str) -> None:
+    sys.stderr.write("\n".join(lines).rstrip().encode("utf-8", "backslashreplace").decode() + "\n")
+
+
+def _compile_all(options: argparse.Namespace) -> int:
+    """Write a plan for each target; the worst exit code counts."""
+    folder = Path(options.output_dir)
+    if options.output is not None or options.stop_after is not None or not options.target:
+        return _fail("--output-dir goes with one --target or more, and without --output and --stop-after")
+    names = [Path(target).stem if target.endswith(".json") else target for target in options.target]
+    if len(set(names)) < len(names):
+        return _fail("two targets have the same name, and their plans would too")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as fault:
+        return _fail(f"{folder} cannot be made: {fault.strerror}")
+    return max(
+        _compile(options, target, folder / f"{name}.json") for target, name in zip(options.target, names, strict=True)
+    )
+
+
+def _overrides(options: argparse.Namespace) -> tuple[overrides.Override, ...]:
+    flags = {name: getattr(options, name) for name in overrides.FLAGS}
+    return overrides.collect(flags, options.sets, options.regular)
+
+
+def _compile(options: argparse.Namespace, target: str | None, output: Path | None) -> int:
+    listed = None if options.candidates is None else Path(options.candidates)
+    beside = listed or output
+    made = request.make(
+        options.pipeline,
+        _overrides(options),
+        target,
+        options.models,
+        options.root,
+        None if beside is None else beside.parent,
+        _measured(options),
+    )
+    outputs = _outputs(options, made, target)
+    written = listed or output
+    if written is not None:
+        outputs.check(written, PLAN if listed is None else CANDIDATES)
+    try:
+        ir = compile(made, options.stop_after or "freeze")
+    except ValueError as fault:
+        return _fail(str(fault))
+    show = _WRITERS[options.diagnostics](ir, made.source_name)
+    sys.stderr.write(show.encode("utf-8", "backslashreplace").decode())
+    if has_errors(ir.diagnostics):
+        return WRONG
+    if options.stop_after not in (None, "freeze"):
+        shown = json.dumps(snapshot.snapshot(ir, options.stop_after), indent=2, ensure_ascii=False, default=str)
+        return _write(shown + "\n", output, outputs)
+    assert ir.text is not None
+    if listed is not None:
+        from hpi_planner.select import candidates
+
+        return _write(candidates.to_json(ir), listed, outputs, CANDIDATES)
+    if options.prove and not _proved(_arguments(options, made, target, output), ir.text):
+        return NEGATIVE
+    return _write(ir.text, output, outputs)
+
+
+def _points(text: str) -> float:
+    """Read percentage points, for argparse."""
+    try:
+        points = float(text)
+    except ValueError:
+        points = -1.0
+    if not 0 <= points <= 100:
+        raise argparse.ArgumentTypeError(f"must be percentage points, from 0 to 100, not {text!r}")
+    return points
+
+
+def _measured(options: argparse.Namespace) -> request.Measured | None:
+    if options.profile is None:
+        return None
+    return request.Measured(Path(options.profile), options.optimize or LATENCY, options.max_accuracy_drop)
+
+
+def _proved(arguments: prove.Arguments, plan: str) -> bool:
+    from hpi_planner.review import prove
+
+    proved = True
+    for outcome in prove.prove(arguments, plan):
+        proved &= outcome.difference is None
+        verdict = "the same bytes" if outcome.difference is None else f"DIFFERENT: {outcome.difference}"
+        say(_NAME, f"{outcome.what}: {verdict}")
+    return proved
+
+
+def _arguments(options: argparse.Namespace, made: Request, target: str | None, output: Path | None) -> prove.Arguments:
+    from hpi_planner.review import prove
+
+    is_file = made.source.file is not None
+    measured = _measured(options)
+    return prove.Arguments(
+        pipeline=str(Path(options.pipeline).absolute()) if is_file else options.pipeline,
+        overrides=tuple(layer.token for layer in made.overrides),
+        target=str(Path(target).absolute()) if target is not None and target.endswith(".json") else target,
+        models=tuple(str(Path(folder).absolute()) for folder in options.models),
+        root=None if options.root is None else str(Path(options.root).absolute()),
+        plan_folder=None if output is None else str(output.absolute().parent),
+        measured=None if measured is None else (str(measured.path.absolute()), *measured[1:]),
+    )
+
+
+def _write(text: str, output: Path | None, outputs: Outputs, kind: Kind = PLAN) -> int:
+    if output is None:
+        emit(text)
+    else:
+        outputs.write(output, text.encode(), kind)
+    return DONE
+
+
+def _outputs(options: argparse.Namespace, made: Request, target: str | None) -> Outputs:
+    """Return what may be written over: nothing that this compilation reads."""
+    named = (made.source_name if made.source.file is not None else None, target, options.profile)
+    return Outputs([name for name in named if name is not None])
+
+
+def _get_config(name: str) -> int:
+    from hpi_planner.diagnostics.suggest import did_you_mean
+    from hpi_planner.paddlex import builtin_configs, definitions
+
+    if name not in definitions.names():
+        return _fail(f"there is no pipeline `{name}`; {did_you_mean(name, definitions.names())}")
+    emit(builtin_configs.text(name))
+    return DONE
+
+
+def _fail(message: str) -> int:
+    say(_NAME, message)
+    return WRONG

@@ -1,0 +1,250 @@
+"""hpi-review: read plans, compare them, and ask why."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from hpi_schemas.console import DONE, NEGATIVE, clean_json, emit, guarded, say, table_console
+from hpi_schemas.console import show as show_text
+from hpi_schemas.files import Outputs
+
+from hpi_planner.review import causes, markdown, mermaid, plans, text, why
+from hpi_planner.review.changes import ABSENT, Change, Impact, changes, worst
+from hpi_planner.review.plans import ReviewError
+from hpi_planner.review.view import view
+
+# Of output that no terminal limits.
+_WIDTH = 200
+_EPILOG = """\
+PLAN is a file, or REVISION:PATH in a git repository (main:plan.json).
+exit codes: 0 done; 1 the answer is negative (--fail-on); 2 a plan or the command line is wrong; 130 interrupted
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; the exit code is the return value."""
+    options = _parser().parse_args(arguments)
+    run: Callable[[argparse.Namespace], int] = options.run
+    return guarded("hpi-review", lambda: run(options))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="hpi-review",
+        description="Read plans, compare them, and ask why.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    _add_show(commands)
+    _add_diff(commands)
+    _add_why(commands)
+    _add_verify(commands)
+    _add_lint(commands)
+    _add_matrix(commands)
+    return parser
+
+
+def _add_show(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    show = commands.add_parser("show", help="what is in a plan", allow_abbrev=False)
+    show.add_argument("plan", metavar="PLAN")
+    form = show.add_mutually_exclusive_group()
+    form.add_argument("--markdown", action="store_true", help="as a document")
+    form.add_argument("--mermaid", action="store_true", help="the stage graph alone, as a Mermaid flowchart")
+    form.add_argument("--json", action="store_true", help="as data")
+    form.add_argument("--html", metavar="FILE", help="write one self-contained page")
+    show.set_defaults(run=_show)
+
+
+def _add_diff(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    diff = commands.add_parser(
+        "diff", help="what changed between two plans, why, and what it risks", allow_abbrev=False
+    )
+    diff.add_argument("old", metavar="OLD")
+    diff.add_argument("new", metavar="NEW")
+    form = diff.add_mutually_exclusive_group()
+    form.add_argument("--markdown", action="store_true", help="as a comment on a pull request")
+    form.add_argument("--json", action="store_true", help="as data")
+    diff.add_argument("--all", action="store_true", help="also show what is cosmetic: origins, reasons, places")
+    diff.add_argument("--source-old", metavar="YAML", help="the YAML of OLD; default: where OLD says it is")
+    diff.add_argument("--source-new", metavar="YAML", help="the YAML of NEW; default: where NEW says it is")
+    levels = [impact.label for impact in sorted(Impact, reverse=True)]
+    diff.add_argument("--fail-on", choices=levels, help="exit code 1 if a change has this impact or a greater one")
+    diff.set_defaults(run=_diff)
+
+
+def _add_why(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    asked = commands.add_parser("why", help="why a value is what it is", allow_abbrev=False)
+    asked.add_argument("plan", metavar="PLAN")
+    asked.add_argument("question", metavar="ADDRESS[.KEY]", help="such as SubModules.TextDetection.precision")
+    asked.add_argument("--source", metavar="YAML", help="the YAML; default: where the plan says it is")
+    asked.set_defaults(run=_why)
+    blame = commands.add_parser("blame", help="the same for a line of the plan", allow_abbrev=False)
+    blame.add_argument("line", metavar="PLAN:LINE")
+    blame.add_argument("--source", metavar="YAML", help="the YAML; default: where the plan says it is")
+    blame.set_defaults(run=_blame)
+
+
+def _add_verify(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    verified = commands.add_parser("verify", help="did what really ran equal the plan?", allow_abbrev=False)
+    verified.add_argument("plan", metavar="PLAN")
+    verified.add_argument("record", metavar="RUN", help="what hpi-run --record wrote")
+    verified.set_defaults(run=_verify)
+
+
+def _add_lint(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    lint = commands.add_parser("lint", help="does a plan keep to policies?", allow_abbrev=False)
+    lint.add_argument("plan", metavar="PLAN")
+    policy_help = "a JSON Schema that the plan must satisfy, or one that ships with us: fp32, digests, gpu-memory"
+    lint.add_argument("--policy", action="append", required=True, metavar="FILE|NAME", help=policy_help)
+    lint.add_argument("--source", metavar="YAML", help="the YAML; default: where the plan says it is")
+    lint.add_argument("--sarif", action="store_true", help="write violations as SARIF to stdout, for code scanning")
+    lint.set_defaults(run=_lint)
+
+
+def _add_matrix(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    matrix = commands.add_parser("matrix", help="several plans side by side", allow_abbrev=False)
+    matrix.add_argument("plans", nargs="+", metavar="PLAN")
+    matrix.add_argument("--markdown", action="store_true", help="as a table for documents")
+    matrix.set_defaults(run=_matrix)
+
+
+def _show(options: argparse.Namespace) -> int:
+    plan = plans.load(options.plan)
+    _inputs(plan, None, "")
+    shown = view(plan.plan)
+    if options.html is not None:
+        from hpi_planner.review import html
+
+        outputs = Outputs([options.plan])
+        outputs.write(Path(options.html), html.page(shown, str(plan.place)).encode(), html.PAGE)
+    elif options.json:
+        emit(json.dumps(asdict(shown), indent=2, ensure_ascii=False) + "\n")
+    elif options.markdown:
+        show_text(markdown.show(shown))
+    elif options.mermaid:
+        show_text(mermaid.flowchart(shown))
+    else:
+        from hpi_planner.review import terminal
+
+        terminal.show(shown, table_console(sys.stdout, _WIDTH))
+    return DONE
+
+
+def _diff(options: argparse.Namespace) -> int:
+    old, new = plans.load(options.old), plans.load(options.new)
+    guessed = "causes are guessed (?)"
+    before, after = _inputs(old, options.source_old, guessed), _inputs(new, options.source_new, guessed)
+    found = causes.explained(changes(old, new), old, new, before, after)
+    if options.json:
+        emit(json.dumps([_record(change) for change in found], indent=2, ensure_ascii=False) + "\n")
+    elif options.markdown:
+        show_text(markdown.diff(options.old, options.new, found, view(new.plan)))
+    else:
+        show_text("\n".join([text.headline(found), *text.changes(found, options.all)]) + "\n")
+    threshold = None if options.fail_on is None else Impact[options.fail_on.upper()]
+    greatest = worst(found)
+    return NEGATIVE if threshold is not None and greatest is not None and greatest >= threshold else DONE
+
+
+def _record(change: Change) -> dict[str, object]:
+    found: dict[str, object] = {
+        "address": change.address,
+        "key": change.key,
+        "impact": change.impact.label,
+        "causes": list(change.causes),
+        "cause_known": change.cause_known,
+    }
+    # What is absent has no key; null is a value.
+    values = (("old", change.old), ("new", change.new))
+    return found | {name: item for name, item in values if item is not ABSENT}
+
+
+def _inputs(plan: plans.ReviewedPlan, source: str | None, missing: str) -> causes.Inputs | None:
+    """Return the inputs of a plan if they still give it, and say so if not.
+
+    Args:
+        plan: the plan.
+        source: its YAML as named on the command line.
+        missing: what the lack of them means, empty if nothing.
+    """
+    found = causes.inputs(plan, None if source is None else plans.place(source))
+    if found is None:
+        if missing:
+            _say(f"the source of {plan.place} is not at hand; {missing}")
+        return None
+    if causes.is_stale(plan, found):
+        _say(f"{plan.place} is stale: its source gives another plan by now{'; ' if missing else ''}{missing}")
+        return None
+    return found
+
+
+def _why(options: argparse.Namespace) -> int:
+    return _answer(plans.load(options.plan), options.question, options.source)
+
+
+def _blame(options: argparse.Namespace) -> int:
+    name, _, line = options.line.rpartition(":")
+    if not name or not line.isdecimal():
+        raise ReviewError(f"`{options.line}` is not PLAN:LINE")
+    plan = plans.load(name)
+    return _answer(plan, why.question_at(plan, int(line)), options.source)
+
+
+def _answer(plan: plans.ReviewedPlan, question: str, source: str | None) -> int:
+    found = _inputs(plan, source, "its places are not shown")
+    show_text(why.told(why.why(plan, question, None if found is None else found.request())))
+    return DONE
+
+
+def _verify(options: argparse.Namespace) -> int:
+    from hpi_planner.review import verify
+
+    plan, record = plans.load(options.plan), verify.load(options.record)
+    found = verify.differences(plan, record)
+    for item in found:
+        where = item.address or "the run"
+        show_text(f"{where}: {item.what} is {text.value(item.ran)}, the plan says {text.value(item.planned)}\n")
+    if not found:
+        show_text(f"{text.counted(len(record['modules']), 'engine', 'engines')} ran as {options.plan} says\n")
+    failed = record["results"]["failed"]
+    if failed:
+        show_text(f"{failed} of {record['results']['finished']} inputs failed in that run\n")
+    return NEGATIVE if found else DONE
+
+
+def _lint(options: argparse.Namespace) -> int:
+    from hpi_planner.diagnostics import render
+    from hpi_planner.diagnostics.model import ordered
+    from hpi_planner.review import policy
+
+    plan = plans.load(options.plan)
+    found = _inputs(plan, options.source, "violations point into the plan")
+    policies = [policy.load(name) for name in options.policy]
+    broken, texts = policy.violations(plan, policies, None if found is None else found.request())
+    if options.sarif:
+        emit(clean_json(render.to_sarif(ordered(broken), str(plan.place))))
+    else:
+        show_text(
+            render.render(ordered(broken), texts)
+            or f"{options.plan} keeps to {text.counted(len(policies), 'policy', 'policies')}\n"
+        )
+    return NEGATIVE if broken else DONE
+
+
+def _matrix(options: argparse.Namespace) -> int:
+    from hpi_planner.review import matrix
+
+    table = matrix.matrix([plans.load(name) for name in options.plans])
+    show_text(matrix.markdown(table) if options.markdown else matrix.terminal(table))
+    return DONE
+
+
+def _say(message: str) -> None:
+    say("hpi-review", message)

@@ -1,0 +1,1 @@
+"""What the compiler says: its codes, how they are shown, and what people may have meant."""

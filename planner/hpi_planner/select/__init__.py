@@ -1,0 +1,1 @@
+"""The decision for each module: what can run it, what does, and with which options."""

@@ -1,0 +1,165 @@
+"""Candidates: every engine that could run a module, with what may be varied of it, for hpi-bench to measure.
+
+What the user gives in ``hpi_config`` stays as it is; what is left open is varied as the backends' files and the
+pipelines' files say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from itertools import product
+from typing import Any
+
+from hpi_schemas.backends import Backend, load_all
+from hpi_schemas.canonical import dumps, loads
+from hpi_schemas.plan import write
+from hpi_schemas.plan.model import EngineRecord
+
+from hpi_planner.ir import Ir, Module, Origin, Traced, rule
+from hpi_planner.paddlex import definitions
+from hpi_planner.passes.freeze import model
+from hpi_planner.select.choice import Choice, Variant
+
+FORMAT = "2.0"
+# Until inputs have been recorded, nobody knows the digest of int8's samples.
+UNKNOWN_CALIBRATION = f"sha256:{0:064}"
+_TRIED = rule("candidates")
+_BATCH_SIZES = (1, 8)
+_PRECISION, _RUN_MODE, _CALIBRATION, _STREAMS = "precision", "run_mode", "calibration", "num_streams"
+_THREADS = ("cpu_num_threads", "cpu_threads")
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One way to run a module.
+
+    Attributes:
+        engine: the backend with every option.
+        batch_size: pictures at a time.
+        settings: of the module, those that differ from the plan's.
+        lower: the same in lower precisions.
+        origins: of the engine's options.
+    """
+
+    engine: EngineRecord
+    batch_size: int
+    settings: Mapping[str, Any]
+    lower: tuple[Candidate, ...] = ()
+    origins: Mapping[str, Origin] = field(default_factory=dict, compare=False)
+
+    def to_json(self, form: str) -> dict[str, Any]:
+        """Return plain JSON values; ``form`` is the format of the plan's model."""
+        return {
+            "batch_size": self.batch_size,
+            "engine": write.engine(self.engine, form),
+            "lower": [item.to_json(form)["engine"] for item in self.lower],
+            "settings": dict(self.settings),
+        }
+
+
+def of(
+    choice: Choice, decided: Module, calibration: str = UNKNOWN_CALIBRATION, origin: Origin = _TRIED
+) -> list[Candidate]:
+    """Return the candidates of a module; the first is what was decided already.
+
+    Args:
+        choice: of the module.
+        decided: the module with the engine that prior knowledge or the user chose.
+        calibration: the digest of the samples that int8 is made with.
+        origin: of options that are varied.
+    """
+    assert decided.engine is not None
+    names = choice.feasible()
+    planned = Candidate(decided.engine, decided.batch_size or 1, {})
+    found: list[Candidate] = []
+    for name in sorted(names, key=lambda name: name != planned.engine.backend):
+        for engines in _engines(choice, load_all()[name], calibration, origin):
+            for batch_size, settings in product(_batch_sizes(decided), _shape_policies(decided)):
+                first, *lower = [Candidate(engine, batch_size, settings, (), origins) for engine, origins in engines]
+                found.append(replace(first, lower=tuple(lower)))
+    head = next((item for item in found if _same(item, planned)), planned)
+    return [head, *(item for item in found if not _same(item, planned))]
+
+
+def to_json(ir: Ir) -> str:
+    """Write the candidates of every module of a compiled pipeline, with its plan.
+
+    Raises:
+        ValueError: the pipeline has no module, or its plan could not be made.
+    """
+    assert ir.text is not None and ir.target is not None
+    modules: dict[str, Any] = {}
+    for module in ir.modules:
+        assert module.engine is not None
+        found = of(Choice(ir, module, ir.target, {}), module)
+        every = [item.engine for one in found for item in (one, *one.lower)]
+        listed = [item.to_json(module.engine.format) for item in found]
+        modules[module.address] = {
+            "candidates": listed,
+            "model": write.model(model(module, (*every, *module.fallback))),
+        }
+    return dumps({"format": FORMAT, "modules": modules, "plan": loads(ir.text)})
+
+
+def _same(one: Candidate, other: Candidate) -> bool:
+    return (one.engine, one.batch_size, one.settings) == (other.engine, other.batch_size, other.settings)
+
+
+def _engines(choice: Choice, backend: Backend, calibration: str, origin: Origin) -> Iterator[list[Variant]]:
+    """Yield the engines of a backend in the usual precision, each with those in lower ones behind it."""
+    seen: list[EngineRecord] = []
+    modes = _trials(backend, choice, _RUN_MODE) or (None,)
+    for mode, parallel in product(modes, _parallelism(choice, backend)):
+        run_mode = None if mode is None else Traced(mode, origin)
+        tried = {key: Traced(value, origin) for key, value in parallel.items()}
+        usual = choice.variant(backend, run_mode, tried)
+        if usual is None or usual[0] in seen:
+            continue
+        seen.append(usual[0])
+        lower = [
+            choice.variant(backend, run_mode, {**tried, **_lowered(precision, calibration, origin)})
+            for precision in _trials(backend, choice, _PRECISION)
+        ]
+        yield [usual, *(item for item in lower if item is not None)]
+
+
+def _lowered(precision: str, calibration: str, origin: Origin) -> dict[str, Traced]:
+    tried = {_PRECISION: Traced(precision, origin)}
+    return {**tried, _CALIBRATION: Traced(calibration, origin)} if precision == "int8" else tried
+
+
+def _trials(backend: Backend, choice: Choice, key: str) -> tuple[Any, ...]:
+    """Return the values of an option that are worth measuring; none where the user gives it."""
+    option = backend.options.get(key)
+    return () if option is None or key in choice.given() else option.trials.get(choice.kind, ())
+
+
+def _parallelism(choice: Choice, backend: Backend) -> list[dict[str, Any]]:
+    """Return threads and streams to try: all threads, half of them, and all of them for several runs side by side."""
+    plain = choice.variant(backend, None, {})
+    if plain is None:
+        return []
+    config, given = plain[0].config, choice.given()
+    name = next((key for key in _THREADS if key in config), None)
+    if name is None:
+        return [{}]
+    threads = int(config[name])
+    found: list[dict[str, Any]] = [{}]
+    # Where there are two, one is never faster.
+    if name not in given and threads > 2:
+        found.append({name: threads // 2})
+    streams = _trials(backend, choice, _STREAMS)
+    return found + [{_STREAMS: number} for number in streams if 1 < number <= threads]
+
+
+def _batch_sizes(module: Module) -> list[int]:
+    """Return the YAML's batch size, and what is tried beside it."""
+    own = module.batch_size or 1
+    return list(dict.fromkeys((own, *(size for size in _BATCH_SIZES if size == 1 or own == 1))))
+
+
+def _shape_policies(module: Module) -> list[Mapping[str, Any]]:
+    """Return the shape policies that touch nothing that the user sets; the first changes nothing."""
+    known = definitions.shape_policies_of(module.module_name)
+    return [{}, *(policy for policy in known if all(module.settings.get(key) is None for key in policy))]

@@ -1,0 +1,1 @@
+"""YAML with places: the tree, what is laid over it, and where each value stands."""

@@ -1,0 +1,1 @@
+"""The runner's commands: options to calls, and nothing else."""

@@ -1,0 +1,197 @@
+"""hpi-run: execute a plan."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+from hpi_schemas.console import (
+    DONE,
+    NEGATIVE,
+    clean_line,
+    data_stream,
+    guarded,
+    need_stdout,
+    positive_number,
+    say,
+    write_all,
+)
+
+from hpi_runtime.errors import PlanError
+from hpi_runtime.inputs.arguments import input_names, parse_with_inputs
+from hpi_runtime.inputs.limits import Limits
+
+if TYPE_CHECKING:
+    from hpi_schemas.files import Outputs
+
+    from hpi_runtime.results.result import Result
+    from hpi_runtime.results.writer import Writer
+    from hpi_runtime.run.pipeline import Pipeline
+    from hpi_runtime.run.plan import LocatedPlan
+
+_NAME = "hpi-run"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; the exit code is the return value."""
+    options = parse_with_inputs(_parser(), arguments)
+
+    def work() -> int:
+        with data_stream() as lines:
+            return _run(options, lines)
+
+    return guarded(_NAME, work)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="hpi-run",
+        description="Execute a plan made by hpi-plan on pictures; results are JSON Lines on stdout.",
+        epilog="exit codes: 0 done; 1 some inputs failed, or --compare found other answers; 2 plan, command line or "
+        "inputs are wrong; 3 this machine does not satisfy the plan; 4 prepare or loading an engine failed; "
+        "130 interrupted",
+        allow_abbrev=False,
+    )
+    add = parser.add_argument
+    add("plan", help="a plan.json")
+    inputs_help = "picture, folder, glob, PDF or http(s) URL; - reads a list from stdin; repeatable"
+    add("--input", action="append", default=[], metavar="X", help=inputs_help)
+    add("--module", metavar="ADDRESS", help="run one module alone")
+    add("--output", metavar="DIR", help="write a JSON file per picture or page there, instead of lines to stdout")
+    add(
+        "--save-images", "--save_images", metavar="DIR", nargs="?", const="", help="draw results into DIR (or --output)"
+    )
+    overwrite_help = "replace files in those folders that are no older results; what the run reads never is"
+    add("--overwrite", action="store_true", help=overwrite_help)
+    add("--root", metavar="DIR", help="where relative model folders start; default: beside the plan's YAML")
+    add("--models", action="append", default=[], metavar="DIR", help="folder with official models, one folder per name")
+    add("--prepare-only", action="store_true", help="convert and build what the plan needs, and stop")
+    add("--record", metavar="FILE", help="write what really ran there; hpi-review verify compares it with the plan")
+    compare_help = "run this plan too, and compare numbers and results; exit code 1 outside the tolerances"
+    add("--compare", metavar="PLAN", help=compare_help)
+    limits = Limits()
+    add(
+        "--max-pixels",
+        type=positive_number,
+        default=limits.pixels,
+        metavar="N",
+        help="refuse larger pictures; default: %(default)s",
+    )
+    add(
+        "--max-pages",
+        type=positive_number,
+        default=limits.pages,
+        metavar="N",
+        help="and longer PDFs; default: %(default)s",
+    )
+    for option, default, what in (
+        ("--max-page-seconds", limits.page_seconds, "end the drawing of a page of a PDF that takes longer"),
+        ("--max-url-seconds", limits.url_seconds, "and the fetching of a URL"),
+    ):
+        add(option, type=positive_number, default=default, metavar="N", help=f"{what}; default: {default:g}")
+    redirects_help = "follow URLs that redirect to another host inside a private network"
+    add("--allow-private-redirects", action="store_true", help=redirects_help)
+    add("--strict", action="store_true", help="refuse other versions of the backends than the plan's")
+    return parser
+
+
+def _limits(options: argparse.Namespace) -> Limits:
+    return Limits(
+        pixels=options.max_pixels,
+        pages=options.max_pages,
+        page_seconds=options.max_page_seconds,
+        url_seconds=options.max_url_seconds,
+        private_redirects=options.allow_private_redirects,
+    )
+
+
+def _run(options: argparse.Namespace, lines: BinaryIO) -> int:
+    from hpi_runtime.run import plan as plans
+
+    plan = plans.load(Path(options.plan), _path(options.root), _paths(options.models))
+    if not options.input and not options.prepare_only:
+        raise PlanError("name something to read with --input")
+    pictures = options.save_images if options.save_images != "" else options.output
+    if options.save_images == "" and pictures is None:
+        raise PlanError("--save-images needs a folder, its own or that of --output")
+    if options.compare is not None and (
+        options.output or options.save_images is not None or options.record or options.prepare_only
+    ):
+        raise PlanError("--compare goes without --output, --save-images, --record and --prepare-only")
+    names = input_names(_NAME, options.input) if options.input else []
+    if options.compare is not None:
+        return _compare(options, plan, names, lines)
+    from hpi_runtime.results.writer import Writer
+    from hpi_runtime.run.pipeline import Pipeline
+
+    outputs = _outputs(options, plan, names)
+    if options.output is None and not options.prepare_only:
+        need_stdout()
+    with Pipeline(plan, options.module, options.strict) as pipeline:
+        for line in pipeline.warnings:
+            say(_NAME, f"warning: {line}")
+        if options.prepare_only:
+            return DONE
+        record = _path(options.record)
+        writer = Writer(lines, outputs, _path(options.output), _path(pictures), pipeline.drawing, record)
+        writer.check(names)
+        return _predict(pipeline, pipeline.predict(names, _limits(options)), writer, outputs, record)
+
+
+def _outputs(options: argparse.Namespace, plan: LocatedPlan, names: Sequence[str]) -> Outputs:
+    """Return what may be written over: nothing that the run reads."""
+    from hpi_schemas.files import RECORD, Outputs
+
+    outputs = Outputs([*plan.files(), *names], options.overwrite)
+    if options.record is not None:
+        outputs.check(Path(options.record), RECORD)
+    return outputs
+
+
+def _compare(options: argparse.Namespace, plan: LocatedPlan, named: list[str], lines: BinaryIO) -> int:
+    from hpi_schemas.canonical import dumps
+
+    from hpi_runtime.judge import compare
+    from hpi_runtime.run import plan as plans
+
+    reference = plans.load(Path(options.compare), _path(options.root), _paths(options.models))
+    if not named:
+        raise PlanError("--compare needs something to read, named with --input")
+    found = compare.compare(plan, reference, named, options.module, options.strict, _limits(options))
+    compare.show(found)
+    write_all(lines, dumps(found.to_json()).encode())
+    return DONE if found.is_within else NEGATIVE
+
+
+def _predict(
+    pipeline: Pipeline, results: Iterator[Result], writer: Writer, outputs: Outputs, record: Path | None
+) -> int:
+    for result in results:
+        written = writer.write(result)
+        if written.is_failed:
+            error = written["error"]
+            say(_NAME, clean_line(f"{error['code']}: {error['message']}"))
+    if record is not None:
+        _write_record(record, pipeline, writer, outputs)
+    if writer.failed:
+        say(_NAME, f"{writer.failed} of {writer.count} failed")
+    return NEGATIVE if writer.failed else DONE
+
+
+def _write_record(path: Path, pipeline: Pipeline, writer: Writer, outputs: Outputs) -> None:
+    from hpi_schemas.canonical import dumps
+    from hpi_schemas.files import RECORD
+
+    from hpi_runtime.run.record import record
+
+    outputs.write(path, dumps(record(pipeline, writer.count, writer.failed)).encode(), RECORD)
+
+
+def _path(name: str | None) -> Path | None:
+    return None if name is None else Path(name)
+
+
+def _paths(names: Sequence[str]) -> list[Path]:
+    return [Path(name) for name in names]

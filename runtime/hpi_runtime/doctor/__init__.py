@@ -1,0 +1,1 @@
+"""What keeps backends from running on this machine."""

@@ -1,0 +1,1 @@
+"""What is shared with native libraries: the CUDA runtime, and the process's signal handlers."""

@@ -1,0 +1,279 @@
+"""Do two plans give the same answers? Numbers of every model on the same arrays, and the results of whole pipelines.
+
+The tolerances are in docs/accuracy.md too.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from hpi_schemas.console import cell, table_console
+from hpi_schemas.plan.model import ModuleRecord
+
+from hpi_runtime.engines.base import Arrays
+from hpi_runtime.errors import EngineError, PlanError
+from hpi_runtime.inputs.limits import DEFAULT, Limits
+from hpi_runtime.judge import agreement
+from hpi_runtime.run.pipeline import Pipeline
+from hpi_runtime.run.plan import LocatedPlan
+
+FORMAT = "1.0"
+
+
+@dataclass(frozen=True)
+class Tolerance:
+    """How far answers of a precision may be from those of another plan.
+
+    Attributes:
+        relative: the greatest difference, as a fraction of the greatest value of the output.
+        cosine: the least cosine between the two outputs.
+        agreement: the least fraction of results (texts, classes, boxes …) that are the same.
+    """
+
+    relative: float
+    cosine: float
+    agreement: float
+
+
+# fp32 engines differ by the order of their sums. With fewer digits (11 bits in fp16, 8 in bf16) a single doubtful
+# letter may move by a tenth and more of its probability: there the cosine and the results say more than the greatest
+# difference.
+TOLERANCES: Mapping[str, Tolerance] = {
+    "fp32": Tolerance(3e-3, 0.99999, 0.99),
+    "fp16": Tolerance(0.2, 0.999, 0.97),
+    "bf16": Tolerance(0.5, 0.99, 0.95),
+    "int8": Tolerance(0.8, 0.98, 0.90),
+}
+
+
+@dataclass
+class Numbers:
+    """What two engines answered to the same arrays, one output of a module.
+
+    Attributes:
+        absolute: the greatest difference.
+        relative: the same, as a fraction of the greatest value of the output in that run.
+        cosine: the least of any run.
+        runs: how many batches were compared.
+        fault: why they cannot be compared, empty if they can.
+    """
+
+    absolute: float = 0.0
+    relative: float = 0.0
+    cosine: float = 1.0
+    runs: int = 0
+    fault: str = ""
+
+    def add(self, expected: np.ndarray[Any, Any], found: np.ndarray[Any, Any]) -> None:
+        """Take in one run."""
+        self.runs += 1
+        if expected.shape != found.shape:
+            self.fault = f"the shapes {expected.shape} and {found.shape} differ"
+            return
+        one, other = expected.astype(np.float64).ravel(), found.astype(np.float64).ravel()
+        if not one.size:
+            return
+        difference = float(np.abs(one - other).max())
+        greatest = float(np.abs(one).max())
+        # numpy's maximum and minimum keep a NaN, which no tolerance covers.
+        self.absolute = float(np.maximum(self.absolute, difference))
+        self.relative = float(np.maximum(self.relative, difference / greatest if greatest else difference))
+        self.cosine = float(np.minimum(self.cosine, _cosine(one, other)))
+
+    def within(self, tolerance: Tolerance) -> bool:
+        """Tell whether all of it is within a tolerance."""
+        return not self.fault and self.relative <= tolerance.relative and self.cosine >= tolerance.cosine
+
+
+@dataclass
+class Comparison:
+    """What was found; ``to_json`` has it as plain values.
+
+    Attributes:
+        plan, reference: what was compared.
+        engines: the backends that really ran, by the address of the module.
+        notes: what whoever reads the figures should know.
+        numbers: by module and output.
+        results: of the whole pipelines.
+    """
+
+    plan: LocatedPlan
+    reference: LocatedPlan
+    engines: dict[str, tuple[str, str]] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    numbers: dict[tuple[str, str], Numbers] = field(default_factory=dict)
+    results: agreement.Agreement = field(default_factory=agreement.Agreement)
+
+    def precision(self, address: str) -> str:
+        """Return the lower precision of the two engines of a module: the one that the tolerance goes by."""
+        known = list(TOLERANCES)
+        found = [_precision(plan.modules[address]) for plan in (self.plan, self.reference)]
+        return max(found, key=known.index)
+
+    @property
+    def tolerance(self) -> Tolerance:
+        """The tolerance of whole results: that of the lowest precision in any module."""
+        lowest = max(
+            (self.precision(address) for address, _ in self.numbers), key=list(TOLERANCES).index, default="fp32"
+        )
+        return TOLERANCES[lowest]
+
+    @property
+    def is_within(self) -> bool:
+        """Whether everything is within its tolerance."""
+        numbers = all(item.within(TOLERANCES[self.precision(address)]) for (address, _), item in self.numbers.items())
+        agree = not self.results.faults and self.results.worst >= self.tolerance.agreement
+        return numbers and agree and self.results.compared > 0
+
+    def to_json(self) -> dict[str, Any]:
+        """Return all of it as plain JSON values."""
+        modules: dict[str, Any] = {}
+        for address, (backend, reference) in sorted(self.engines.items()):
+            precision = self.precision(address)
+            modules[address] = {
+                "backend": backend,
+                "outputs": {},
+                "precision": precision,
+                "reference": reference,
+                "tolerance": vars(TOLERANCES[precision]),
+            }
+        for (address, output), item in sorted(self.numbers.items()):
+            within = item.within(TOLERANCES[self.precision(address)])
+            modules[address]["outputs"][output] = {**_plain(vars(item)), "within": within}
+        return {
+            "agreement": {**self.results.shares(), "tolerance": self.tolerance.agreement},
+            "faults": self.results.faults,
+            "format": FORMAT,
+            "compared": self.results.compared,
+            "inputs": self.results.inputs,
+            "modules": modules,
+            "notes": self.notes,
+            "plan": self.plan.digest,
+            "reference": self.reference.digest,
+            "within": self.is_within,
+        }
+
+
+def compare(
+    plan: LocatedPlan,
+    reference: LocatedPlan,
+    named: Sequence[str],
+    module: str | None = None,
+    strict: bool = False,
+    limits: Limits = DEFAULT,
+) -> Comparison:
+    """Run two plans on the same inputs.
+
+    Every batch that a model of the reference gets is given to the same model of the plan too, so that numbers
+    are compared on equal arrays; the results are those of each pipeline by itself.
+
+    Args:
+        plan: what is to be judged.
+        reference: what it is compared with.
+        named: paths and URLs.
+        module: the address of one module to run alone, instead of the whole pipelines.
+        strict: as for a ``Pipeline``.
+        limits: what each input may cost.
+
+    Raises:
+        PlanError: the plans have no module in common.
+        RunnerError: one of the plans cannot be run.
+    """
+    if not set(plan.modules) & set(reference.modules):
+        raise PlanError("the two plans have no module in common; compare plans of the same pipeline")
+    found = Comparison(plan, reference)
+    lock = threading.Lock()
+    with Pipeline(plan, module, strict) as candidate:
+
+        def observe(address: str, arrays: Arrays, outputs: Arrays) -> None:
+            engine = candidate.engines.get(address)
+            if engine is None:
+                return
+            try:
+                answers: list[np.ndarray[Any, Any]] = list(engine.run(arrays).values())
+            except EngineError as fault:
+                with lock:
+                    found.numbers.setdefault((address, "run"), Numbers()).fault = str(fault)
+                return
+            with lock:
+                # Backends call outputs by names of their own; their order is the model's.
+                for (name, expected), answer in zip(outputs.items(), answers, strict=False):
+                    found.numbers.setdefault((address, name), Numbers()).add(expected, answer)
+
+        with Pipeline(reference, module, strict, observe) as other:
+            _introduce(found, candidate, other)
+            for left, right in zip(candidate.predict(named, limits), other.predict(named, limits), strict=True):
+                found.results.add(left, right)
+    return found
+
+
+def _introduce(found: Comparison, candidate: Pipeline, other: Pipeline) -> None:
+    """Note what really runs on both sides, and what the two do not share."""
+    found.notes += [f"the plan: {line}" for line in candidate.warnings]
+    found.notes += [f"the reference: {line}" for line in other.warnings]
+    for address in sorted(set(candidate.engines) | set(other.engines)):
+        if address not in candidate.engines or address not in other.engines:
+            who = "plan" if address in candidate.engines else "reference"
+            found.notes.append(f"{address}: only the {who} runs it")
+            continue
+        found.engines[address] = (candidate.engines[address].name, other.engines[address].name)
+        files = [plan.modules[address].model.files for plan in (found.plan, found.reference)]
+        if any(files[0][name] != files[1][name] for name in set(files[0]) & set(files[1])):
+            found.notes.append(f"{address}: the two plans have other files of the model")
+
+
+def show(found: Comparison) -> None:
+    """Show a comparison to people, on stderr."""
+    from rich.table import Table
+
+    console = table_console(sys.stderr)
+    table = Table(box=None, pad_edge=False)
+    for heading in ("module and output", "backends", "precision"):
+        table.add_column(heading, overflow="fold")
+    for heading in ("max abs", "max rel", "cosine"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("")
+    for (address, output), item in sorted(found.numbers.items()):
+        names = " / ".join(found.engines[address])
+        precision = found.precision(address)
+        mark = "" if item.within(TOLERANCES[precision]) else f"outside: {item.fault or 'tolerance'}"
+        figures = (f"{item.absolute:.2g}", f"{item.relative:.2g}", f"{item.cosine:.7f}")
+        table.add_row(cell(f"{address} {output}"), names, precision, *figures, cell(mark))
+    for address in sorted(set(found.engines) - {address for address, _ in found.numbers}):
+        table.add_row(
+            cell(address), " / ".join(found.engines[address]), found.precision(address), "", "", "", "did not run"
+        )
+    console.print(table)
+    for note in found.notes:
+        console.print(cell(note))
+    for kind, share in found.results.shares().items():
+        mark = "" if share >= found.tolerance.agreement else f", outside: at least {found.tolerance.agreement:.0%}"
+        console.print(cell(f"{kind}: {share:.2%} the same{mark}"))
+    for fault in found.results.faults:
+        console.print(cell(fault))
+    verdict = "within" if found.is_within else "OUTSIDE"
+    told = f"{found.results.compared} of {found.results.inputs} inputs compared: {verdict} the tolerances"
+    console.print(cell(told if found.results.compared else "nothing was compared"))
+
+
+def _precision(module: ModuleRecord) -> str:
+    named = str(module.engine.config.get("precision", "fp32"))
+    return named if named in TOLERANCES else "fp32"
+
+
+def _cosine(one: np.ndarray[Any, Any], other: np.ndarray[Any, Any]) -> float:
+    lengths = float(np.linalg.norm(one) * np.linalg.norm(other))
+    return float(one @ other) / lengths if lengths else float(np.array_equal(one, other))
+
+
+def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return values without NaN and infinity, which JSON does not have."""
+    return {
+        key: str(value) if isinstance(value, float) and not np.isfinite(value) else value
+        for key, value in values.items()
+    }

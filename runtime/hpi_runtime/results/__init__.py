@@ -1,0 +1,1 @@
+"""Results: their records, their pictures, their names, and how they are written."""

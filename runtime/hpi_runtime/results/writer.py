@@ -1,0 +1,154 @@
+"""Where results go: lines on stdout, or a file each."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterable
+from pathlib import Path
+from typing import BinaryIO
+
+from hpi_schemas.console import write_all
+from hpi_schemas.files import OutputError, Outputs
+
+from hpi_runtime.errors import InputError, PlanError
+from hpi_runtime.results import naming
+from hpi_runtime.results.result import Result, drawing_of, failed, record_of
+
+# What speaks against one name and not against the folder.
+_OF_A_NAME = frozenset({errno.ENAMETOOLONG, errno.EISDIR, errno.ENOTDIR, errno.EILSEQ, errno.EINVAL, errno.EEXIST})
+_RECORD = "_res.json"
+
+
+class Writer:
+    """Writes results as they come.
+
+    Attributes:
+        count: how many were written.
+        failed: how many of these are failures.
+    """
+
+    def __init__(
+        self,
+        lines: BinaryIO,
+        outputs: Outputs,
+        records: Path | None,
+        pictures: Path | None,
+        drawing: str,
+        taken: Path | None = None,
+    ) -> None:
+        """Take where results go.
+
+        Args:
+            lines: the stream for those that go into no file.
+            outputs: decides what may be written over.
+            records: the folder for a JSON file each, None for lines.
+            pictures: the folder for drawings, None for none.
+            drawing: what PaddleX calls a drawing of this plan's.
+            taken: where something else of this run will be written.
+
+        Raises:
+            PlanError: a folder cannot be made.
+        """
+        self.count = self.failed = 0
+        self._lines = lines
+        self._outputs = outputs
+        self._records = records
+        self._pictures = pictures
+        self._drawing = drawing
+        self._taken = None if taken is None else taken.resolve()
+        for folder in filter(None, (records, pictures)):
+            try:
+                folder.mkdir(parents=True, exist_ok=True)
+            except (OSError, ValueError) as fault:
+                raise PlanError(f"{folder} cannot be made: {getattr(fault, 'strerror', fault)}") from None
+
+    def check(self, names: Iterable[str]) -> None:
+        """Look whether the results of inputs would be written over what this run reads.
+
+        Pages are known only when they are read, and are looked at then.
+
+        Raises:
+            PlanError: one would.
+        """
+        if self._records is None and self._pictures is None:
+            return
+        for name in names:
+            path = self._taken_place(name, None)
+            if path is not None:
+                message = f"the results of {name} would be written over {path}, which this run reads or writes"
+                raise PlanError(f"{message}; name another folder, or leave that file out")
+
+    def write(self, result: Result) -> Result:
+        """Write one result, and return it, or the failure that was written because it could not be.
+
+        Raises:
+            PlanError: no result can be written there: the disk is full, the folder not writable.
+            OSError: the stream for lines cannot be written.
+        """
+        self.count += 1
+        try:
+            self._write(result)
+        except InputError as fault:
+            result = failed(result["input_path"], result["page_index"], fault, result["plan"])
+            if fault.code == "OUTPUT_REFUSED":
+                self._line(result)
+            else:
+                self._write(result)
+        self.failed += result.is_failed
+        return result
+
+    def _write(self, result: Result) -> None:
+        path, page = result["input_path"], result["page_index"]
+        record, picture = self._places(path or "", page)
+        # Those of inputs without pages were looked at before.
+        taken = None if page is None else self._taken_place(path, page)
+        if taken is not None:
+            raise InputError("OUTPUT_REFUSED", f"{taken} would be written over, which this run reads or writes")
+        # Drawn and written out before anything is replaced: what fails here leaves no half of a result.
+        data = b"" if record is None else result.to_json()
+        drawn = None if picture is None else _drawn(result)
+        try:
+            if picture is not None and drawn is not None:
+                picture.parent.mkdir(parents=True, exist_ok=True)
+                self._outputs.write(picture, drawn, drawing_of(path, page))
+            if record is not None:
+                record.parent.mkdir(parents=True, exist_ok=True)
+                self._outputs.write(record, data, record_of(path, page))
+        except (OutputError, OSError) as fault:
+            raise _refused(fault) from None
+        if record is None:
+            self._line(result)
+
+    def _taken_place(self, name: str, page: int | None) -> Path | None:
+        """Return where a result would be written over what this run reads or writes elsewhere, None if nowhere."""
+        for path in filter(None, self._places(name, page)):
+            if self._outputs.is_read(path) or path.resolve() == self._taken:
+                return path
+        return None
+
+    def _line(self, result: Result) -> None:
+        write_all(self._lines, result.to_line().encode("utf-8", "backslashreplace") + b"\n")
+
+    def _places(self, path: str, page: int | None) -> tuple[Path | None, Path | None]:
+        stem = naming.stem(path, page)
+        endings = ((self._records, _RECORD), (self._pictures, f"_{self._drawing}.png"))
+        record, picture = (
+            None if folder is None else folder / stem.with_name(f"{stem.name}{ending}") for folder, ending in endings
+        )
+        return record, picture
+
+
+def _drawn(result: Result) -> bytes | None:
+    try:
+        return result.to_png()
+    except (OSError, ValueError, ArithmeticError, LookupError) as fault:
+        raise InputError("DRAWING_FAILED", f"the result cannot be drawn: {type(fault).__name__}: {fault}") from None
+
+
+def _refused(fault: OutputError | OSError) -> Exception:
+    cause = fault.__cause__ if isinstance(fault, OutputError) else fault
+    if isinstance(cause, OSError) and cause.errno not in _OF_A_NAME:
+        return PlanError(f"results cannot be written: {fault}")
+    return InputError(
+        "OUTPUT_REFUSED", str(fault) if isinstance(fault, OutputError) else f"{fault.filename}: {fault.strerror}"
+    )

@@ -1,0 +1,1 @@
+"""A plan as it runs: found, checked, loaded, and executed."""

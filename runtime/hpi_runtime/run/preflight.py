@@ -1,0 +1,152 @@
+"""Does this machine satisfy the plan? Everything is checked before anything runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+
+from hpi_schemas import probe
+from hpi_schemas.canonical import digest_file
+from hpi_schemas.device import CPU, Device
+from hpi_schemas.files import is_lfs_pointer
+from hpi_schemas.model_inputs import ModelFileError, read_header
+from hpi_schemas.model_store import CONFIG_FILE, ONNX_FILE
+from hpi_schemas.packages import install
+from hpi_schemas.plan.model import EngineRecord
+from hpi_schemas.target import Target
+
+from hpi_runtime import engines
+from hpi_runtime.errors import PreflightError
+from hpi_runtime.prepare import steps
+from hpi_runtime.run.plan import LocatedPlan
+
+# Failures that are told.
+_MOST = 20
+
+
+def check(plan: LocatedPlan, addresses: Iterable[str], strict: bool = False) -> tuple[dict[str, Path], list[str]]:
+    """Check the machine and the models of these modules against the plan.
+
+    Args:
+        plan: what was promised.
+        addresses: the modules that will run.
+        strict: another version of a backend than the plan's is a failure too.
+
+    Returns:
+        The model folder of each module, and warnings.
+
+    Raises:
+        PreflightError: lists all that differs.
+    """
+    wanted = list(addresses)
+    failures: list[str] = []
+    warnings: list[str] = []
+    _machine(plan.plan.target, failures)
+    folders = {address: folder for address in wanted if (folder := _model(plan, address, failures)) is not None}
+    planned = plan.plan.target.backends
+    for backend in sorted({plan.modules[address].engine.backend for address in wanted}):
+        _version(backend, planned.get(backend), failures, failures if strict else warnings)
+    named = {plan.modules[address].device for address in wanted}
+    copies = {device.at(number) for device in named for number in plan.plan.replicas}
+    for device in sorted(named | copies, key=str):
+        _device(device, failures)
+    failures += sorted({line for address in wanted for line in _tools(plan.modules[address].engine)})
+    if len(failures) > _MOST:
+        failures[_MOST:] = [f"and {len(failures) - _MOST:,} more"]
+    if failures:
+        raise PreflightError("this machine does not satisfy the plan:\n" + "\n".join(f"  {line}" for line in failures))
+    return folders, warnings
+
+
+def _tools(engine: EngineRecord) -> Iterator[str]:
+    """Yield what is not installed of what prepare steps need, the backend itself apart."""
+    backend = engines.find(engine.backend)
+    for step in engine.prepare:
+        kind = steps.find(step.step)
+        if kind is None:
+            yield f"this hpi-run does not know the prepare step {step.step}"
+            continue
+        for tool in kind.TOOLS:
+            is_backend = backend is not None and backend.distributions == tool.distributions
+            if not is_backend and probe.installed(tool.distributions) is None:
+                yield f"{tool.distributions[0]} is not installed: {install(tool.extra)}"
+
+
+def _machine(target: Target, failures: list[str]) -> None:
+    import platform
+
+    facts = (
+        ("operating system", target.os, platform.system().lower()),
+        ("architecture", target.arch, probe.architecture()),
+    )
+    failures += [f"the plan is for the {name} {want}; this is {here}" for name, want, here in facts if want != here]
+
+
+def _device(device: Device, failures: list[str]) -> None:
+    if device == CPU:
+        return
+    here = probe.this_machine({}, {})
+    count = {"gpu": len(here.gpus), "npu": here.npus}.get(device.kind, 0)
+    if device.number >= count:
+        failures.append(f"the plan runs on {device}; this machine has {count or 'no'} {device.kind}s")
+
+
+def _version(backend: str, planned: str | None, failures: list[str], differing: list[str]) -> None:
+    engine = engines.find(backend)
+    if engine is None:
+        failures.append(f"the backend {backend} is not known to this hpi-run")
+        return
+    here = probe.installed(engine.distributions)
+    if here is None:
+        failures.append(f"the backend {backend} is not installed: {install(engine.extra)}")
+    elif planned is not None and here != planned:
+        differing.append(f"the plan was made for {backend} {planned}; here is {here}")
+
+
+def _model(plan: LocatedPlan, address: str, failures: list[str]) -> Path | None:
+    record = plan.modules[address].model
+    try:
+        folder = plan.store.resolve(record.dir)
+    except FileNotFoundError as fault:
+        failures.append(f"{address}: {fault}; say where with --root or --models")
+        return None
+    before = len(failures)
+    for name, planned in record.files.items():
+        if (folder / name).exists() and not (folder / name).is_file():
+            failures.append(f"{address}: {folder / name} is not a file")
+            continue
+        try:
+            here = digest_file(folder / name)
+        except OSError as fault:
+            hint = " (PaddleX writes it beside the model when it exports)" if name == CONFIG_FILE else ""
+            failures.append(f"{address}: {folder / name} cannot be read: {fault.strerror}{hint}")
+            continue
+        if here != planned:
+            failures.append(
+                f"{address}: {folder / name} is not the file that was planned{_digests(folder, name, here, planned)}"
+            )
+    if len(failures) == before and ONNX_FILE in record.files:
+        failures += _unplanned(address, folder / ONNX_FILE, record.files)
+    return folder
+
+
+def _digests(folder: Path, name: str, here: str, planned: str) -> str:
+    """Return both digests for a message; that of a file elsewhere is nobody's business who wrote the plan."""
+    if is_lfs_pointer(folder / name):
+        return ": it is a pointer of Git LFS, and `git lfs pull` brings the file itself"
+    if not (folder / name).resolve().is_relative_to(folder.resolve()):
+        return f" (planned: {planned})"
+    return f" ({here}, not {planned})"
+
+
+def _unplanned(address: str, model: Path, files: Mapping[str, str]) -> list[str]:
+    """Return a failure for each file that an ONNX model would have its engine read, and the plan does not list."""
+    try:
+        external = read_header(model).external
+    except ModelFileError as fault:
+        return [f"{address}: {fault}"]
+    return [
+        f"{address}: {model} reads {name}, whose digest the plan does not have"
+        for name in external
+        if name not in files
+    ]
