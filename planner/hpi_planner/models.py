@@ -209,12 +209,8 @@ def _config(path: Path, reference: str) -> Mapping[str, Any]:
     """Return the model's configuration."""
     name = f"`{reference}/{CONFIG_FILE}`"
     try:
-        found = read_config(path, is_brief=True)
+        return read_config(path, is_brief=True)
     except ModelConfigError as fault:
         raise FactsError(Code.MODEL_CONFIG_INVALID, f"{name} {fault}") from None
     except OSError as fault:
         raise FactsError(Code.MODEL_CONFIG_INVALID, f"{name} cannot be read: {fault.strerror}") from None
-    for section in ("Global", "Hpi"):
-        if not isinstance(found.get(section), (dict, type(None))):
-            raise FactsError(Code.MODEL_CONFIG_INVALID, f"`{section}` of {name} is not a mapping")
-    return found

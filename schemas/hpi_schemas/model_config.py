@@ -31,7 +31,7 @@ def read_config(path: Path, is_brief: bool = False) -> dict[Any, Any]:
             18,000 characters takes two thirds of the time.
 
     Raises:
-        ModelConfigError: it is too large, too deep, no YAML, or no mapping.
+        ModelConfigError: it is too large, too deep, no YAML, or no mapping of the sections that models have.
         OSError: it cannot be read.
     """
     import yaml
@@ -63,6 +63,9 @@ def read_config(path: Path, is_brief: bool = False) -> dict[Any, Any]:
             gc.enable()
     if not isinstance(config, dict):
         raise ModelConfigError("is not a mapping")
+    for section in ("Global", "Hpi"):
+        if not isinstance(config.get(section), (dict, type(None))):
+            raise ModelConfigError(f"has a `{section}` that is not a mapping")
     return config
 
 

@@ -247,6 +247,22 @@ def test_an_inference_yml_that_the_task_cannot_use_is_told_and_refused_when_load
         make_module("m", records.module(task), tmp_path)
 
 
+@pytest.mark.fault("models and their inference.yml that contradict the task")
+@pytest.mark.parametrize("section", ["Global", "Hpi"])
+def test_a_section_that_is_no_mapping_is_told_in_words(tmp_path: Path, section: str) -> None:
+    config = {**model_configs.config(NAMES["image_classification"]), section: "text"}
+    (tmp_path / "inference.yml").write_text(yaml.safe_dump(config))
+    with pytest.raises(EngineError, match=f"has a `{section}` that is not a mapping"):
+        make_module("m", records.module("image_classification"), tmp_path)
+
+
+@pytest.mark.parametrize("value", [[], {}, 3, None, "PP-OCRv4_server_det"])
+def test_a_model_may_be_called_anything(tmp_path: Path, value: Any) -> None:
+    config = {**model_configs.config(NAMES["text_detection"]), "Global": {"model_name": value}}
+    (tmp_path / "inference.yml").write_text(yaml.safe_dump(config))
+    assert make_module("m", records.module("text_detection"), tmp_path).model_name == str(value)
+
+
 @pytest.mark.parametrize(
     "text", ["__import__('os')", "1/0", "2**99", "1+1", "a", "", "1" * 300, "nan", "1e999", "True"]
 )
