@@ -41,8 +41,9 @@ bench: $(MODELS) $(PADDLEX)
 	$(BIN)/python benchmarks/planner.py
 	$(BIN)/python benchmarks/floor.py
 
-# Rewrites the golden cases and the editors' schema; look at the diff.
+# Rewrites the golden cases, the editors' schema and docs/api.md; look at the diff.
 golden: $(MODELS)
+	$(BIN)/python docs/make_api.py
 	$(BIN)/python -m hpi_planner.paddlex.editor_schema
 	$(BIN)/python -m pytest -q tests/planner/test_cases.py --update-cases
 

@@ -1,19 +1,107 @@
 """The runner: executes a plan and decides nothing.
 
-``create_pipeline``, ``create_model`` and ``load_plan`` work as in PaddleX.
+``create_pipeline`` and ``create_model`` work as in PaddleX, ``load_plan`` runs what was reviewed. Names below are the
+whole public surface; what is not in ``__all__`` may change.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
-__all__ = ["create_model", "create_pipeline", "load_plan"]
+if TYPE_CHECKING:
+    from hpi_schemas.files import OutputError
 
+    from hpi_runtime.api import (
+        create_model,
+        create_pipeline,
+        load_plan,
+        plan_model,
+        plan_pipeline,
+        read_plan,
+    )
+    from hpi_runtime.engines.base import Engine
+    from hpi_runtime.errors import (
+        EngineError,
+        InputError,
+        PlanError,
+        PreflightError,
+        PrepareError,
+        RunnerError,
+    )
+    from hpi_runtime.inputs.limits import Limits
+    from hpi_runtime.results.result import Result
+    from hpi_runtime.run.loading import open_engine
+    from hpi_runtime.run.pipeline import Pipeline
+    from hpi_runtime.run.plan import LocatedPlan
+    from hpi_runtime.run.record import record
 
-def __getattr__(name: str) -> Any:
-    # Loaded when asked for: importing hpi_runtime alone stays light.
-    if name in __all__:
-        from hpi_runtime import api
+    __version__: str
 
-        return getattr(api, name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__all__ = [
+    "Engine",
+    "EngineError",
+    "InputError",
+    "Limits",
+    "LocatedPlan",
+    "OutputError",
+    "Pipeline",
+    "PlanError",
+    "PreflightError",
+    "PrepareError",
+    "Result",
+    "RunnerError",
+    "__version__",
+    "create_model",
+    "create_pipeline",
+    "load_plan",
+    "open_engine",
+    "plan_model",
+    "plan_pipeline",
+    "read_plan",
+    "record",
+]
+
+# Where each name is; imported when it is asked for, so that importing hpi_runtime alone stays light.
+_PLACES = {
+    "hpi_runtime.api": (
+        "create_model",
+        "create_pipeline",
+        "load_plan",
+        "plan_model",
+        "plan_pipeline",
+        "read_plan",
+    ),
+    "hpi_runtime.engines.base": ("Engine",),
+    "hpi_runtime.errors": (
+        "EngineError",
+        "InputError",
+        "PlanError",
+        "PreflightError",
+        "PrepareError",
+        "RunnerError",
+    ),
+    "hpi_runtime.inputs.limits": ("Limits",),
+    "hpi_runtime.results.result": ("Result",),
+    "hpi_runtime.run.loading": ("open_engine",),
+    "hpi_runtime.run.pipeline": ("Pipeline",),
+    "hpi_runtime.run.plan": ("LocatedPlan",),
+    "hpi_runtime.run.record": ("record",),
+    "hpi_schemas.files": ("OutputError",),
+}
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> object:
+        if name == "__version__":
+            from importlib.metadata import version
+
+            return version("hpi-plan")
+        place = next((place for place, names in _PLACES.items() if name in names), None)
+        if place is None:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from importlib import import_module
+
+        return getattr(import_module(place), name)
+
+    def __dir__() -> list[str]:
+        return __all__

@@ -10,12 +10,13 @@ from typing import Any
 
 from hpi_runtime.errors import PlanError
 from hpi_runtime.run.pipeline import Pipeline
-from hpi_runtime.run.plan import load, parse
+from hpi_runtime.run.plan import LocatedPlan, load, locate
 
 
 def create_pipeline(
-    pipeline: str | Path,
+    pipeline: str | Path | None = None,
     *,
+    config: Mapping[str, Any] | None = None,
     device: str | None = None,
     use_hpip: bool | None = None,
     hpi_config: Mapping[str, Any] | None = None,
@@ -24,20 +25,54 @@ def create_pipeline(
     overrides: Sequence[str] = (),
     models: Sequence[str | Path] = (),
 ) -> Pipeline:
-    """Compile a pipeline for this machine and load it.
+    """Compile a pipeline for this machine and load it. The arguments are those of ``plan_pipeline``.
+
+    Raises:
+        PlanError: it cannot be compiled, or has no stage graph.
+        PreflightError, PrepareError, EngineError: it cannot be loaded.
+    """
+    return Pipeline(
+        plan_pipeline(
+            pipeline,
+            config=config,
+            device=device,
+            use_hpip=use_hpip,
+            hpi_config=hpi_config,
+            engine=engine,
+            engine_config=engine_config,
+            overrides=overrides,
+            models=models,
+        )
+    )
+
+
+def plan_pipeline(
+    pipeline: str | Path | None = None,
+    *,
+    config: Mapping[str, Any] | None = None,
+    device: str | None = None,
+    use_hpip: bool | None = None,
+    hpi_config: Mapping[str, Any] | None = None,
+    engine: str | None = None,
+    engine_config: Mapping[str, Any] | None = None,
+    overrides: Sequence[str] = (),
+    models: Sequence[str | Path] = (),
+) -> LocatedPlan:
+    """Compile a pipeline for this machine, and load nothing.
 
     Args:
         pipeline: path of a YAML, or the name of a built-in pipeline such as ``OCR``.
+        config: instead of it, the values of a YAML; relative model folders start at the current one.
         device: ``cpu``, ``gpu:0``, …; None takes the first GPU, else the CPU.
         use_hpip: replaces the YAML's top-level ``use_hpip``.
         hpi_config: replaces the YAML's top-level ``hpi_config``; ``{}`` counts.
-        engine, engine_config: replace the YAML's; ``hpi``, ``paddle_static`` or ``onnxruntime``.
+        engine: replaces the YAML's; ``hpi``, ``paddle_static`` or ``onnxruntime``.
+        engine_config: replaces the YAML's.
         overrides: ``PATH=VALUE`` texts, as with ``hpi-plan -o``.
         models: folders with official models.
 
     Raises:
-        PlanError: the YAML cannot be compiled; the message is what ``hpi-plan`` prints.
-        PreflightError, PrepareError, EngineError: it cannot be loaded.
+        PlanError: it cannot be compiled; the message is what ``hpi-plan`` prints.
     """
     from hpi_planner.syntax import overrides as layers
 
@@ -48,7 +83,13 @@ def create_pipeline(
         "engine": engine,
         "engine_config": _json(engine_config),
     }
-    return _compiled(str(pipeline), layers.collect(flags, overrides), models)
+    laid = layers.collect(flags, overrides)
+    if config is not None:
+        # As in PaddleX, it counts before a name.
+        return _compiled(_json(config) or "", laid, models, Path())
+    if pipeline is None:
+        raise PlanError("name a pipeline, or give a config")
+    return _compiled(str(pipeline), laid, models)
 
 
 def create_model(
@@ -64,21 +105,57 @@ def create_model(
     module_name: str | None = None,
     models: Sequence[str | Path] = (),
 ) -> Pipeline:
-    """Compile one model for this machine and load it.
+    """Compile one model for this machine and load it. The arguments are those of ``plan_model``.
+
+    Raises:
+        PlanError: the model is unknown or cannot be planned.
+        PreflightError, PrepareError, EngineError: it cannot be loaded.
+    """
+    return Pipeline(
+        plan_model(
+            model_name,
+            model_dir,
+            device=device,
+            use_hpip=use_hpip,
+            hpi_config=hpi_config,
+            engine=engine,
+            engine_config=engine_config,
+            batch_size=batch_size,
+            module_name=module_name,
+            models=models,
+        )
+    )
+
+
+def plan_model(
+    model_name: str,
+    model_dir: str | Path | None = None,
+    *,
+    device: str | None = None,
+    use_hpip: bool = False,
+    hpi_config: Mapping[str, Any] | None = None,
+    engine: str | None = None,
+    engine_config: Mapping[str, Any] | None = None,
+    batch_size: int = 1,
+    module_name: str | None = None,
+    models: Sequence[str | Path] = (),
+) -> LocatedPlan:
+    """Compile one model for this machine, and load nothing.
 
     Args:
         model_name: the PaddleX model.
         model_dir: its folder; None looks the official model up.
         device: ``cpu``, ``gpu:0``, …; None takes the first GPU, else the CPU.
         use_hpip: whether high-performance inference is on.
-        hpi_config, engine, engine_config: as in a YAML.
+        hpi_config: as in a YAML.
+        engine: as in a YAML.
+        engine_config: as in a YAML.
         batch_size: pictures per batch.
         module_name: the task of a model that PaddleX does not know.
         models: folders with official models.
 
     Raises:
         PlanError: the model is unknown or cannot be planned.
-        PreflightError, PrepareError, EngineError: it cannot be loaded.
     """
     folder = None if model_dir is None else Path(model_dir).absolute()
     predict: dict[str, Any] = {"batch_size": batch_size, "use_hpip": use_hpip}
@@ -99,7 +176,16 @@ def create_model(
 
 
 def load_plan(path: str | Path, *, root: str | Path | None = None, models: Sequence[str | Path] = ()) -> Pipeline:
-    """Load a committed plan.
+    """Load a committed plan. The arguments are those of ``read_plan``.
+
+    Raises:
+        PlanError, PreflightError, PrepareError, EngineError: it cannot be loaded.
+    """
+    return Pipeline(read_plan(path, root=root, models=models))
+
+
+def read_plan(path: str | Path, *, root: str | Path | None = None, models: Sequence[str | Path] = ()) -> LocatedPlan:
+    """Read a committed plan, and load nothing.
 
     Args:
         path: the plan.json.
@@ -107,10 +193,9 @@ def load_plan(path: str | Path, *, root: str | Path | None = None, models: Seque
         models: folders with official models.
 
     Raises:
-        PlanError, PreflightError, PrepareError, EngineError: it cannot be loaded.
+        PlanError: it is not there, or no plan that this version executes.
     """
-    plan = load(Path(path), None if root is None else Path(root), [Path(item) for item in models])
-    return Pipeline(plan)
+    return load(Path(path), None if root is None else Path(root), [Path(item) for item in models])
 
 
 def _json(value: object) -> str | None:
@@ -120,7 +205,8 @@ def _json(value: object) -> str | None:
         raise PlanError(f"{value!r} cannot stand in a YAML: {fault}") from None
 
 
-def _compiled(pipeline: str, overrides: Any, models: Sequence[str | Path], folder: Path | None = None) -> Pipeline:
+def _compiled(pipeline: str, overrides: Any, models: Sequence[str | Path], folder: Path | None = None) -> LocatedPlan:
+    """Compile a pipeline: a file or a name, or with a ``folder`` the text of a YAML that lies there."""
     from hpi_planner import request
     from hpi_planner.compile import compile
     from hpi_planner.diagnostics import render
@@ -136,10 +222,10 @@ def _compiled(pipeline: str, overrides: Any, models: Sequence[str | Path], folde
     except request.RequestError as fault:
         raise PlanError(str(fault)) from None
     ir = compile(made)
-    if ir.plan is None:
+    if ir.plan is None or ir.text is None:
         raise PlanError(render.render(ir.diagnostics, ir.texts).rstrip())
     found = [item for item in ir.diagnostics if item.severity is Severity.WARNING]
     if found:
         # What hpi-plan prints must not be lost on the way through Python.
-        warnings.warn(render.render(found, ir.texts).rstrip(), stacklevel=3)
-    return Pipeline(parse((ir.text or "").encode(), root, root, [Path(item) for item in names]))
+        warnings.warn(render.render(found, ir.texts).rstrip(), stacklevel=4)
+    return locate(ir.plan, ir.text.encode(), root, [Path(item) for item in names])

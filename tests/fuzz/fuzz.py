@@ -26,7 +26,7 @@ with atheris.instrument_imports(include=["hpi_planner", "hpi_runtime", "hpi_sche
     from hpi_runtime.inputs.limits import Limits
     from hpi_runtime.prepare import cache
     from hpi_runtime.results import naming
-    from hpi_runtime.run import pipeline, plan
+    from hpi_runtime.run import loading, plan
     from hpi_schemas import console, model_inputs
     from hpi_schemas.canonical import JsonError, loads
     from hpi_schemas.model_config import ModelConfigError, read_config
@@ -65,7 +65,7 @@ def read_configuration(data: bytes) -> None:
         for task in TASKS:
             told = contradictions(task, Facts({}, {}, processing(config), {}, 1))
             try:
-                pipeline.make_module("m", records.module(task), Path(folder))
+                loading.make_module("m", records.module(task), Path(folder))
             except RunnerError:
                 assert told
             else:

@@ -7,11 +7,11 @@ import threading
 from pathlib import Path
 
 import cv2
-import hpi_runtime
 import numpy as np
 import pytest
-from hpi_runtime import create_model, create_pipeline, load_plan
-from hpi_runtime.errors import PlanError
+import yaml
+from hpi_runtime import create_model, create_pipeline, load_plan, open_engine, plan_pipeline, read_plan
+from hpi_runtime.errors import PlanError, PreflightError
 from hpi_runtime.run.pipeline import Pipeline
 from hpi_runtime.run.stages import PREPROCESS
 
@@ -116,6 +116,21 @@ def test_what_cannot_be_compiled_is_said_as_hpi_plan_says_it(tmp_path: Path) -> 
         create_pipeline("OCRR")
 
 
-def test_there_is_nothing_else() -> None:
-    with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
-        _ = hpi_runtime.nonsense
+def test_one_engine_of_a_plan_is_opened_with_everything_that_a_pipeline_checks(models: Path, tmp_path: Path) -> None:
+    plan = read_plan(OCR / "plan.json")
+    with open_engine(plan, "SubModules.TextLineOrientation") as engine:
+        (answer,) = engine.run({engine.inputs[0].name: np.zeros((2, 3, 48, 192), np.float32)}).values()
+    assert answer.shape == (2, 2)
+    with pytest.raises(PlanError, match="the plan has no module Nope; it has:"):
+        open_engine(plan, "Nope")
+    with pytest.raises(PreflightError, match="TextLineOrientation"):
+        open_engine(read_plan(OCR / "plan.json", root=tmp_path), "SubModules.TextLineOrientation")
+
+
+def test_a_configuration_may_be_given_as_values(models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(OCR)
+    config = yaml.safe_load((OCR / "pipeline.yaml").read_text())
+    plan = plan_pipeline(config=config, device="cpu")
+    assert plan.modules == plan_pipeline("pipeline.yaml", device="cpu").modules
+    with pytest.raises(PlanError, match="name a pipeline, or give a config"):
+        plan_pipeline()

@@ -84,7 +84,7 @@ def test_any_change_of_a_plan_is_answered(made: dict[str, Any], data: st.DataObj
 def test_any_change_of_a_configuration_is_answered(
     data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    from hpi_runtime.run.pipeline import make_module
+    from hpi_runtime.run.loading import make_module
 
     folder = tmp_path_factory.mktemp("model")
     whole = yaml.safe_load((MODEL / "inference.yml").read_text())

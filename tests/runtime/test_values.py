@@ -183,7 +183,7 @@ def test_replicas_share_the_inputs_and_keep_their_order(tmp_path: Path) -> None:
                 ran[place] += 1
                 return run(arrays)
 
-            engine._run = counted
+            engine._run = counted  # type: ignore[method-assign]
         found = [dict(result) for result in pipeline.predict(tmp_path / "pictures")]
     assert min(ran) >= 5
     assert [{**result, "plan": ""} for result in found] == [{**result, "plan": ""} for result in expected]

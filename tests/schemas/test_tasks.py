@@ -10,7 +10,7 @@ import pytest
 import yaml
 from hpi_runtime import modules
 from hpi_runtime.errors import EngineError
-from hpi_runtime.run.pipeline import make_module
+from hpi_runtime.run.loading import make_module
 from hpi_schemas import tasks
 from hpi_schemas.tasks.check import Facts, contradictions
 from hpi_schemas.tasks.processing import number, processing

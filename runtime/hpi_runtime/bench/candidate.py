@@ -24,7 +24,7 @@ from hpi_runtime.errors import EngineError
 from hpi_runtime.modules.base import Module
 from hpi_runtime.results.result import Result
 from hpi_runtime.run.executor import Item, execute, execute_one
-from hpi_runtime.run.pipeline import load_engine, make_module
+from hpi_runtime.run.loading import load_engine, make_module
 from hpi_runtime.run.plan import parse
 from hpi_runtime.run.stages import Runner, group_size, workers
 

@@ -12,24 +12,19 @@ from functools import cache, partial
 from itertools import chain, islice
 from pathlib import Path
 from types import TracebackType
-from typing import Any, NamedTuple
+from typing import Any
 
-from hpi_schemas.device import CPU
 from hpi_schemas.files import Outputs
-from hpi_schemas.model_config import ModelConfigError, read_config
-from hpi_schemas.model_store import CONFIG_FILE
-from hpi_schemas.plan.model import INPUT, EngineRecord, Graph, ModuleRecord, of_one
-from hpi_schemas.tasks.check import Contradiction, Facts, contradictions
-from hpi_schemas.tasks.processing import processing
+from hpi_schemas.plan.model import INPUT, Graph, of_one
 
-from hpi_runtime import engines, modules, prepare
 from hpi_runtime.engines.base import Engine
-from hpi_runtime.errors import EngineError, PlanError, PrepareError, RunnerError
+from hpi_runtime.errors import EngineError, PlanError
 from hpi_runtime.inputs import values
 from hpi_runtime.inputs.limits import DEFAULT, Limits
 from hpi_runtime.inputs.reading import Input, read
 from hpi_runtime.modules.base import Module
 from hpi_runtime.results.result import Result, failed
+from hpi_runtime.run import loading
 from hpi_runtime.run.executor import Item, Worker, execute, execute_one, forked, no_threads
 from hpi_runtime.run.plan import LocatedPlan
 from hpi_runtime.run.preflight import check
@@ -99,20 +94,20 @@ class Pipeline:
             self.close()
             raise
 
-    def predict(self, inputs: Any, limits: Limits = DEFAULT) -> Iterator[Result]:
+    def predict(self, input: Any, limits: Limits = DEFAULT) -> Iterator[Result]:
         """Run the plan on pictures and return an iterator over one result per picture or page, in order.
 
         Args:
-            inputs: a path, a folder, a URL, bytes, a file open for reading bytes, a picture of Pillow, an array in BGR
+            input: a path, a folder, a URL, bytes, a file open for reading bytes, a picture of Pillow, an array in BGR
                 order (height × width × 3, uint8; see ``inputs.values.as_image`` for others), or an iterable of such.
             limits: what each input may cost.
 
         Raises:
-            TypeError: the inputs are none of these.
+            TypeError: it is none of these.
             RunnerError: the pipeline is closed, or was loaded before this process was forked.
         """
-        outputs = cache(partial(self._outputs, inputs))
-        return map(partial(self._result, outputs), self.items(inputs, limits))
+        outputs = cache(partial(self._outputs, input))
+        return map(partial(self._result, outputs), self.items(input, limits))
 
     def items(self, inputs: Any, limits: Limits = DEFAULT) -> Iterator[Item[Input]]:
         """Run the plan on pictures, as ``predict`` does, and yield everything that its stages made of each."""
@@ -171,46 +166,34 @@ class Pipeline:
         ``number`` is the device of a replica, None where there is but one.
         """
         with ThreadPoolExecutor(max(1, len(folders))) as pool:
-            ready = [address for address in folders if self._is_ready(self.plan.modules[address])]
+            records = {address: self.plan.modules[address] for address in folders}
+            if number is not None:
+                records = {name: replace(item, device=item.device.at(number)) for name, item in records.items()}
+
+            def opened(address: str) -> loading.Opened:
+                return loading.open_module(self.plan, address, records[address], folders[address], self._strict)
+
             try:
-                early = {address: pool.submit(self._open, address, folders[address], number) for address in ready}
+                early = {name: pool.submit(opened, name) for name in folders if loading.is_ready(records[name])}
             except RuntimeError as fault:
                 raise no_threads(fault) from None
             faults: list[BaseException] = []
             loaded: dict[str, tuple[Module, Runner]] = {}
-            for address, folder in folders.items():
+            for address in folders:
                 # After a fault, what is being opened is still waited for: it must be closed.
                 if faults and address not in early:
                     continue
                 try:
-                    opened = early[address].result() if address in early else self._open(address, folder, number)
-                    loaded[address] = self._adopt(address, opened, observe, number)
+                    found = early[address].result() if address in early else opened(address)
+                    loaded[address] = self._adopt(address, found, observe, number)
                 except BaseException as fault:
                     faults.append(fault)
         if faults:
             raise faults[0]
         return loaded
 
-    @staticmethod
-    def _is_ready(record: ModuleRecord) -> bool:
-        """Tell whether a module only has to be loaded, on a CPU: GPUs would measure kernels while others load."""
-        return record.device == CPU and not record.engine.prepare and not record.fallback
-
-    def _open(self, address: str, folder: Path, number: int | None) -> _Opened:
-        record = self.plan.modules[address]
-        if number is not None:
-            record = replace(record, device=record.device.at(number))
-        module = make_module(address, record, folder)
-        engine, failure = self._engine(address, record, folder)
-        try:
-            check_engine(address, record, module, engine)
-        except EngineError:
-            engine.close()
-            raise
-        return _Opened(module, engine, failure)
-
     def _adopt(
-        self, address: str, opened: _Opened, observe: Observer | None, number: int | None
+        self, address: str, opened: loading.Opened, observe: Observer | None, number: int | None
     ) -> tuple[Module, Runner]:
         """Own an engine from now on, and say what is not as planned."""
         engine = self._resources.enter_context(opened.engine)
@@ -225,28 +208,6 @@ class Pipeline:
             raise EngineError("\n".join(deviations))
         self.warnings += deviations
         return opened.module, self._resources.enter_context(Runner(address, engine, observe, self._measure))
-
-    def _engine(self, address: str, record: ModuleRecord, folder: Path) -> tuple[Engine, str]:
-        """Load the plan's engine, or the first of its fallbacks that loads and why the plan's does not."""
-        try:
-            return load_engine(record.engine, record, folder), ""
-        except (PrepareError, EngineError) as fault:
-            if self._strict or not record.fallback:
-                raise type(fault)(f"{address}: {fault}{self._mend(address, fault)}") from fault
-            failures = [str(fault)]
-        for engine in record.fallback:
-            try:
-                return load_engine(engine, record, folder), failures[0]
-            except (PrepareError, EngineError) as fault:
-                failures.append(str(fault))
-        raise EngineError(f"{address}: neither its engine nor any fallback can be loaded:\n" + "\n".join(failures))
-
-    def _mend(self, address: str, fault: RunnerError) -> str:
-        """Return which line of the YAML settles a failed preparation."""
-        if not isinstance(fault, PrepareError) or "paddle" not in self.plan.modules[address].model.formats:
-            return ""
-        source = self.plan.plan.source.file or "the pipeline's YAML"
-        return f"\n  in {source}, `{address}.hpi_config.backend: paddle` needs no preparation; then plan again"
 
     def _outputs(self, inputs: Any) -> Outputs:
         """Return what results of these inputs may be written over: anything, as PaddleX does, but what is read."""
@@ -267,99 +228,11 @@ class Pipeline:
         return Result(fields, item.values[named["image"]], self.drawing, outputs)
 
 
-class _Opened(NamedTuple):
-    """A module's task and engine, and why it is not the plan's; empty if it is."""
-
-    module: Module
-    engine: Engine
-    failure: str
-
-
-def make_module(address: str, record: ModuleRecord, folder: Path) -> Module:
-    """Return the task of a module, with its model's ``inference.yml``.
-
-    Args:
-        address: of the module, for messages.
-        record: the plan's, of the module.
-        folder: of the model.
-
-    Raises:
-        PlanError: nobody here knows the task.
-        EngineError: the ``inference.yml`` or the settings cannot be used.
-    """
-    kind = modules.find(record.module_name)
-    if kind is None:
-        raise PlanError(f"{address}: this hpi-run does not know the task {record.module_name}")
-    path = folder / CONFIG_FILE
-    try:
-        config = read_config(path)
-    except ModelConfigError as fault:
-        raise EngineError(f"{address}: {path} {fault}") from None
-    except OSError as fault:
-        raise EngineError(f"{address}: {path} cannot be read: {fault.strerror}") from None
-    facts = Facts({}, {}, processing(config), record.settings, record.batch_size)
-    _refuse(address, path, contradictions(record.module_name, facts))
-    try:
-        return kind(config, record.settings, record.batch_size)
-    except EngineError as fault:
-        raise EngineError(f"{address}: {folder / CONFIG_FILE}: {fault}") from None
-    except (ArithmeticError, TypeError, ValueError, LookupError, AttributeError) as fault:
-        reason = f"{type(fault).__name__}: {fault}"
-        raise EngineError(f"{address}: the settings or {folder / CONFIG_FILE} cannot be used: {reason}") from fault
-
-
-def check_engine(address: str, record: ModuleRecord, module: Module, engine: Engine) -> None:
-    """Compare what a loaded engine tells of its model with what the module's task demands.
-
-    Args:
-        address: of the module, for messages.
-        record: the plan's, of the module.
-        module: its task.
-        engine: loaded.
-
-    Raises:
-        EngineError: the model does not fit the task.
-    """
-    # The first output is the one that counts.
-    first = [item for item in engine.told if item.name == engine.outputs[0]]
-    inputs, outputs = (
-        {item.name: (item.dtype.name, list(item.shape)) for item in found} for found in (engine.inputs, first)
-    )
-    facts = Facts(inputs, outputs, processing(module.config), record.settings, record.batch_size)
-    _refuse(address, engine.folder / engine.files[0], contradictions(record.module_name, facts))
-
-
-def _refuse(address: str, path: Path, found: Sequence[Contradiction]) -> None:
-    if found:
-        lines = [f"{item.message}{f'; {item.help}' if item.help else ''}" for item in found]
-        raise EngineError(f"{address}: {path}: " + "\n".join(lines))
-
-
 def _graph(plan: LocatedPlan, module: str | None) -> Graph:
     if module is None:
         return plan.graph
-    if module not in plan.modules:
-        listed = "\n".join(f"  {address}" for address in plan.modules)
-        raise PlanError(f"the plan has no module {module}; it has:\n{listed}")
+    plan.module(module)
     return of_one(module)
-
-
-def load_engine(engine: EngineRecord, record: ModuleRecord, folder: Path) -> Engine:
-    """Prepare and load an engine.
-
-    Args:
-        engine: the plan's record of it.
-        record: the plan's, of its module.
-        folder: of the model.
-
-    Raises:
-        PrepareError, EngineError: it cannot be prepared or loaded.
-    """
-    kind = engines.find(engine.backend)
-    if kind is None:
-        raise EngineError(f"the backend {engine.backend} is not known to this hpi-run")
-    made = prepare.engine_files(record.model, engine, folder, record.device)
-    return kind(made.folder, made.files, engine.config, record.device, made.digests)
 
 
 def _items(inputs: Iterator[Input], measure: Timer | None) -> Iterator[Item[Input]]:

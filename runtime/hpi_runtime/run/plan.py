@@ -43,6 +43,20 @@ class LocatedPlan:
         """Every module's record by address."""
         return self.plan.modules
 
+    def module(self, address: str) -> ModuleRecord:
+        """Return the record of a module.
+
+        Raises:
+            PlanError: there is none at that address.
+        """
+        if address not in self.modules:
+            raise PlanError(f"the plan has no module {address}; it has:\n{self._listed}")
+        return self.modules[address]
+
+    @property
+    def _listed(self) -> str:
+        return "\n".join(f"  {address}" for address in self.modules)
+
     @property
     def graph(self) -> Graph:
         """The stage graph.
@@ -51,8 +65,7 @@ class LocatedPlan:
             PlanError: it has none.
         """
         if self.plan.graph is None:
-            listed = "\n".join(f"  {address}" for address in self.modules)
-            raise PlanError(f"this plan has no stage graph; run one of its modules with --module:\n{listed}")
+            raise PlanError(f"this plan has no stage graph; run one of its modules with --module:\n{self._listed}")
         return self.plan.graph
 
     def files(self) -> Iterator[Path]:
@@ -97,8 +110,18 @@ def parse(text: bytes, folder: Path, root: Path | None, models: Sequence[Path], 
     broken = next(_broken_modules(plan), None)
     if broken is not None:
         raise PlanError(f"{name} is not a valid plan: {broken}")
-    if root is None:
-        root = (folder / (plan.source.file or "pipeline.yaml")).parent
+    return locate(plan, text, root or (folder / (plan.source.file or "pipeline.yaml")).parent, models)
+
+
+def locate(plan: Plan, text: bytes, root: Path, models: Sequence[Path]) -> LocatedPlan:
+    """Return a plan that is known to be sound, with the place of its models.
+
+    Args:
+        plan: what it says.
+        text: its bytes.
+        root: where relative model folders start.
+        models: folders with official models.
+    """
     return LocatedPlan(plan, digest(text), ModelStore(root, official_folders(models)))
 
 

@@ -1,0 +1,184 @@
+"""From the records of a plan to loaded models: the task, the engine or its fallback, and whether the two fit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from hpi_schemas.device import CPU
+from hpi_schemas.model_config import ModelConfigError, read_config
+from hpi_schemas.model_store import CONFIG_FILE
+from hpi_schemas.plan.model import EngineRecord, ModuleRecord
+from hpi_schemas.tasks.check import Contradiction, Facts, contradictions
+from hpi_schemas.tasks.processing import processing
+
+from hpi_runtime import engines, modules, prepare
+from hpi_runtime.engines.base import Engine
+from hpi_runtime.errors import EngineError, PlanError, PrepareError, RunnerError
+from hpi_runtime.modules.base import Module
+from hpi_runtime.run.plan import LocatedPlan
+from hpi_runtime.run.preflight import check
+
+
+class Opened(NamedTuple):
+    """A module's task and engine, and why it is not the plan's; empty if it is."""
+
+    module: Module
+    engine: Engine
+    failure: str
+
+
+def make_module(address: str, record: ModuleRecord, folder: Path) -> Module:
+    """Return the task of a module, with its model's ``inference.yml``.
+
+    Args:
+        address: of the module, for messages.
+        record: the plan's, of the module.
+        folder: of the model.
+
+    Raises:
+        PlanError: nobody here knows the task.
+        EngineError: the ``inference.yml`` or the settings cannot be used.
+    """
+    kind = modules.find(record.module_name)
+    if kind is None:
+        raise PlanError(f"{address}: this hpi-run does not know the task {record.module_name}")
+    path = folder / CONFIG_FILE
+    try:
+        config = read_config(path)
+    except ModelConfigError as fault:
+        raise EngineError(f"{address}: {path} {fault}") from None
+    except OSError as fault:
+        raise EngineError(f"{address}: {path} cannot be read: {fault.strerror}") from None
+    facts = Facts({}, {}, processing(config), record.settings, record.batch_size)
+    _refuse(address, path, contradictions(record.module_name, facts))
+    try:
+        return kind(config, record.settings, record.batch_size)
+    except EngineError as fault:
+        raise EngineError(f"{address}: {folder / CONFIG_FILE}: {fault}") from None
+    except (ArithmeticError, TypeError, ValueError, LookupError, AttributeError) as fault:
+        reason = f"{type(fault).__name__}: {fault}"
+        raise EngineError(f"{address}: the settings or {folder / CONFIG_FILE} cannot be used: {reason}") from fault
+
+
+def check_engine(address: str, record: ModuleRecord, module: Module, engine: Engine) -> None:
+    """Compare what a loaded engine tells of its model with what the module's task demands.
+
+    Args:
+        address: of the module, for messages.
+        record: the plan's, of the module.
+        module: its task.
+        engine: loaded.
+
+    Raises:
+        EngineError: the model does not fit the task.
+    """
+    # The first output is the one that counts.
+    first = [item for item in engine.told if item.name == engine.outputs[0]]
+    inputs, outputs = (
+        {item.name: (item.dtype.name, list(item.shape)) for item in found} for found in (engine.inputs, first)
+    )
+    facts = Facts(inputs, outputs, processing(module.config), record.settings, record.batch_size)
+    _refuse(address, engine.folder / engine.files[0], contradictions(record.module_name, facts))
+
+
+def _refuse(address: str, path: Path, found: Sequence[Contradiction]) -> None:
+    if found:
+        lines = [f"{item.message}{f'; {item.help}' if item.help else ''}" for item in found]
+        raise EngineError(f"{address}: {path}: " + "\n".join(lines))
+
+
+def is_ready(record: ModuleRecord) -> bool:
+    """Tell whether a module only has to be loaded, on a CPU: GPUs would measure kernels while others load."""
+    return record.device == CPU and not record.engine.prepare and not record.fallback
+
+
+def open_module(plan: LocatedPlan, address: str, record: ModuleRecord, folder: Path, strict: bool) -> Opened:
+    """Load a module whose files were checked.
+
+    Args:
+        plan: that it is of.
+        address: of the module.
+        record: the plan's, or that of a replica.
+        folder: of the model.
+        strict: no fallback will do.
+
+    Raises:
+        PlanError, PrepareError, EngineError: it cannot be loaded, or its model does not fit its task.
+    """
+    module = make_module(address, record, folder)
+    engine, failure = _engine(plan, address, record, folder, strict)
+    try:
+        check_engine(address, record, module, engine)
+    except EngineError:
+        engine.close()
+        raise
+    return Opened(module, engine, failure)
+
+
+def open_engine(plan: LocatedPlan, address: str, strict: bool = False) -> Engine:
+    """Load the engine of one module, for hosts that do the pre- and postprocessing themselves.
+
+    The files, the machine and the versions are checked as for a whole pipeline, steps are prepared, and fallbacks
+    count. Close it, or use it in a ``with`` statement.
+
+    Args:
+        plan: read and located, see ``read_plan``.
+        address: of the module.
+        strict: refuse other versions of the backends than the plan's, other threads, and fallbacks.
+
+    Raises:
+        PlanError: the plan has no such module.
+        PreflightError: this machine does not satisfy the plan.
+        PrepareError, EngineError: the engine cannot be prepared or loaded.
+    """
+    record = plan.module(address)
+    folders, _ = check(plan, [address], strict)
+    engine, _ = _engine(plan, address, record, folders[address], strict)
+    if strict and engine.deviations:
+        engine.close()
+        raise EngineError("\n".join(f"{address}: {line}" for line in engine.deviations))
+    return engine
+
+
+def _engine(plan: LocatedPlan, address: str, record: ModuleRecord, folder: Path, strict: bool) -> tuple[Engine, str]:
+    """Load the plan's engine, or the first of its fallbacks that loads and why the plan's does not."""
+    try:
+        return load_engine(record.engine, record, folder), ""
+    except (PrepareError, EngineError) as fault:
+        if strict or not record.fallback:
+            raise type(fault)(f"{address}: {fault}{_mend(plan, address, fault)}") from fault
+        failures = [str(fault)]
+    for engine in record.fallback:
+        try:
+            return load_engine(engine, record, folder), failures[0]
+        except (PrepareError, EngineError) as fault:
+            failures.append(str(fault))
+    raise EngineError(f"{address}: neither its engine nor any fallback can be loaded:\n" + "\n".join(failures))
+
+
+def _mend(plan: LocatedPlan, address: str, fault: RunnerError) -> str:
+    """Return which line of the YAML settles a failed preparation."""
+    if not isinstance(fault, PrepareError) or "paddle" not in plan.modules[address].model.formats:
+        return ""
+    source = plan.plan.source.file or "the pipeline's YAML"
+    return f"\n  in {source}, `{address}.hpi_config.backend: paddle` needs no preparation; then plan again"
+
+
+def load_engine(engine: EngineRecord, record: ModuleRecord, folder: Path) -> Engine:
+    """Prepare and load an engine.
+
+    Args:
+        engine: the plan's record of it.
+        record: the plan's, of its module.
+        folder: of the model.
+
+    Raises:
+        PrepareError, EngineError: it cannot be prepared or loaded.
+    """
+    kind = engines.find(engine.backend)
+    if kind is None:
+        raise EngineError(f"the backend {engine.backend} is not known to this hpi-run")
+    made = prepare.engine_files(record.model, engine, folder, record.device)
+    return kind(made.folder, made.files, engine.config, record.device, made.digests)
