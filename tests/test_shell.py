@@ -15,7 +15,8 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from hpi_schemas.console import clean, clean_line, table_console
+from hpi_schemas.cleaning import clean, clean_line
+from hpi_schemas.tables import table_console
 from hypothesis import given
 from hypothesis import strategies as st
 from support import children_hook

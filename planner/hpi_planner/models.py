@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from hpi_schemas import model_inputs
 from hpi_schemas.canonical import digest_file
-from hpi_schemas.console import clean_line
+from hpi_schemas.cleaning import clean_line
 from hpi_schemas.files import is_lfs_pointer
 from hpi_schemas.model_config import ModelConfigError, read_config
 from hpi_schemas.model_inputs import Header, ModelFileError

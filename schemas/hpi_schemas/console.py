@@ -9,26 +9,13 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from typing import IO, TYPE_CHECKING, Any, BinaryIO, NoReturn, TextIO
+from typing import IO, Any, BinaryIO, NoReturn, TextIO
 
-if TYPE_CHECKING:
-    from rich.console import Console
-    from rich.text import Text
+from hpi_schemas.cleaning import clean, clean_line
 
 DONE, NEGATIVE, WRONG, UNSATISFIED, FAILED, INTERRUPTED = 0, 1, 2, 3, 4, 130
 # Seconds that a command has to end by itself after an interruption.
 _PATIENCE = 0.6
-# Columns of tables that go into a file.
-_WIDTH = 140
-_MOST_DIGITS = 18
-# What a terminal obeys instead of showing it, and what changes the order in which text is read
-# (unicode.org/reports/tr9, section 2).
-_DELETE = 0x7F
-_CONTROLS = [*range(0x20), *range(_DELETE, 0xA0)]
-_REORDERING = [0x061C, 0x200E, 0x200F, *range(0x2028, 0x202F), *range(0x2066, 0x206A)]
-_SHOWN = {code: f"\\x{code:02x}" for code in _CONTROLS} | {code: f"\\u{code:04x}" for code in _REORDERING}
-_LINES = {code: text for code, text in _SHOWN.items() if chr(code) not in "\n\t"}
-_ESCAPED = {code: f"\\u{code:04x}" for code in _SHOWN if code >= _DELETE}
 _CLOSED = "stdout is closed, and results go there"
 
 
@@ -36,21 +23,6 @@ class CommandError(Exception):
     """What ends a command; the message is for people."""
 
     exit_code = WRONG
-
-
-def clean(text: str) -> str:
-    """Return text whose control and reordering characters are written out as escapes; lines and tabs stay."""
-    return text.translate(_LINES)
-
-
-def clean_line(text: str) -> str:
-    """Return the same as one line: line ends and tabs are written out too."""
-    return text.translate(_SHOWN)
-
-
-def clean_json(text: str) -> str:
-    """Return JSON in which control and reordering characters are escaped as JSON has it: the same values."""
-    return text.translate(_ESCAPED)
 
 
 def start(name: str, module: str) -> NoReturn:
@@ -210,50 +182,6 @@ def need_stdout() -> None:
         CommandError: it is closed.
     """
     _open_stdout()
-
-
-def positive_number(text: str) -> int:
-    """Read a number from 1, for argparse."""
-    from argparse import ArgumentTypeError
-
-    # More digits than any count has are not worth turning into a number.
-    if not text.isascii() or not text.isdecimal() or len(text) > _MOST_DIGITS or int(text) < 1:
-        raise ArgumentTypeError(f"must be a whole number from 1, not {text[:40]!r}")
-    return int(text)
-
-
-def table_console(stream: TextIO, width: int = _WIDTH) -> Console:
-    """Return what prints tables on a stream: as wide as the terminal, and in a file wide enough for most."""
-    is_terminal = stream.isatty()
-    return _console(_past(stream.fileno()) if is_terminal else stream, None if is_terminal else width)
-
-
-def cell(text: str, style: str = "") -> Text:
-    """Return cleaned text for a table."""
-    from rich.text import Text
-
-    return Text(clean(text), style)
-
-
-def drawing_console() -> Console | None:
-    """Return what draws progress on stderr, None where that is no terminal."""
-    return _console(_past(2), None) if sys.stderr.isatty() else None
-
-
-def _console(file: TextIO, width: int | None) -> Console:
-    """Return a console that cleans whatever text it is given; what is styled comes as a ``cell``."""
-    from rich.console import Console
-
-    class Cleaning(Console):
-        def render_str(self, text: str, **options: Any) -> Text:
-            return super().render_str(clean(text), **options)
-
-    return Cleaning(file=file, width=width, highlight=False, markup=False)
-
-
-def _past(number: int) -> TextIO:
-    """Return a stream past our own, which would write out the codes of colours and of moves of the cursor."""
-    return os.fdopen(os.dup(number), "w", encoding="utf-8", errors="backslashreplace")
 
 
 class _Shown(io.TextIOWrapper):

@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from hpi_schemas.console import clean_line
+from hpi_schemas.cleaning import clean_line
 
 CONFIG_FILE = "inference.yml"
 ONNX_FILE = "inference.onnx"

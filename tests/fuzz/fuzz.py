@@ -27,7 +27,7 @@ with atheris.instrument_imports(include=["hpi_planner", "hpi_runtime", "hpi_sche
     from hpi_runtime.prepare import cache
     from hpi_runtime.results import naming
     from hpi_runtime.run import loading, plan
-    from hpi_schemas import console, model_inputs
+    from hpi_schemas import cleaning, model_inputs
     from hpi_schemas.canonical import JsonError, loads
     from hpi_schemas.model_config import ModelConfigError, read_config
     from hpi_schemas.target import from_json
@@ -96,7 +96,7 @@ def read_model(data: bytes) -> None:
 def read_names(data: bytes) -> None:
     for name in named.listed(data):
         assert all(part not in ("", ".", "..") for part in naming.stem(name, None).parts)
-        console.clean_line(name)
+        cleaning.clean_line(name)
 
 
 def read_target(data: bytes) -> None:

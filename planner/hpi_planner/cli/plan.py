@@ -9,7 +9,9 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hpi_schemas.console import DONE, NEGATIVE, WRONG, clean_json, emit, guarded, say
+from hpi_schemas.cleaning import clean_json
+from hpi_schemas.command_line import CommandLine
+from hpi_schemas.console import DONE, NEGATIVE, WRONG, emit, guarded, say
 from hpi_schemas.files import CANDIDATES, PLAN, Kind, Outputs
 
 from hpi_planner import request, snapshot
@@ -31,7 +33,7 @@ _WRITERS: Mapping[str, Callable[[Ir, str], str]] = {
     "sarif": lambda ir, name: clean_json(render.to_sarif(ir.diagnostics, name)),
 }
 
-_EPILOG = """\
+_NOTES = """\
 precedence, lowest first:
   the YAML's top level, where --use_hpip, --hpi_config, --engine and --engine_config replace its keys;
   a sub-pipeline, then a module: the deepest level that says something wins;
@@ -39,9 +41,12 @@ precedence, lowest first:
   hpi_config merges key by key; its backend_config is one key and is replaced whole.
 example:
   hpi-plan pipeline.yaml --use_hpip -o SubModules.TextRecognition.hpi_config.backend=onnxruntime > plan.json
-exit codes: 0 done; 1 --check or --prove found a difference; 2 the YAML, the models or the command line are wrong;
-130 interrupted
 """
+_EXIT_CODES = {
+    DONE: "done",
+    NEGATIVE: "--check or --prove found a difference",
+    WRONG: "the YAML, the models or the command line are wrong",
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -50,27 +55,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return guarded(_NAME, lambda: _run(options))
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="hpi-plan",
-        description="Compile a PaddleX-style pipeline YAML into a plan that says what will run, and why.",
-        epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+def _parser() -> CommandLine:
+    description = "Compile a PaddleX-style pipeline YAML into a plan that says what will run, and why."
+    parser = CommandLine(_NAME, description, _EXIT_CODES, _NOTES)
     add = parser.add_argument
-    add("pipeline", nargs="?", help="a pipeline or module YAML, or the name of a built-in pipeline (OCR)")
+    add(
+        "pipeline",
+        nargs="?",
+        metavar="PIPELINE",
+        help="a pipeline or module YAML, or the name of a built-in pipeline (OCR)",
+    )
     add("--output", metavar="FILE", help="write the plan there, whole or not at all, instead of to stdout")
-    on = ("--use_hpip", "--use-hpip")
-    off = ("--no-use_hpip", "--no-use-hpip")
-    add(*on, dest="use_hpip", action="store_true", default=None, help="high-performance inference on, at the top level")
-    add(*off, dest="use_hpip", action="store_false", help="and off")
+    on_help = "high-performance inference on, at the top level"
+    add("--use_hpip", dest="use_hpip", action="store_true", default=None, help=on_help)
+    add("--no-use_hpip", dest="use_hpip", action="store_false", help="and off")
     config_help = "replace the top level's hpi_config, for example '{backend: onnxruntime}'"
-    add("--hpi_config", "--hpi-config", metavar="YAML", help=config_help)
+    add("--hpi_config", metavar="YAML", help=config_help)
     add("--device", help="cpu, gpu:0, gpu:0,1 (a replica each), npu:0; default: the target's first GPU, else its CPU")
     add("--engine", help="PaddleX's engine at the top level: hpi, paddle_static or onnxruntime")
     engine_help = "replace the top level's engine_config, for example '{hpi: {backend: openvino}}'"
-    add("--engine_config", "--engine-config", metavar="YAML", help=engine_help)
+    add("--engine_config", metavar="YAML", help=engine_help)
     add("-o", dest="sets", action="append", default=[], metavar="PATH=VALUE", help="set one key anywhere; repeatable")
     regular_help = "regular inference in every module: the reference that hpi-run --compare takes"
     add("--regular", action="store_true", help=regular_help)

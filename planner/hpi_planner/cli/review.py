@@ -9,9 +9,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from hpi_schemas.console import DONE, NEGATIVE, clean_json, emit, guarded, say, table_console
+from hpi_schemas.cleaning import clean_json
+from hpi_schemas.command_line import CommandLine, Commands
+from hpi_schemas.console import DONE, NEGATIVE, WRONG, emit, guarded, say
 from hpi_schemas.console import show as show_text
 from hpi_schemas.files import Outputs
+from hpi_schemas.tables import table_console
 
 from hpi_planner.review import causes, markdown, mermaid, plans, text, why
 from hpi_planner.review.changes import ABSENT, Change, Impact, changes, worst
@@ -20,10 +23,14 @@ from hpi_planner.review.view import view
 
 # Of output that no terminal limits.
 _WIDTH = 200
-_EPILOG = """\
+_NOTES = """\
 PLAN is a file, or REVISION:PATH in a git repository (main:plan.json).
-exit codes: 0 done; 1 the answer is negative (--fail-on); 2 a plan or the command line is wrong; 130 interrupted
 """
+_EXIT_CODES = {
+    DONE: "done",
+    NEGATIVE: "the answer is negative (--fail-on, verify, lint)",
+    WRONG: "a plan or the command line is wrong",
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -33,15 +40,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return guarded("hpi-review", lambda: run(options))
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="hpi-review",
-        description="Read plans, compare them, and ask why.",
-        epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+def _parser() -> CommandLine:
+    parser = CommandLine("hpi-review", "Read plans, compare them, and ask why.", _EXIT_CODES, _NOTES)
+    commands = parser.commands()
     _add_show(commands)
     _add_diff(commands)
     _add_why(commands)
@@ -51,8 +52,8 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _add_show(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    show = commands.add_parser("show", help="what is in a plan", allow_abbrev=False)
+def _add_show(commands: Commands) -> None:
+    show = commands.add("show", help="what is in a plan")
     show.add_argument("plan", metavar="PLAN")
     form = show.add_mutually_exclusive_group()
     form.add_argument("--markdown", action="store_true", help="as a document")
@@ -62,10 +63,8 @@ def _add_show(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     show.set_defaults(run=_show)
 
 
-def _add_diff(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    diff = commands.add_parser(
-        "diff", help="what changed between two plans, why, and what it risks", allow_abbrev=False
-    )
+def _add_diff(commands: Commands) -> None:
+    diff = commands.add("diff", help="what changed between two plans, why, and what it risks")
     diff.add_argument("old", metavar="OLD")
     diff.add_argument("new", metavar="NEW")
     form = diff.add_mutually_exclusive_group()
@@ -79,27 +78,27 @@ def _add_diff(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     diff.set_defaults(run=_diff)
 
 
-def _add_why(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    asked = commands.add_parser("why", help="why a value is what it is", allow_abbrev=False)
+def _add_why(commands: Commands) -> None:
+    asked = commands.add("why", help="why a value is what it is")
     asked.add_argument("plan", metavar="PLAN")
     asked.add_argument("question", metavar="ADDRESS[.KEY]", help="such as SubModules.TextDetection.precision")
     asked.add_argument("--source", metavar="YAML", help="the YAML; default: where the plan says it is")
     asked.set_defaults(run=_why)
-    blame = commands.add_parser("blame", help="the same for a line of the plan", allow_abbrev=False)
+    blame = commands.add("blame", help="the same for a line of the plan")
     blame.add_argument("line", metavar="PLAN:LINE")
     blame.add_argument("--source", metavar="YAML", help="the YAML; default: where the plan says it is")
     blame.set_defaults(run=_blame)
 
 
-def _add_verify(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    verified = commands.add_parser("verify", help="did what really ran equal the plan?", allow_abbrev=False)
+def _add_verify(commands: Commands) -> None:
+    verified = commands.add("verify", help="did what really ran equal the plan?")
     verified.add_argument("plan", metavar="PLAN")
     verified.add_argument("record", metavar="RUN", help="what hpi-run --record wrote")
     verified.set_defaults(run=_verify)
 
 
-def _add_lint(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    lint = commands.add_parser("lint", help="does a plan keep to policies?", allow_abbrev=False)
+def _add_lint(commands: Commands) -> None:
+    lint = commands.add("lint", help="does a plan keep to policies?")
     lint.add_argument("plan", metavar="PLAN")
     policy_help = "a JSON Schema that the plan must satisfy, or one that ships with us: fp32, digests, gpu-memory"
     lint.add_argument("--policy", action="append", required=True, metavar="FILE|NAME", help=policy_help)
@@ -108,8 +107,8 @@ def _add_lint(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     lint.set_defaults(run=_lint)
 
 
-def _add_matrix(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    matrix = commands.add_parser("matrix", help="several plans side by side", allow_abbrev=False)
+def _add_matrix(commands: Commands) -> None:
+    matrix = commands.add("matrix", help="several plans side by side")
     matrix.add_argument("plans", nargs="+", metavar="PLAN")
     matrix.add_argument("--markdown", action="store_true", help="as a table for documents")
     matrix.set_defaults(run=_matrix)

@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Sequence
 
 from hpi_schemas.canonical import dumps
-from hpi_schemas.console import DONE, emit, guarded
+from hpi_schemas.command_line import CommandLine
+from hpi_schemas.console import DONE, WRONG, emit, guarded
 
 from hpi_planner.request import this_machine
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print this machine's target; the exit code is the return value."""
-    parser = argparse.ArgumentParser(
-        prog="hpi-target",
-        description="Describe this machine as JSON on stdout: hpi-target > target.json; hpi-plan --target target.json",
-        epilog="exit codes: 0 done; 2 the command line is wrong, or stdout cannot be written; 130 interrupted",
-        allow_abbrev=False,
-    )
-    parser.parse_args(arguments)
+    description = "Describe this machine as JSON on stdout: hpi-target > target.json; hpi-plan --target target.json"
+    codes = {DONE: "done", WRONG: "the command line is wrong, or stdout cannot be written"}
+    CommandLine("hpi-target", description, codes).parse_args(arguments)
     return guarded("hpi-target", _run)
 
 

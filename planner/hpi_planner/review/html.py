@@ -8,7 +8,7 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
-from hpi_schemas.console import clean
+from hpi_schemas.cleaning import clean
 from hpi_schemas.files import Kind
 
 from hpi_planner.review import text

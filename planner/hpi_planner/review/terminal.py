@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hpi_schemas.console import cell
+from hpi_schemas.tables import cell
 
 from hpi_planner.review.view import PlanView
 

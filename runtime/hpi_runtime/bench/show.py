@@ -6,7 +6,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from hpi_schemas.console import cell, table_console
+from hpi_schemas.tables import cell, table_console
 
 from hpi_runtime.bench import trial
 from hpi_runtime.bench.figures import Measured, percentile, ratio

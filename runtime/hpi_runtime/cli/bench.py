@@ -8,20 +8,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hpi_schemas.console import (
-    DONE,
-    NEGATIVE,
-    clean_line,
-    drawing_console,
-    emit,
-    guarded,
-    positive_number,
-    say,
-)
+from hpi_schemas.cleaning import clean_line
+from hpi_schemas.command_line import CommandLine, positive_number
+from hpi_schemas.console import DONE, FAILED, NEGATIVE, UNSATISFIED, WRONG, emit, guarded, say
 from hpi_schemas.packages import install
+from hpi_schemas.tables import drawing_console
 
 from hpi_runtime.errors import PlanError
-from hpi_runtime.inputs.arguments import input_names, parse_with_inputs
+from hpi_runtime.inputs.arguments import input_names
 
 if TYPE_CHECKING:
     from hpi_schemas.files import Outputs
@@ -30,7 +24,7 @@ if TYPE_CHECKING:
 
 _ROUNDS = 5
 _BUDGET = 1800
-_EPILOG = """\
+_NOTES = """\
 Every plan runs in a process of its own. A first pass is the cold one; then, in every round, each input
 goes through every plan alone, and all inputs in one go. With a truth.json beside the inputs, or --truth,
 error rates are measured too.
@@ -39,25 +33,25 @@ its own, in turn with the plan's engine. The profile is written as it grows; the
 examples:
   hpi-bench plan.json other.json --input pictures/
   hpi-bench --candidates c.json --profile profile.json --input pictures/
-exit codes: 0 done; 1 some inputs failed, or a plan's process was killed; 2 a plan, the command line or the
-inputs are wrong; 3 this machine does not satisfy a plan; 4 prepare or loading an engine failed; 130 interrupted
 """
+_EXIT_CODES = {
+    DONE: "done",
+    NEGATIVE: "some inputs failed, or a plan's process was killed",
+    WRONG: "a plan, the command line or the inputs are wrong",
+    UNSATISFIED: "this machine does not satisfy a plan",
+    FAILED: "prepare or loading an engine failed",
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; the exit code is the return value."""
-    options = parse_with_inputs(_parser(), arguments)
+    options = _parser().parse_args(arguments)
     return guarded("hpi-bench", lambda: _run(options))
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="hpi-bench",
-        description="Measure plans side by side on the same pictures: latency, throughput, stages, memory.",
-        epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+def _parser() -> CommandLine:
+    description = "Measure plans side by side on the same pictures: latency, throughput, stages, memory."
+    parser = CommandLine("hpi-bench", description, _EXIT_CODES, _NOTES)
     add = parser.add_argument
     add("plans", nargs="*", metavar="PLAN", help="a plan.json; the first is what the others are compared with")
     add("--candidates", metavar="FILE", help="instead of plans: what `hpi-plan --candidates` wrote")

@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hpi_schemas.console import DONE, NEGATIVE, clean_line, guarded, show
+from hpi_schemas.cleaning import clean_line
+from hpi_schemas.command_line import CommandLine
+from hpi_schemas.console import DONE, NEGATIVE, WRONG, guarded, show
 
 from hpi_runtime.errors import PlanError
 
@@ -21,20 +23,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return guarded("hpi-cache", lambda: _run(options))
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="hpi-cache",
-        description="Look at prepared artefacts (converted models and the like), and remove those that no plan needs.",
-        epilog="exit codes: 0 done; 1 verify found damage; 2 a plan or the command line is wrong; 130 interrupted",
-        allow_abbrev=False,
-    )
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+def _parser() -> CommandLine:
+    description = "Look at prepared artefacts (converted models and the like), and remove those that no plan needs."
+    codes = {DONE: "done", NEGATIVE: "verify found damage", WRONG: "a plan or the command line is wrong"}
+    parser = CommandLine("hpi-cache", description, codes)
+    commands = parser.commands()
     for name, text in (
         ("list", "what is there, and whether these plans need it"),
         ("verify", "are all artefacts undamaged?"),
         ("prune", "remove what none of these plans needs, damaged artefacts, and what builds left behind"),
     ):
-        command = commands.add_parser(name, help=text, allow_abbrev=False)
+        command = commands.add(name, help=text)
         command.add_argument("plans", nargs="*", metavar="PLAN")
         command.add_argument(
             "--models", action="append", default=[], metavar="DIR", help="also look below DIR/*/.cache"

@@ -6,7 +6,9 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from hpi_schemas.console import DONE, NEGATIVE, cell, emit, guarded, table_console
+from hpi_schemas.command_line import CommandLine
+from hpi_schemas.console import DONE, NEGATIVE, WRONG, emit, guarded
+from hpi_schemas.tables import cell, table_console
 
 from hpi_runtime.doctor import examine
 
@@ -15,12 +17,9 @@ _COLOURS = {examine.OK: "green", examine.NOTE: "cyan", examine.MISSING: "yellow"
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; the exit code is the return value."""
-    parser = argparse.ArgumentParser(
-        prog="hpi-doctor",
-        description="Look for what keeps backends from running here, and say what mends it.",
-        epilog="exit codes: 0 no conflicts; 1 something conflicts; 2 the command line is wrong; 130 interrupted",
-        allow_abbrev=False,
-    )
+    description = "Look for what keeps backends from running here, and say what mends it."
+    codes = {DONE: "no conflicts", NEGATIVE: "something conflicts", WRONG: "the command line is wrong"}
+    parser = CommandLine("hpi-doctor", description, codes)
     parser.add_argument("--json", action="store_true", help="findings as JSON on stdout")
     options = parser.parse_args(arguments)
     return guarded("hpi-doctor", lambda: _run(options))

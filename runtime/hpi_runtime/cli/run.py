@@ -7,20 +7,23 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
+from hpi_schemas.cleaning import clean_line
+from hpi_schemas.command_line import CommandLine, positive_number
 from hpi_schemas.console import (
     DONE,
+    FAILED,
     NEGATIVE,
-    clean_line,
+    UNSATISFIED,
+    WRONG,
     data_stream,
     guarded,
     need_stdout,
-    positive_number,
     say,
     write_all,
 )
 
 from hpi_runtime.errors import PlanError
-from hpi_runtime.inputs.arguments import input_names, parse_with_inputs
+from hpi_runtime.inputs.arguments import input_names
 from hpi_runtime.inputs.limits import Limits
 
 if TYPE_CHECKING:
@@ -32,11 +35,18 @@ if TYPE_CHECKING:
     from hpi_runtime.run.plan import LocatedPlan
 
 _NAME = "hpi-run"
+_EXIT_CODES = {
+    DONE: "done",
+    NEGATIVE: "some inputs failed, or --compare found other answers",
+    WRONG: "plan, command line or inputs are wrong",
+    UNSATISFIED: "this machine does not satisfy the plan",
+    FAILED: "prepare or loading an engine failed",
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; the exit code is the return value."""
-    options = parse_with_inputs(_parser(), arguments)
+    options = _parser().parse_args(arguments)
 
     def work() -> int:
         with data_stream() as lines:
@@ -45,24 +55,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return guarded(_NAME, work)
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="hpi-run",
-        description="Execute a plan made by hpi-plan on pictures; results are JSON Lines on stdout.",
-        epilog="exit codes: 0 done; 1 some inputs failed, or --compare found other answers; 2 plan, command line or "
-        "inputs are wrong; 3 this machine does not satisfy the plan; 4 prepare or loading an engine failed; "
-        "130 interrupted",
-        allow_abbrev=False,
-    )
+def _parser() -> CommandLine:
+    description = "Execute a plan made by hpi-plan on pictures; results are JSON Lines on stdout."
+    parser = CommandLine(_NAME, description, _EXIT_CODES)
     add = parser.add_argument
-    add("plan", help="a plan.json")
+    add("plan", metavar="PLAN", help="a plan.json")
     inputs_help = "picture, folder, glob, PDF or http(s) URL; - reads a list from stdin; repeatable"
     add("--input", action="append", default=[], metavar="X", help=inputs_help)
     add("--module", metavar="ADDRESS", help="run one module alone")
     add("--output", metavar="DIR", help="write a JSON file per picture or page there, instead of lines to stdout")
-    add(
-        "--save-images", "--save_images", metavar="DIR", nargs="?", const="", help="draw results into DIR (or --output)"
-    )
+    add("--save-images", metavar="DIR", nargs="?", const="", help="draw results into DIR (or --output)")
     overwrite_help = "replace files in those folders that are no older results; what the run reads never is"
     add("--overwrite", action="store_true", help=overwrite_help)
     add("--root", metavar="DIR", help="where relative model folders start; default: beside the plan's YAML")

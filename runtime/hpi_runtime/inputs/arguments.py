@@ -3,20 +3,9 @@
 from __future__ import annotations
 
 import sys
-from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
 
 from hpi_schemas.console import say
-
-
-def parse_with_inputs(parser: ArgumentParser, arguments: Sequence[str] | None) -> Namespace:
-    """Parse the arguments of a command with ``--input``, and say what to do when a shell has expanded its pattern."""
-    options, left = parser.parse_known_args(arguments)
-    if left:
-        is_expanded = not any(item.startswith("-") for item in left)
-        mend = "; write --input before each, or a pattern in quotes" if is_expanded else ""
-        parser.error(f"unrecognized arguments: {' '.join(left)}{mend}")
-    return options
 
 
 def input_names(command: str, given: Sequence[str]) -> list[str]:

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from hpi_schemas.console import cell, table_console
 from hpi_schemas.plan.model import ModuleRecord
+from hpi_schemas.tables import cell, table_console
 
 from hpi_runtime.engines.base import Arrays
 from hpi_runtime.errors import EngineError, PlanError

@@ -15,7 +15,9 @@ from typing import Any, BinaryIO
 
 from hpi_schemas import children
 from hpi_schemas.canonical import JsonError, dumps, loads
-from hpi_schemas.console import cell, clean_line, drawing_console, say
+from hpi_schemas.cleaning import clean_line
+from hpi_schemas.console import say
+from hpi_schemas.tables import cell, drawing_console
 
 from hpi_runtime.errors import PrepareError
 from hpi_runtime.prepare.child import RESULT
