@@ -1,4 +1,4 @@
-# make demo · make test · make fuzz · make lint · make bench: each sets up what it needs in .venv, from PyPI.
+# make demo · make test · make quick · make fuzz · make lint · make bench: each sets up what it needs in .venv, from PyPI.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -12,7 +12,7 @@ TENSORRT := .tensorrt/.ready
 # run, which names the test: pytest-xdist waits for ever for what it had given to the dead one.
 PYTEST := $(BIN)/python -m pytest -q -n 2 --dist loadfile --max-worker-restart=0
 
-.PHONY: demo test fuzz reliability lint bench golden clean
+.PHONY: demo test quick fuzz reliability lint bench golden clean
 
 demo: $(MODELS)
 	$(BIN)/hpi-plan examples/ocr/pipeline.yaml --output examples/ocr/output/plan.json
@@ -22,6 +22,10 @@ demo: $(MODELS)
 
 test: $(MODELS) $(PADDLEX) $(TENSORRT)
 	$(PYTEST)
+
+# For every save: what needs no commands, no conversions and no other environment.
+quick: $(MODELS)
+	$(PYTEST) -m "not slow"
 
 # What `make test` fuzzes for some seconds, for an hour.
 fuzz: $(MODELS)

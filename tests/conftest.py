@@ -24,6 +24,34 @@ from support.classifying import lay_out  # noqa: E402
 from support.engines import CLASSIFIER  # noqa: E402
 from support.imitations import Imitations  # noqa: E402
 
+# What takes seconds: commands, engines, conversions, other environments. `make quick` leaves it out.
+SLOW = (
+    "benchmarks/test_corpus.py",
+    "conformance/",
+    "examples/",
+    "fuzz/",
+    "planner/test_cli.py",
+    "review/",
+    "runtime/test_api.py",
+    "runtime/test_bench.py",
+    "runtime/test_cache_cli.py",
+    "runtime/test_cache_faults.py",
+    "runtime/test_cli.py",
+    "runtime/test_compare.py",
+    "runtime/test_engines.py",
+    "runtime/test_fuzz.py",
+    "runtime/test_hostile_plans.py",
+    "runtime/test_onnx_nodes.py",
+    "runtime/test_outputs.py",
+    "runtime/test_prepare.py",
+    "runtime/test_prepare_faults.py",
+    "runtime/test_profiling.py",
+    "runtime/test_quantize.py",
+    "test_command_line.py",
+    "test_shell.py",
+    "test_third_party.py",
+)
+
 # The same examples on every run: what CI finds can be found again.
 settings.register_profile("repeatable", derandomize=True, deadline=None)
 settings.load_profile("repeatable")
@@ -44,6 +72,9 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path.relative_to(Path(__file__).parent).as_posix().startswith(SLOW):
+            item.add_marker(pytest.mark.slow)
     for marker, package in (("paddle", "paddle"), ("convert", "paddle2onnx")):
         if importlib.util.find_spec(package) is None:
             for item in items:

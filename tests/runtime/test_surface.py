@@ -69,6 +69,7 @@ def checked(installed: Path, folder: Path, code: str) -> str:
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False).stdout
 
 
+@pytest.mark.slow
 def test_types_reach_whoever_installs_the_package(installed: Path, tmp_path: Path) -> None:
     told = checked(installed, tmp_path, USER)
     assert 'Revealed type is "hpi_runtime.run.pipeline.Pipeline"' in told
@@ -76,6 +77,7 @@ def test_types_reach_whoever_installs_the_package(installed: Path, tmp_path: Pat
     assert "error:" not in told
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("line", "told"),
     [

@@ -48,6 +48,7 @@ def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     return [path, *(place for key, item in items for place in places(item, (*path, key)))]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("value", [None, True, -1, 2.5, "", "a:b", [], {}, {"a": {}}, [[]]])
 def test_whatever_stands_in_a_place_is_read_or_refused_in_words(value: Any) -> None:
     """No other exception than the one for people, wherever a plan is damaged."""
