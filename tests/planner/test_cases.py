@@ -77,7 +77,7 @@ def test_case_gives_what_it_says(
         path.write_text(txtar.join(comment, {**sections, **found}), encoding="utf-8")
         return
     for name, text in found.items():
-        assert text.rstrip("\n") == sections[name].rstrip("\n"), name
+        assert text.rstrip("\n") == sections[name].rstrip("\n"), f"{name}: `make golden` rewrites it"
 
 
 @pytest.mark.parametrize("code", list(Code), ids=lambda code: code.value)
