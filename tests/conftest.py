@@ -48,6 +48,7 @@ SLOW = (
     "runtime/test_profiling.py",
     "runtime/test_quantize.py",
     "test_command_line.py",
+    "test_installing.py",
     "test_shell.py",
     "test_third_party.py",
 )

@@ -39,7 +39,6 @@ def start(name: str, module: str) -> NoReturn:
     if is_listening:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
     _take_streams()
-    main: Callable[[], int] = importlib.import_module(module).main
     interrupted = False
 
     def interrupt(*_: object) -> None:
@@ -50,12 +49,15 @@ def start(name: str, module: str) -> NoReturn:
         raise KeyboardInterrupt
 
     try:
+        main: Callable[[], int] = importlib.import_module(module).main
         if is_listening:
             _watch_interruption(name, interrupt)
         code = main()
     except SystemExit as left:
         # argparse, after its help or its complaint.
         code = left.code if isinstance(left.code, int) else DONE if left.code is None else WRONG
+    except ModuleNotFoundError as fault:
+        code = _lacking(name, fault)
     except CommandError as fault:
         # argparse, whose help has nowhere to go.
         say(name, str(fault))
@@ -107,6 +109,8 @@ def guarded(name: str, work: Callable[[], int]) -> int:
         # Whoever read our output has seen enough.
         _drop_stdout()
         return DONE
+    except ModuleNotFoundError as fault:
+        return _lacking(name, fault)
     except MemoryError:
         say(name, "there is not enough memory")
         return WRONG
@@ -114,6 +118,17 @@ def guarded(name: str, work: Callable[[], int]) -> int:
         _drop_stdout()
         say(name, f"{fault.filename or 'stdout'} cannot be written or read: {fault.strerror or fault}")
         return WRONG
+
+
+def _lacking(name: str, fault: ModuleNotFoundError) -> int:
+    """Say which package a command needs that is not installed; that a module of ours is not there is our mistake."""
+    package = (fault.name or "").partition(".")[0]
+    if not package or package.startswith("hpi_"):
+        raise fault
+    from hpi_schemas.packages import missing
+
+    say(name, missing(package))
+    return UNSATISFIED
 
 
 def say(name: str, message: str) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from hpi_schemas.cleaning import clean_line
 from hpi_schemas.command_line import CommandLine
-from hpi_schemas.console import DONE, NEGATIVE, WRONG, guarded, show
+from hpi_schemas.console import DONE, NEGATIVE, UNSATISFIED, WRONG, guarded, show
 
 from hpi_runtime.errors import PlanError
 
@@ -25,7 +25,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> CommandLine:
     description = "Look at prepared artefacts (converted models and the like), and remove those that no plan needs."
-    codes = {DONE: "done", NEGATIVE: "verify found damage", WRONG: "a plan or the command line is wrong"}
+    codes = {
+        DONE: "done",
+        NEGATIVE: "verify found damage",
+        WRONG: "a plan or the command line is wrong",
+        UNSATISFIED: "a package is missing",
+    }
     parser = CommandLine("hpi-cache", description, codes)
     commands = parser.commands()
     for name, text in (
