@@ -380,7 +380,7 @@ def test_a_plan_without_a_graph_lists_what_can_run(folder: Path) -> None:
     change(folder, graph=None)
     done = run(folder, "plan.json", "--input", "pictures")
     assert done.returncode == 2
-    assert "run one of its modules with --module:\n  SubModules.ImageClassification" in done.stderr
+    assert "cannot be run as a whole; `hpi-run --module` runs SubModules.ImageClassification alone" in done.stderr
     alone = run(folder, "plan.json", "--module", "SubModules.ImageClassification", "--input", "pictures")
     assert alone.returncode == 0
 

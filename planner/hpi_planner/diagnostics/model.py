@@ -68,6 +68,7 @@ class Code(str, Enum):
     RUN_MODE_BLOCKED = "run-mode-blocked"
     SETTING_INVALID = "setting-invalid"
     TARGET_UNSUPPORTED = "target-unsupported"
+    TASK_UNKNOWN = "task-unknown"
     THREADS_EXCEED_CORES = "threads-exceed-cores"
     TRAINING_KEYS_IGNORED = "training-keys-ignored"
     USE_HPIP_NULL = "use-hpip-null"

@@ -12,11 +12,14 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from hpi_schemas.plan.model import INPUT, Graph, Stage, of_one
+from hpi_schemas.tasks import find, runnable
 
-from hpi_planner.diagnostics.model import Code, Label, has_errors, note
-from hpi_planner.ir import Ir, Pipeline
+from hpi_planner.diagnostics.model import Code, Diagnostic, Label, has_errors, warning
+from hpi_planner.ir import Ir, Module, Pipeline
 from hpi_planner.paddlex import definitions
-from hpi_planner.syntax.tree import Path, dotted
+from hpi_planner.syntax.tree import Path, Tree, dotted
+
+_ELSEWHERE = "the plan is good for review, and for whatever else executes it"
 
 
 @dataclass(frozen=True)
@@ -29,22 +32,28 @@ class Schedule:
         """Fill in ``graph``; a pipeline without a native one has None."""
         if ir.tree is None or has_errors(ir.diagnostics) or not ir.modules:
             return ir
+        tasks = {module.address: module.module_name for module in ir.modules}
         if ir.pipeline is None:
-            return replace(ir, graph=of_one(ir.modules[0].address))
+            graph = of_one(ir.modules[0].address)
+            return replace(ir, graph=graph).report(*_unknown(ir.tree, ir.modules[0]))
         builder = _built(ir, ir.pipeline)
         if builder.missing:
-            path = ("pipeline_name",)
-            return ir.report(
-                note(
-                    Code.GRAPH_MISSING,
-                    f"the runner has no stage graph for {builder.missing}; "
-                    "`hpi-run --module` runs its modules one by one",
-                    Label(ir.tree.span(path)),
-                )
+            message = (
+                f"hpi-run has no stage graph for {builder.missing}, and cannot run it as a whole; {runnable(tasks)}"
             )
+            label = Label(ir.tree.span(("pipeline_name",)))
+            return ir.report(warning(Code.GRAPH_MISSING, message, label, help=_ELSEWHERE))
         order = _topological(builder.stages)
         outputs = {name: ref for name, ref in builder.outputs.items() if ref is not None}
         return replace(ir, graph=Graph(builder.stages, tuple(order), outputs, _drawing(ir.pipeline)))
+
+
+def _unknown(tree: Tree, module: Module) -> list[Diagnostic]:
+    """Return a warning where nobody here runs the task of a single module."""
+    told = runnable({module.address: module.module_name})
+    if find(module.module_name) is not None:
+        return []
+    return [warning(Code.TASK_UNKNOWN, told, Label(tree.span(("Global",))), help=_ELSEWHERE)]
 
 
 def has_graph(ir: Ir) -> bool:

@@ -11,6 +11,7 @@ from hpi_schemas.backends import load_all
 from hpi_schemas.plan import origin as plan_origin
 from hpi_schemas.plan.model import External, Graph, ModuleRecord, Plan, PrepareStep, Source
 from hpi_schemas.plan.origin import Origin
+from hpi_schemas.tasks import runnable
 
 from hpi_planner.review.text import clean, counted
 from hpi_planner.select.choice import WHY
@@ -241,4 +242,5 @@ def _warnings(rows: list[ModuleView], plan: Plan) -> Iterator[str]:
     for address, item in plan.external.items():
         yield f"{address} ({item.kind.replace('_', ' ')}) runs outside of this plan."
     if plan.graph is None and rows:
-        yield "The runner has no stage graph for this pipeline: its modules run one by one."
+        tasks = {address: record.module_name for address, record in plan.modules.items()}
+        yield f"hpi-run cannot run this pipeline as a whole: {runnable(tasks)}."

@@ -15,6 +15,7 @@ from hpi_schemas.files import ReadError, read_bounded
 from hpi_schemas.model_store import ModelStore, is_file_below, is_folder, is_name, official_folders
 from hpi_schemas.plan.model import EngineRecord, Graph, ModuleRecord, Plan
 from hpi_schemas.plan.read import PlanReadError, read, short
+from hpi_schemas.tasks import runnable
 
 from hpi_runtime.errors import PlanError
 
@@ -65,7 +66,8 @@ class LocatedPlan:
             PlanError: it has none.
         """
         if self.plan.graph is None:
-            raise PlanError(f"this plan has no stage graph; run one of its modules with --module:\n{self._listed}")
+            tasks = {address: record.module_name for address, record in self.modules.items()}
+            raise PlanError(f"this plan has no stage graph, and cannot be run as a whole; {runnable(tasks)}")
         return self.plan.graph
 
     def files(self) -> Iterator[Path]:

@@ -5,7 +5,7 @@ A contract is a file ``FAMILY.yaml`` here. A task without one, such as a third p
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -49,6 +49,26 @@ class Contract:
 def find(task: str) -> Contract | None:
     """Return the contract of a task, None if there is none."""
     return next((item for item in _contracts() if task in item[0]), (None, None))[1]
+
+
+def runnable(modules: Mapping[str, str]) -> str:
+    """Return in words which modules hpi-run can run alone, and which tasks nobody here knows.
+
+    Args:
+        modules: the task of each, by address.
+    """
+    alone = [address for address, task in modules.items() if find(task) is not None]
+    unknown = sorted({task for task in modules.values() if find(task) is None})
+    parts = []
+    if alone:
+        parts.append(f"`hpi-run --module` runs {_listed(alone)} alone")
+    if unknown:
+        parts.append(f"hpi-run does not know the task{'s' if len(unknown) > 1 else ''} {_listed(unknown)}")
+    return "; ".join(parts)
+
+
+def _listed(names: Sequence[str]) -> str:
+    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
 
 
 @cache
