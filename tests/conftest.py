@@ -19,7 +19,7 @@ os.environ.pop("HPI_MODELS", None)
 os.environ.pop("HPI_CACHE_DIR", None)
 sys.path[:0] = [str(Path(__file__).parent), str(OCR)]
 
-from support import imitations, reliability, tiny_models  # noqa: E402
+from support import environments, imitations, reliability, tiny_models  # noqa: E402
 from support.classifying import lay_out  # noqa: E402
 from support.engines import CLASSIFIER  # noqa: E402
 from support.imitations import Imitations  # noqa: E402
@@ -125,6 +125,12 @@ def engine_models(models: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
         command = [sys.executable, "-m", "support.tiny_models", str(root / "tiny-pir")]
         subprocess.run(command, cwd=tests, check=True, capture_output=True)
     return root
+
+
+@pytest.fixture(scope="session")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel, as people install it."""
+    return environments.wheel(ROOT, tmp_path_factory.mktemp("wheel"))
 
 
 @pytest.fixture

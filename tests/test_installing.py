@@ -4,35 +4,23 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from support import environments
 from support.classifying import lay_out, run
 
 ROOT = Path(__file__).parents[1]
-PIP = [sys.executable, "-m", "pip", "--disable-pip-version-check", "-q"]
 CHOSEN = ("--device", "cpu", "--hpi_config", "{auto_config: false, backend: onnxruntime}")
 PLANNED = "gpu", "paddle", "convert", "bench", "int8", "fonts"
-
-
-@pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("wheel")
-    subprocess.run([*PIP, "wheel", "--no-deps", "--wheel-dir", str(folder), str(ROOT)], check=True, capture_output=True)
-    (found,) = folder.glob("*.whl")
-    return found
 
 
 class Installed:
     """An environment that has the wheel with an extra, and a folder to work in outside of the repository."""
 
     def __init__(self, folder: Path, wheel: Path, extra: str) -> None:
-        subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder / "env")], check=True)
-        self.bin = folder / "env/bin"
         what = f"{wheel}[{extra}]" if extra else str(wheel)
-        command = [*PIP, "--python", str(self.bin / "python"), "install", "-c", str(ROOT / "constraints.txt"), what]
-        subprocess.run(command, check=True, capture_output=True)
+        self.bin = environments.make(folder / "env", "-c", str(ROOT / "constraints.txt"), what)
         self.folder = folder / "work"
         self.folder.mkdir()
 
@@ -92,7 +80,7 @@ def test_with_the_extra_for_cpus_a_picture_is_read(wheel: Path, tmp_path: Path) 
 def test_the_other_extras_resolve(wheel: Path, tmp_path: Path, extra: str) -> None:
     """Those of TensorRT and Ascend come from elsewhere."""
     report = tmp_path / "report.json"
-    command = [*PIP, "install", "--dry-run", "--ignore-installed", "--report", str(report)]
+    command = [*environments.PIP, "install", "--dry-run", "--ignore-installed", "--report", str(report)]
     subprocess.run(
         [*command, "-c", str(ROOT / "constraints.txt"), f"{wheel}[{extra}]"], check=True, capture_output=True
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -62,8 +63,6 @@ class CommandLine(argparse.ArgumentParser):
         self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
     ) -> tuple[argparse.Namespace, list[str]]:
         """Parse what is known, in either spelling."""
-        import sys
-
         given = sys.argv[1:] if args is None else args
         found, left = super().parse_known_args([self._spelled(item) for item in given], namespace)
         return found, left

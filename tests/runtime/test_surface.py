@@ -9,6 +9,7 @@ from pathlib import Path
 
 import hpi_runtime
 import pytest
+from support import environments
 
 ROOT = Path(__file__).parents[2]
 
@@ -39,16 +40,9 @@ def test_the_reference_says_what_the_docstrings_say() -> None:
 
 
 @pytest.fixture(scope="module")
-def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The Python of an environment that has the wheel and nothing else."""
-    folder = tmp_path_factory.mktemp("installed")
-    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "-q"]
-    subprocess.run([*pip, "wheel", "--no-deps", "--wheel-dir", str(folder), str(ROOT)], check=True, capture_output=True)
-    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder / "env")], check=True)
-    python = folder / "env/bin/python"
-    (wheel,) = folder.glob("*.whl")
-    subprocess.run([*pip, "--python", str(python), "install", "--no-deps", str(wheel)], check=True, capture_output=True)
-    return python
+    return environments.make(tmp_path_factory.mktemp("installed") / "env", "--no-deps", str(wheel)) / "python"
 
 
 USER = """

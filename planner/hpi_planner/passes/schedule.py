@@ -32,12 +32,12 @@ class Schedule:
         """Fill in ``graph``; a pipeline without a native one has None."""
         if ir.tree is None or has_errors(ir.diagnostics) or not ir.modules:
             return ir
-        tasks = {module.address: module.module_name for module in ir.modules}
         if ir.pipeline is None:
             graph = of_one(ir.modules[0].address)
             return replace(ir, graph=graph).report(*_unknown(ir.tree, ir.modules[0]))
         builder = _built(ir, ir.pipeline)
         if builder.missing:
+            tasks = {module.address: module.module_name for module in ir.modules}
             message = (
                 f"hpi-run has no stage graph for {builder.missing}, and cannot run it as a whole; {runnable(tasks)}"
             )
@@ -50,9 +50,9 @@ class Schedule:
 
 def _unknown(tree: Tree, module: Module) -> list[Diagnostic]:
     """Return a warning where nobody here runs the task of a single module."""
-    told = runnable({module.address: module.module_name})
     if find(module.module_name) is not None:
         return []
+    told = runnable({module.address: module.module_name})
     return [warning(Code.TASK_UNKNOWN, told, Label(tree.span(("Global",))), help=_ELSEWHERE)]
 
 

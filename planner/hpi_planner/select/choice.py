@@ -156,15 +156,15 @@ class Choice:
             self._fail_all(reasons)
             return self._broken()
         try:
-            entries, name = self._ranking()
+            entries, ranked_by = self._ranking()
         except ranking.NoRankingError as fault:
             self._fail_unranked(str(fault), requested, reasons)
             self._check_options(requested)
             return self._broken()
         usable = [entry for entry in entries if reasons[ranking.backend_of(entry)] is None]
-        for backend_name, reason in reasons.items():
-            if reason is None and backend_name not in map(ranking.backend_of, usable):
-                reasons[backend_name] = NOT_RANKED
+        for name, reason in reasons.items():
+            if reason is None and name not in map(ranking.backend_of, usable):
+                reasons[name] = NOT_RANKED
         if requested is not None and reasons[requested] is not None:
             return self._refuse_backend(requested, reasons[requested])
         candidates = [entry for entry in usable if requested in (None, ranking.backend_of(entry))]
@@ -176,10 +176,10 @@ class Choice:
             self._check_options(requested)
             return self._broken()
         lower = NOT_REQUESTED if requested else RANKED_LOWER
-        others = {backend_name: reason or lower for backend_name, reason in reasons.items()}
-        origin = self.module.keys["backend"].origin if requested else rule(name)
+        others = {name: reason or lower for name, reason in reasons.items()}
+        origin = self.module.keys["backend"].origin if requested else rule(ranked_by)
         mode = ranking.run_mode(candidates[0])
-        run_mode = None if mode is None else Traced(mode, rule(name))
+        run_mode = None if mode is None else Traced(mode, rule(ranked_by))
         return self._with_engine(backend, run_mode, origin, others, options.given(self.module.keys))
 
     # -- what else could run it ------------------------------------------------------------------
@@ -268,15 +268,15 @@ class Choice:
         entries = None if environment is None else knowledge.ranking(environment, table, name)
         if entries is None:
             self._note_ranking(f"PaddleX has no ranking for `{name}` on this device; the generic order counts")
-            entries, chosen_by = knowledge.GENERIC_ORDER[self._kind], f"generic/{self._kind}"
+            entries, ranked_by = knowledge.GENERIC_ORDER[self._kind], f"generic/{self._kind}"
         else:
-            chosen_by = f"{environment}/{table}"
+            ranked_by = f"{environment}/{table}"
             if not (same_machine and same_paddle):
                 what = "this version of Paddle" if same_machine else "this kind of machine"
                 self._note_ranking(f"PaddleX has no ranking for {what}; `{environment}/{table}` is the nearest")
         # fp16 is never chosen by a ranking: it counts as its fp32 form.
         plain = dict.fromkeys(entry.removesuffix("_fp16") for entry in entries)
-        return [entry for entry in plain if self._allowed(entry, name)], chosen_by
+        return [entry for entry in plain if self._allowed(entry, name)], ranked_by
 
     def _allowed(self, entry: str, model: str) -> bool:
         if entry == "paddle_mkldnn":

@@ -12,7 +12,6 @@ from hpi_schemas.device import Device
 from hpi_schemas.plan.model import ProfileReference
 from hpi_schemas.target import Target, from_json
 
-FORMAT = "1.0"
 LATENCY, THROUGHPUT = "latency", "throughput"
 # What of a machine decides speed, besides the versions of the backends.
 _FACTS = ("os", "arch", "cores", "cpu_features")
