@@ -28,6 +28,7 @@ import report
 import yaml
 from hpi_runtime.inputs.named import PICTURES
 from hpi_runtime.judge import truth
+from hpi_schemas import ops
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent
@@ -273,9 +274,11 @@ def measure(found: Sequence[Program], pictures: Sequence[Path], rounds: int) -> 
             answer = program.ask([path])
             program.first += answer["seconds"]
             (lines,) = answer["pictures"]
+            contract = ops.find("ocr_result")
+            assert contract is not None
             result = {"rec_polys": [line["poly"] for line in lines], "rec_texts": [line["text"] for line in lines]}
             if path.name in known:
-                program.accuracy.add(result, known[path.name])
+                program.accuracy.add(result, contract.gives["result"].fields, known[path.name])
     for _ in range(rounds):
         for path in pictures:
             for program in found:

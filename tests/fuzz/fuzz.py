@@ -65,7 +65,7 @@ def read_configuration(data: bytes) -> None:
         for task in TASKS:
             told = contradictions(task, Facts({}, {}, processing(config), {}, 1))
             try:
-                loading.make_module("m", records.module(task), Path(folder))
+                loading.make_task("m", records.module(task), Path(folder))
             except RunnerError:
                 assert told
             else:

@@ -76,9 +76,9 @@ def test_no_input_gives_a_traceback_a_hang_or_a_crash(target: str, tmp_path: Pat
 
 def test_a_yaml_that_would_exhaust_the_stack_is_refused(tmp_path: Path) -> None:
     from hpi_runtime.errors import EngineError
-    from hpi_runtime.run.loading import make_module
+    from hpi_runtime.run.loading import make_task
 
     for text in ("[" * 200_000, "- " * 200_000, "? " * 200_000, "{a: " * 200_000):
         (tmp_path / "inference.yml").write_text(text)
         with pytest.raises(EngineError, match="nested deeper"):
-            make_module("m", records.module("image_classification"), tmp_path)
+            make_task("m", records.module("image_classification"), tmp_path)

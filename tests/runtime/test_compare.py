@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from hpi_runtime.judge.agreement import Agreement
 from hpi_runtime.judge.compare import TOLERANCES, Numbers
+from support import fields
 from support.pipelines import page_classifier
 
 BIN = Path(sys.executable).parent
@@ -166,18 +167,54 @@ def box(x: int) -> list[list[int]]:
     return [[x, 0], [x + 100, 0], [x + 100, 40], [x, 40]]
 
 
-def test_texts_classes_boxes_and_angles_are_counted() -> None:
-    expected = {"rec_texts": ["a", "b"], "class_ids": [3, 1], "dt_polys": [box(0), box(200)], "angle": 90}
-    found = {"rec_texts": ["b", "c"], "class_ids": [3, 2], "dt_polys": [box(201), box(50)], "angle": 0}
-    agreement = Agreement()
-    agreement.add(expected, expected)
-    assert agreement.worst == 1.0
+def thing(number: int, *sides: float) -> dict[str, Any]:
+    return {"cls_id": number, "label": str(number), "score": 0.9, "coordinate": list(sides)}
+
+
+@pytest.mark.parametrize(
+    ("of", "found", "expected", "shares"),
+    [
+        (fields.OCR, {"rec_texts": ["b", "c"]}, {"rec_texts": ["a", "b"]}, {"texts": 0.5}),
+        (fields.of_task("text_recognition"), {"rec_text": "a"}, {"rec_text": "a"}, {"texts": 1.0}),
+        (fields.of_task("image_classification"), {"class_ids": [3, 2]}, {"class_ids": [3, 1]}, {"classes": 1.0}),
+        (
+            fields.of_task("text_detection"),
+            {"dt_polys": [box(201), box(50)]},
+            {"dt_polys": [box(0), box(200)]},
+            {"boxes": 0.5},
+        ),
+        (
+            fields.OCR,
+            {"dt_polys": [box(1)], "rec_polys": [box(200)]},
+            {"dt_polys": [box(0)], "rec_polys": [box(0)]},
+            {"boxes": 0.5},
+        ),
+        (fields.DOCUMENT, {"angle": 0}, {"angle": 90}, {"angles": 0.0}),
+        (
+            fields.OCR,
+            {"textline_orientation_angles": [0, 1]},
+            {"textline_orientation_angles": [0, 0]},
+            {"angles": 0.5},
+        ),
+        (
+            fields.of_task("layout_detection"),
+            {"boxes": [thing(0, 0, 0, 100, 100), thing(1, 0, 0, 100, 100)]},
+            {"boxes": [thing(0, 1, 0, 100, 100), thing(2, 0, 0, 100, 100)]},
+            {"boxes": 1 / 3},
+        ),
+    ],
+)
+def test_what_is_the_same_is_counted_as_its_kind_does(of: Any, found: Any, expected: Any, shares: Any) -> None:
+    same = Agreement(of)
+    same.add(expected, expected)
+    assert same.worst == 1.0
+    agreement = Agreement(of)
     agreement.add(found, expected)
-    assert agreement.shares() == {"angles": 0.5, "boxes": 0.75, "classes": 1.0, "texts": 0.75}
+    assert agreement.shares() == shares
 
 
 def test_an_input_that_one_of_the_two_cannot_do_is_a_fault() -> None:
-    agreement = Agreement()
+    agreement = Agreement(fields.of_task("image_classification"))
     failed = {"input_path": "a.png", "error": {"code": "X", "message": "no memory"}}
     agreement.add(failed, {"input_path": "a.png", "class_ids": [1]})
     assert agreement.faults == ["a.png: the plan fails: no memory"]

@@ -84,14 +84,14 @@ def test_any_change_of_a_plan_is_answered(made: dict[str, Any], data: st.DataObj
 def test_any_change_of_a_configuration_is_answered(
     data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    from hpi_runtime.run.loading import make_module
+    from hpi_runtime.run.loading import make_task
 
     folder = tmp_path_factory.mktemp("model")
     whole = yaml.safe_load((MODEL / "inference.yml").read_text())
     path = data.draw(st.sampled_from(paths(whole)))
     (folder / "inference.yml").write_text(yaml.safe_dump(changed(whole, path, data.draw(st.just(...) | VALUES))))
     with suppress(RunnerError):
-        make_module("m", records.module("image_classification"), folder)
+        make_task("m", records.module("image_classification"), folder)
 
 
 @given(

@@ -1,4 +1,5 @@
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -6,6 +7,8 @@ import pytest
 from hpi_runtime.errors import PlanError
 from hpi_runtime.judge import truth
 from hpi_runtime.judge.truth import Accuracy
+from hpi_schemas.values import Value
+from support import fields
 
 
 def poly(left: int, top: int, width: int = 100, height: int = 20) -> list[list[int]]:
@@ -20,9 +23,9 @@ def result(*lines: tuple[str, list[list[int]]]) -> dict[str, Any]:
     return {"rec_polys": [place for _, place in lines], "rec_texts": [text for text, _ in lines]}
 
 
-def accuracy(found: dict[str, Any], true: dict[str, Any]) -> Accuracy:
+def accuracy(found: dict[str, Any], true: dict[str, Any], of: Mapping[str, Value] = fields.OCR) -> Accuracy:
     counted = Accuracy()
-    counted.add(found, true)
+    counted.add(found, of, true)
     return counted
 
 
@@ -67,7 +70,7 @@ def test_a_box_that_covers_less_than_seventy_percent_has_not_found_the_line() ->
 
 
 def test_a_detector_alone_is_measured_by_its_boxes() -> None:
-    found = accuracy({"dt_polys": [poly(0, 0)]}, PAGE)
+    found = accuracy({"dt_polys": [poly(0, 0)]}, PAGE, fields.of_task("text_detection"))
     assert found.to_json() == {"box_recall": 0.5}
 
 
@@ -87,7 +90,23 @@ def test_an_input_that_failed_found_nothing() -> None:
     ],
 )
 def test_classes_and_angles_are_right_or_wrong(found: dict[str, Any], true: dict[str, Any], right: int) -> None:
-    assert accuracy(found, true).label_share == right
+    of = fields.DOCUMENT if "angle" in true else fields.of_task("image_classification")
+    assert accuracy(found, true, of).label_share == right
+
+
+def test_a_result_that_says_nothing_of_what_is_known_is_not_scored() -> None:
+    assert accuracy(result(("x", poly(0, 0))), {"label": "7", "angle": 90}).to_json() == {}
+
+
+def thing(label: str, *sides: float) -> dict[str, Any]:
+    return {"cls_id": 0, "label": label, "score": 0.9, "coordinate": list(sides)}
+
+
+def test_things_are_found_by_boxes_of_their_label() -> None:
+    true = {"objects": [thing("cat", 0, 0, 10, 10), thing("dog", 20, 0, 30, 10), thing("dog", 50, 0, 60, 10)]}
+    boxes = {"boxes": [thing("cat", 1, 0, 10, 10), thing("cat", 20, 0, 30, 10), thing("dog", 50, 0, 60, 11)]}
+    found = accuracy(boxes, true, fields.of_task("object_detection"))
+    assert (found.boxes, found.boxes_found) == (3, 2)
 
 
 @pytest.mark.parametrize(

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 import yaml
-from hpi_runtime import modules
+from hpi_runtime import tasks as classes
 from hpi_runtime.errors import EngineError
-from hpi_runtime.run.loading import make_module
+from hpi_runtime.run.loading import make_task
 from hpi_schemas import tasks
 from hpi_schemas.tasks.check import Facts, contradictions
 from hpi_schemas.tasks.processing import number, processing
@@ -54,7 +54,7 @@ def test_every_task_of_ours_has_a_contract_and_an_unknown_one_demands_nothing() 
     for task in NAMES:
         contract = tasks.find(task)
         assert contract is not None
-        assert modules.find(task) is not None
+        assert classes.find(task) is not None
     assert contradictions("abacus", Facts({}, {}, {}, {}, 1)) == []
 
 
@@ -244,7 +244,7 @@ def test_an_inference_yml_that_the_task_cannot_use_is_told_and_refused_when_load
     assert any(reason in line for line in told(task, config))
     (tmp_path / "inference.yml").write_text(yaml.safe_dump(config))
     with pytest.raises(EngineError, match=r"m: .*inference\.yml"):
-        make_module("m", records.module(task), tmp_path)
+        make_task("m", records.module(task), tmp_path)
 
 
 @pytest.mark.fault("models and their inference.yml that contradict the task")
@@ -253,14 +253,14 @@ def test_a_section_that_is_no_mapping_is_told_in_words(tmp_path: Path, section: 
     config = {**model_configs.config(NAMES["image_classification"]), section: "text"}
     (tmp_path / "inference.yml").write_text(yaml.safe_dump(config))
     with pytest.raises(EngineError, match=f"has a `{section}` that is not a mapping"):
-        make_module("m", records.module("image_classification"), tmp_path)
+        make_task("m", records.module("image_classification"), tmp_path)
 
 
 @pytest.mark.parametrize("value", [[], {}, 3, None, "PP-OCRv4_server_det"])
 def test_a_model_may_be_called_anything(tmp_path: Path, value: Any) -> None:
     config = {**model_configs.config(NAMES["text_detection"]), "Global": {"model_name": value}}
     (tmp_path / "inference.yml").write_text(yaml.safe_dump(config))
-    assert make_module("m", records.module("text_detection"), tmp_path).model_name == str(value)
+    assert make_task("m", records.module("text_detection"), tmp_path).model_name == str(value)
 
 
 @pytest.mark.parametrize(
@@ -306,7 +306,7 @@ def test_an_inference_yml_of_which_nothing_is_told_can_be_loaded(
     (folder / "inference.yml").write_text(yaml.safe_dump(config))
     lines = contradictions(task, Facts({}, {}, processing(config), {}, 1))
     try:
-        make_module("m", records.module(task), folder)
+        make_task("m", records.module(task), folder)
     except EngineError:
         assert lines
     else:

@@ -6,10 +6,12 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import yaml
+from hpi_planner import knowledge
 from hpi_planner.compile import Request
 from hpi_planner.ir import ModelFacts
 from hpi_planner.paddlex import builtin_configs, definitions
 from hpi_planner.syntax.overrides import Override
+from hpi_schemas import tasks
 from hpi_schemas.model_inputs import Tensors
 from hpi_schemas.plan.model import Source
 from hpi_schemas.target import Gpu, Target
@@ -42,7 +44,12 @@ class EveryModel:
             "onnx": {"inference.onnx": DIGEST},
             "paddle": {"inference.json": DIGEST, "inference.pdiparams": DIGEST},
         }
-        inputs: dict[str, Tensors] = {form: {"x": ("float32", [None, 3, None, None])} for form in files}
+        contract = tasks.find(knowledge.module_of(model_name) or "")
+        taken: Tensors = {"x": ("float32", [None, 3, None, None])}
+        if contract is not None and len(contract.inputs) > 1:
+            # Whatever size: every dimension is free.
+            taken = {role: (item.dtypes[0], [None] * len(item.dims)) for role, item in contract.inputs.items()}
+        inputs = {form: taken for form in files}
         reference = f"store:{model_name}" if model_dir is None else model_dir
         return ModelFacts(reference, ("onnx", "paddle"), files, inputs, model_name)
 

@@ -20,9 +20,6 @@ GENERIC_ORDER = {
     "npu": ("om", "paddle"),
 }
 
-# Tasks that bring every picture to the same size before the model sees it.
-ONE_SIZE = frozenset({"doc_text_orientation", "image_classification", "textline_orientation"})
-
 
 @cache
 def _data(name: str) -> Any:

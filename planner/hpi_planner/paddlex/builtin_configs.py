@@ -6,9 +6,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import yaml
+from hpi_schemas.settings import Setting
 
 from hpi_planner.paddlex import definitions
-from hpi_planner.paddlex.definitions import Definition, External, Member, Setting
+from hpi_planner.paddlex.definitions import Definition, External, Member
 
 _COMMENT_COLUMN = 50
 Changes = Mapping[str, Any]

@@ -1,43 +1,22 @@
-"""Pipelines as data: the files in ``pipelines/``, one per PaddleX pipeline."""
+"""Pipelines as data: the files in ``pipelines/``, one per PaddleX pipeline.
+
+A third-party package brings one by an entry point of the group ``hpi_plan.pipelines`` whose value is the package that
+holds ``NAME.yaml``.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
-from hpi_schemas import yaml_data
+from hpi_schemas import packaged, settings, tasks, yaml_data
+from hpi_schemas.settings import Setting
 
+ENTRY_POINTS = "hpi_plan.pipelines"
 _FOLDER = Path(__file__).parents[1] / "pipelines"
-
-
-@dataclass(frozen=True)
-class Setting:
-    """A key of a pipeline or module that its code reads.
-
-    Attributes:
-        type: ``boolean``, ``integer``, ``number``, ``string``, ``list`` or ``mapping``, or several
-            of them joined by ``|``.
-        default: what PaddleX's code takes where the key is absent.
-        config: the value in the built-in configuration; absent there if None.
-        required: its absence is an error; null is one too where ``one_of`` limits it.
-        one_of: the values it may have; empty means any.
-        minimum, maximum: the least and the greatest number.
-        above: a number that it must be greater than.
-        help: one line for ``--get-config``.
-    """
-
-    type: str
-    default: Any = None
-    config: Any = None
-    required: bool = False
-    one_of: tuple[Any, ...] = ()
-    minimum: float | None = None
-    maximum: float | None = None
-    above: float | None = None
-    help: str = ""
 
 
 @dataclass(frozen=True)
@@ -60,7 +39,6 @@ class Member:
         batch_size_required: its absence is an error.
         settings: the keys that the pipeline reads from it.
         config: what the built-in configuration of the parent changes in that of a sub-pipeline.
-        shape_policies: settings that are worth measuring together, for they say how many shapes there are.
         defaults_by: a setting of the pipeline whose value picks other defaults.
         help: one line for ``--get-config``.
     """
@@ -80,7 +58,6 @@ class Member:
     batch_size_required: bool = False
     settings: Mapping[str, Setting] = field(default_factory=dict)
     config: Mapping[str, Any] = field(default_factory=dict)
-    shape_policies: tuple[Mapping[str, Any], ...] = ()
     defaults_by: tuple[str, Mapping[Any, Mapping[str, Any]]] | None = None
     help: str = ""
 
@@ -145,7 +122,11 @@ class Definition:
 @cache
 def names() -> tuple[str, ...]:
     """Return the names of all pipelines."""
-    return tuple(sorted(path.stem for path in _FOLDER.glob("*.yaml")))
+    return tuple(_files())
+
+
+def _files() -> Mapping[str, Path]:
+    return packaged.files(ENTRY_POINTS, _FOLDER)
 
 
 @cache
@@ -155,14 +136,12 @@ def load(name: str) -> Definition:
     Raises:
         KeyError: there is none.
     """
-    if name not in names():
-        raise KeyError(name)
-    data = yaml_data.load((_FOLDER / f"{name}.yaml").read_text(encoding="utf-8"))
+    data = yaml_data.load(_files()[name].read_text(encoding="utf-8"))
     return Definition(
         name=name,
         help=data["help"],
         parallel=data.get("parallel", True),
-        settings=_settings(data.get("settings")),
+        settings=settings.read(data.get("settings")),
         members=tuple(_member(item) for item in data["members"]),
         external=tuple(External(**item) for item in data.get("external", ())),
         config=data.get("config", {}),
@@ -171,19 +150,13 @@ def load(name: str) -> Definition:
 
 
 @cache
-def shape_policies_of(module_name: str) -> tuple[Mapping[str, Any], ...]:
-    """Return the shape policies of a task, as the first pipeline that has some names them."""
-    members = (member for name in names() for member in load(name).members)
-    return next(
-        (item.shape_policies for item in members if item.module_name == module_name and item.shape_policies), ()
-    )
-
-
-@cache
 def settings_of(module_name: str) -> Mapping[str, Setting]:
-    """Return the settings of a task, as the first pipeline that has it reads them; empty if none does."""
-    members = (member for name in names() for member in load(name).members)
-    return next((member.settings for member in members if member.module_name == module_name and member.settings), {})
+    """Return the settings of a task: its contract's, or where it has none all that pipelines read of it."""
+    contract = tasks.find(module_name)
+    if contract is not None:
+        return contract.settings
+    members = (member for name in names() for member in load(name).members if member.module_name == module_name)
+    return {key: setting for member in members for key, setting in member.settings.items()}
 
 
 def _member(data: dict[str, Any]) -> Member:
@@ -194,12 +167,15 @@ def _member(data: dict[str, Any]) -> Member:
         flags=(flag,) if isinstance(flag, str) else tuple(flag),
         models=tuple(data.pop("models", ())),
         tasks=tuple(data.pop("tasks", ())),
-        shape_policies=tuple(data.pop("shape_policies", ())),
-        settings=_settings(data.pop("settings", None)),
+        settings=_settings(data.get("module_name"), data.pop("settings", {})),
         defaults_by=None if by is None else (by["setting"], by["values"]),
         **data,
     )
 
 
-def _settings(data: dict[str, Any] | None) -> dict[str, Setting]:
-    return {name: Setting(**{**item, "one_of": tuple(item.get("one_of", ()))}) for name, item in (data or {}).items()}
+def _settings(module_name: str | None, data: Mapping[str, Mapping[str, Any]]) -> dict[str, Setting]:
+    """Return the settings of a member: what its task says of each, and what this pipeline says otherwise."""
+    contract = None if module_name is None else tasks.find(module_name)
+    known = {} if contract is None else contract.settings
+    own = settings.read({key: item for key, item in data.items() if key not in known})
+    return {key: replace(known[key], **item) if key in known else own[key] for key, item in data.items()}

@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from hpi_schemas import backends
+from hpi_schemas.settings import Setting
 
 from hpi_planner import knowledge
 from hpi_planner.paddlex import definitions, engine_names, legal_keys
-from hpi_planner.paddlex.definitions import Definition, Member, Setting
+from hpi_planner.paddlex.definitions import Definition, Member
 
 _JSON_TYPES = {"list": "array", "mapping": "object"}
 _HPI_HELP = {

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from hpi_schemas.plan import origin as plan_origin
+from hpi_schemas.settings import Setting
 from hpi_schemas.value_types import described, is_of
 
 from hpi_planner.diagnostics import model
@@ -14,7 +15,6 @@ from hpi_planner.diagnostics.model import Code, Findings, Label, Span
 from hpi_planner.diagnostics.suggest import did_you_mean
 from hpi_planner.ir import Origin, Traced, default
 from hpi_planner.paddlex import legal_keys
-from hpi_planner.paddlex.definitions import Setting
 from hpi_planner.syntax.tree import Path, Tree, dotted
 
 _SECTIONS = ("SubModules", "SubPipelines")

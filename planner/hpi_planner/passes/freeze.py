@@ -15,7 +15,7 @@ from hpi_planner.ir import Ir, Module, Pipeline
 from hpi_planner.syntax.tree import dotted
 
 # The version of the rules; it changes when the same inputs may give another plan.
-RULES = "2026.1"
+RULES = "2026.2"
 _SECRET = re.compile(r"(api_?key|token|secret|password|passwd|credential|auth)", re.IGNORECASE)
 
 

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from hpi_schemas.plan.graph import typed
 from hpi_schemas.plan.model import INPUT, Graph, Stage, of_one
 from hpi_schemas.tasks import find, runnable
 
@@ -36,16 +37,17 @@ class Schedule:
             graph = of_one(ir.modules[0].address)
             return replace(ir, graph=graph).report(*_unknown(ir.tree, ir.modules[0]))
         builder = _built(ir, ir.pipeline)
+        tasks = {module.address: module.module_name for module in ir.modules}
         if builder.missing:
-            tasks = {module.address: module.module_name for module in ir.modules}
             message = (
                 f"hpi-run has no stage graph for {builder.missing}, and cannot run it as a whole; {runnable(tasks)}"
             )
             label = Label(ir.tree.span(("pipeline_name",)))
             return ir.report(warning(Code.GRAPH_MISSING, message, label, help=_ELSEWHERE))
-        order = _topological(builder.stages)
-        outputs = {name: ref for name, ref in builder.outputs.items() if ref is not None}
-        return replace(ir, graph=Graph(builder.stages, tuple(order), outputs, _drawing(ir.pipeline)))
+        graph = builder.graph(_drawing(ir.pipeline))
+        # A wire that does not fit is a fault of the pipeline's data, not of the user's.
+        typed(graph, tasks)
+        return replace(ir, graph=graph)
 
 
 def _unknown(tree: Tree, module: Module) -> list[Diagnostic]:
@@ -87,7 +89,11 @@ class _Builder:
             if found != value:
                 self.missing = f"`{pipeline.name}` with `{setting}: {found}`"
                 return False
-        # For each stage of this pipeline: port → reference to a real stage, None where it is gone.
+        return self._wire(pipeline, graph, prefix, inputs)
+
+    def _wire(self, pipeline: Pipeline, graph: Mapping[str, Any], prefix: str, inputs: Mapping[str, str]) -> bool:
+        """Add the stages of a graph of ``pipeline``."""
+        # For each stage of it: port → reference to a real stage, None where it is gone.
         ports: dict[str, Mapping[str, str | None] | None] = {INPUT: dict(inputs)}
         for name, stage in graph["stages"].items():
             wired = {port: _follow(ports, ref, prefix) for port, ref in stage.get("inputs", {}).items()}
@@ -102,11 +108,23 @@ class _Builder:
                     self.missing = child.missing
                     return False
                 ports[name] = child.outputs | {"": None}
+            elif "each" in stage:
+                inner = _Builder(self.settings)
+                if not inner._wire(pipeline, stage["each"], "", {port: f"{INPUT}.{port}" for port in here}):
+                    self.missing = inner.missing
+                    return False
+                ports[name] = None
+                self.stages[prefix + name] = Stage(here, each=inner.graph())
             else:
                 ports[name] = None
                 self.stages[prefix + name] = self._stage(pipeline, stage, here)
         self.outputs = {port: _follow(ports, ref, prefix) for port, ref in graph["outputs"].items()}
         return True
+
+    def graph(self, drawing: str = "") -> Graph:
+        """Return what was collected as a graph."""
+        outputs = {name: ref for name, ref in self.outputs.items() if ref is not None}
+        return Graph(self.stages, tuple(_topological(self.stages)), outputs, drawing)
 
     def _runs(self, pipeline: Pipeline, stage: Mapping[str, Any], ports: Mapping[str, Any]) -> bool:
         if "module" in stage:
@@ -117,7 +135,7 @@ class _Builder:
 
     def _stage(self, pipeline: Pipeline, stage: Mapping[str, Any], inputs: Mapping[str, str]) -> Stage:
         if "module" in stage:
-            return Stage(inputs, module=dotted(pipeline.modules[stage["module"]]))
+            return Stage(inputs, module=dotted(pipeline.modules[stage["module"]]), many=stage.get("many", False))
         params = {key: self._param(pipeline, item) for key, item in stage.get("params", {}).items()}
         return Stage(inputs, op=stage["op"], params=params)
 

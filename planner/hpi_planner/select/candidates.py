@@ -11,13 +11,13 @@ from dataclasses import dataclass, field, replace
 from itertools import product
 from typing import Any
 
+from hpi_schemas import tasks
 from hpi_schemas.backends import Backend, load_all
 from hpi_schemas.canonical import dumps, loads
 from hpi_schemas.plan import write
 from hpi_schemas.plan.model import EngineRecord
 
 from hpi_planner.ir import Ir, Module, Origin, Traced, rule
-from hpi_planner.paddlex import definitions
 from hpi_planner.passes.freeze import model
 from hpi_planner.select.choice import Choice, Variant
 
@@ -161,5 +161,6 @@ def _batch_sizes(module: Module) -> list[int]:
 
 def _shape_policies(module: Module) -> list[Mapping[str, Any]]:
     """Return the shape policies that touch nothing that the user sets; the first changes nothing."""
-    known = definitions.shape_policies_of(module.module_name)
+    contract = tasks.find(module.module_name)
+    known = () if contract is None else contract.shape_policies
     return [{}, *(policy for policy in known if all(module.settings.get(key) is None for key in policy))]

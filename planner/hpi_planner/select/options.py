@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from hpi_schemas import tasks
 from hpi_schemas.backends import Backend, Option, load_all
 from hpi_schemas.backends.options import fault, provider
 from hpi_schemas.model_inputs import Tensors
@@ -159,7 +160,8 @@ class _Resolver:
         elif option.rule == "new_ir":
             put(key, not knowledge.blocked("new_ir", self.module.model_name), rule("new_ir"))
         elif option.rule == "one_size":
-            put(key, self.module.module_name in knowledge.ONE_SIZE, rule("one_size"))
+            contract = tasks.find(self.module.module_name)
+            put(key, contract is not None and contract.is_one_size, rule("one_size"))
         elif not option.rule and option.default is not None:
             put(key, option.default, default(self.backend.name))
 

@@ -17,16 +17,17 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from hpi_schemas.console import DONE, data_stream, guarded
+from hpi_schemas.values import RECORD, Value
 
+from hpi_runtime import kinds
 from hpi_runtime.bench import replay
 from hpi_runtime.bench.meter import peak_mib
 from hpi_runtime.errors import EngineError
-from hpi_runtime.modules.base import Module
 from hpi_runtime.results.result import Result
 from hpi_runtime.run.executor import Item, execute, execute_one
-from hpi_runtime.run.loading import load_engine, make_module
+from hpi_runtime.run.loading import bind, load_engine, make_task
 from hpi_runtime.run.plan import parse
-from hpi_runtime.run.stages import Runner, group_size, workers
+from hpi_runtime.run.stages import Loaded, Runner, group_size, workers
 
 Items = Sequence[Item[str]]
 
@@ -38,14 +39,14 @@ def main(text: str) -> int:
 
 
 def _serve(options: Mapping[str, Any]) -> int:
-    with data_stream() as answers, _loaded(options) as (run, module, part):
+    with data_stream() as answers, _loaded(options) as (run, part):
         items = list(replay.load(Path(options["folder"])))
         _answer(answers, {"items": len(items)})
         for line in sys.stdin:
             request = json.loads(line)
             chosen = items if "results" in request else [items[place] for place in request["items"]]
             done, seconds = run(chosen, request.get("stream", True))
-            results = [_results(item, module, part) for item in done] if "results" in request else None
+            results = [_results(item, part) for item in done] if "results" in request else None
             _answer(answers, {"peak_mib": peak_mib(), "results": results, "seconds": seconds})
     return DONE
 
@@ -55,18 +56,19 @@ Run = Callable[[Items, bool], tuple[list[Item[str]], list[float]]]
 
 
 @contextmanager
-def _loaded(options: Mapping[str, Any]) -> Iterator[tuple[Run, Module, replay.Part]]:
+def _loaded(options: Mapping[str, Any]) -> Iterator[tuple[Run, replay.Part]]:
     path, models = Path(options["plan"]), [Path(folder) for folder in options["models"]]
     plan = parse(path.read_bytes(), path.parent, Path(options["root"]), models, "the candidate")
     address = options["module"]
     record = plan.modules[address]
     folder = plan.store.resolve(record.model.dir)
-    part = replay.part(plan.graph, address)
+    part = replay.part(plan, address)
     with ExitStack() as stack:
-        module = make_module(address, record, folder)
+        task = make_task(address, record, folder)
         engine = stack.enter_context(load_engine(record.engine, record, folder))
-        loaded = {address: (module, stack.enter_context(Runner(address, engine, None, None)))}
-        chain, alone = (workers(part.graph, loaded, None, is_alone) for is_alone in (False, True))
+        runner = stack.enter_context(Runner(address, engine, bind(address, record, task, engine), None, None))
+        loaded = {address: Loaded(task, runner)}
+        chain, alone = (workers(part.graph, loaded, None, is_alone, part.gives) for is_alone in (False, True))
         size, depth = group_size(part.graph, loaded), max(2, engine.streams)
 
         def run(items: Items, stream: bool) -> tuple[list[Item[str]], list[float]]:
@@ -82,7 +84,7 @@ def _loaded(options: Mapping[str, Any]) -> Iterator[tuple[Run, Module, replay.Pa
                 seconds.append(time.perf_counter() - started)
             return successful(fresh), seconds
 
-        yield run, module, part
+        yield run, part
 
 
 def successful(items: Iterable[Item[str]]) -> list[Item[str]]:
@@ -98,23 +100,20 @@ def successful(items: Iterable[Item[str]]) -> list[Item[str]]:
     return done
 
 
-def _results(item: Item[str], module: Module, part: replay.Part) -> list[Mapping[str, Any]]:
+def _results(item: Item[str], part: replay.Part) -> list[Mapping[str, Any]]:
     """Return the results of an item: the pipeline's, or the module's for each picture that it got."""
     if part.result is not None:
-        return [_plain(item.values[part.result], item)]
-    if f"{part.stage}.result" in item.values:
-        return [_plain(item.values[f"{part.stage}.result"], item)]
-    prefix = f"{part.stage}."
-    ports = {key.removeprefix(prefix): value for key, value in item.values.items() if key.startswith(prefix)}
-    pictures = max(map(len, ports.values()), default=0)
-    return [
-        _plain(module.result({port: values[place] for port, values in ports.items()}), item)
-        for place in range(pictures)
-    ]
+        return [_plain(item.values[part.result], item, part)]
+    ports = {name: item.values[f"{part.stage}.{name}"] for name in part.fields}
+    if not part.graph.stages[part.stage].many:
+        return [_plain(ports, item, part)]
+    pictures = zip(*ports.values(), strict=True)
+    return [_plain(dict(zip(ports, values, strict=True)), item, part) for values in pictures]
 
 
-def _plain(result: Mapping[str, Any], item: Item[str]) -> Mapping[str, Any]:
-    plain: Mapping[str, Any] = json.loads(Result({"input_path": item.source, **result}, image=None).to_line())
+def _plain(record: Mapping[str, Any], item: Item[str], part: replay.Part) -> Mapping[str, Any]:
+    values = kinds.to_json(record, Value(RECORD, fields=part.fields))
+    plain: Mapping[str, Any] = json.loads(Result({"input_path": item.source, **values}).to_line())
     return plain
 
 

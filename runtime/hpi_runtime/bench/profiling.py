@@ -17,6 +17,7 @@ from hpi_schemas.plan.write import write
 from hpi_schemas.validate import faults
 
 from hpi_runtime import engines
+from hpi_runtime.bench import replay
 from hpi_runtime.bench.process import EndedError, Process
 from hpi_runtime.bench.trial import Report, Trial
 from hpi_runtime.errors import PlanError, RunnerError
@@ -133,7 +134,7 @@ def _record(
         "calibrate": [address for address in addresses if _quantises(data["modules"][address])],
         "folder": str(folder),
         "inputs": list(setting.inputs),
-        "modules": [address for address in addresses if address in plan.graph.modules],
+        "modules": [address for address in addresses if replay.is_alone(plan, address)],
         "plan": str(folder / "plan.json"),
     }
     with Process("hpi_runtime.bench.recorder", options) as process:

@@ -71,7 +71,7 @@ def _record(options: Mapping[str, Any]) -> int:
 
 def _recorded(options: Mapping[str, Any]) -> dict[str, Any]:
     plan = load(Path(options["plan"]), Path(options["root"]), [Path(folder) for folder in options["models"]])
-    parts = {address: replay.part(plan.graph, address) for address in options["modules"]}
+    parts = {address: replay.part(plan, address) for address in options["modules"]}
     samples = {address: Samples() for address in options["calibrate"]}
     sizes = dict.fromkeys(parts, 0)
     pictures, failed, meter = 0, [], Meter()
@@ -80,7 +80,8 @@ def _recorded(options: Mapping[str, Any]) -> dict[str, Any]:
         if address in samples:
             samples[address].add(next(iter(arrays.values())))
 
-    with Pipeline(plan, observe=observe, measure=meter.measure) as pipeline:
+    keep = {ref for part in parts.values() for ref in part.refs}
+    with Pipeline(plan, observe=observe, measure=meter.measure, keep=keep) as pipeline:
         for item in pipeline.items(options["inputs"]):
             name = str(item.source.path)
             if item.error is not None:

@@ -12,11 +12,15 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from hpi_schemas import tasks
+from hpi_schemas.plan.graph import fields
 from hpi_schemas.plan.model import Graph, source
+from hpi_schemas.values import Value
 
 from hpi_runtime.errors import PlanError
 from hpi_runtime.prepare.calibration import read_arrays, write_arrays
 from hpi_runtime.run.executor import Item
+from hpi_runtime.run.plan import LocatedPlan
 
 SUFFIX = ".npy"
 _ARRAY = "$array"
@@ -30,23 +34,36 @@ class Part(NamedTuple):
         graph: of these stages.
         refs: the values that flow into them.
         result: where the pipeline's result is, None if another module comes before it.
+        fields: of the result: the pipeline's, or the module's for each picture that it gets.
     """
 
     stage: str
     graph: Graph
     refs: tuple[str, ...]
     result: str | None
+    fields: Mapping[str, Value]
+
+    @property
+    def gives(self) -> tuple[str, ...]:
+        """The references of what comes out of it."""
+        return (self.result,) if self.result is not None else tuple(f"{self.stage}.{name}" for name in self.fields)
 
 
-def part(graph: Graph, address: str) -> Part:
-    """Return the part of a graph that a module decides alone.
+def is_alone(plan: LocatedPlan, address: str) -> bool:
+    """Tell whether a module runs in the graph, and not once for each of many things."""
+    return any(stage.module == address for stage in plan.graph.stages.values())
+
+
+def part(plan: LocatedPlan, address: str) -> Part:
+    """Return the part of a plan's graph that a module decides alone.
 
     Raises:
-        PlanError: the module is not in the graph.
+        PlanError: the module does not run in the graph, or once for each of many things.
     """
+    graph = plan.graph
     start = next((name for name, stage in graph.in_order() if stage.module == address), None)
     if start is None:
-        raise PlanError(f"{address} does not run in this pipeline")
+        raise PlanError(f"{address} does not run in this pipeline, or once for each of many things")
     behind, own = {start}, [start]
     for name, stage in graph.in_order():
         sources = set(stage.sources) & behind
@@ -59,7 +76,10 @@ def part(graph: Graph, address: str) -> Part:
     refs = tuple(ref for ref in needed if source(ref) not in own)
     found = replace(graph, order=tuple(own), stages={name: graph.stages[name] for name in own})
     result = graph.outputs["result"]
-    return Part(start, found, refs, result if source(result) in own else None)
+    if source(result) in own:
+        return Part(start, found, refs, result, fields(graph, plan.modules))
+    contract = tasks.find(plan.modules[address].module_name)
+    return Part(start, found, refs, None, {} if contract is None else contract.gives)
 
 
 def save(item: Item[Any], refs: tuple[str, ...], name: str, path: Path) -> int:

@@ -17,7 +17,7 @@ from hpi_schemas.plan import read
 from hpi_schemas.plan.model import Plan
 from hpi_schemas.plan.write import write
 
-from hpi_runtime.bench import search
+from hpi_runtime.bench import replay, search
 from hpi_runtime.bench.process import EndedError, Process
 from hpi_runtime.errors import EngineError
 from hpi_runtime.judge import truth
@@ -75,6 +75,7 @@ class Trial:
         self._calibration = calibration
         self._report = report
         self._model = listed["model"]
+        self._fields = replay.part(plan, self._address).fields
         self._candidates: list[Mapping[str, Any]] = listed["candidates"]
         precision = self._candidates[0]["engine"]["config"].get("precision", "fp32")
         self.record: dict[str, Any] = {
@@ -194,14 +195,14 @@ class Trial:
 
     def _judge(self, entry: Entry, results: Sequence[Any], reference: Sequence[Any]) -> None:
         """Compare the answers of a candidate with the plan's own, and with the truth."""
-        agreement, accuracy = Agreement(), truth.Accuracy()
+        agreement, accuracy = Agreement(self._fields), truth.Accuracy()
         for found, expected in zip(results, reference, strict=True):
             for one, other in zip(found, expected, strict=True):
                 agreement.add(one, other)
             file = Path(str(found[0]["input_path"])).name if found else ""
             # Several results are those of several lines, whose truth is not known one by one.
             if len(found) == 1 and file in self._known:
-                accuracy.add(found[0], self._known[file])
+                accuracy.add(found[0], self._fields, self._known[file])
         shares = {kind: round(share, 6) for kind, share in agreement.shares().items()}
         entry |= {"accuracy": accuracy.to_json(), "agreement": shares}
         if entry is self.record["entries"][0]:

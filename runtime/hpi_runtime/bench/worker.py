@@ -59,7 +59,7 @@ def _one_pass(pipeline: Pipeline, meter: Meter, inputs: Sequence[str], known: tr
     for result in results:
         name = Path(str(result["input_path"])).name
         if name in known:
-            accuracy.add(result, known[name])
+            accuracy.add(result, pipeline.fields, known[name])
     failed = [f"{result['input_path']}: {result['error']['message']}" for result in results if result.is_failed]
     return {
         "accuracy": vars(accuracy),

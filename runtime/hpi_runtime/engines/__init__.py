@@ -6,10 +6,9 @@ its Engine class.
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
 import pkgutil
 
+from hpi_runtime import plugins
 from hpi_runtime.engines.base import Engine
 
 ENTRY_POINTS = "hpi_plan.engines"
@@ -20,12 +19,8 @@ def find(backend: str) -> type[Engine] | None:
 
     Importing it imports no inference library; that happens when an engine is made.
     """
-    if backend.isidentifier() and importlib.util.find_spec(f"{__name__}.{backend}") is not None:
-        module = importlib.import_module(f"{__name__}.{backend}")
-        found: type[Engine] | None = getattr(module, "ENGINE", None)
-        if found is not None:
-            return found
-    return _third_party(backend)
+    found: type[Engine] | None = plugins.find(__name__, backend, "ENGINE", ENTRY_POINTS)
+    return found
 
 
 def names() -> tuple[str, ...]:
@@ -34,12 +29,3 @@ def names() -> tuple[str, ...]:
 
     own = {item.name for item in pkgutil.iter_modules(__path__)} - {"base", "native"}
     return tuple(sorted(own | {point.name for point in entry_points(group=ENTRY_POINTS)}))
-
-
-def _third_party(backend: str) -> type[Engine] | None:
-    from importlib.metadata import entry_points
-
-    for point in entry_points(group=ENTRY_POINTS, name=backend):
-        found: type[Engine] = point.load()
-        return found
-    return None

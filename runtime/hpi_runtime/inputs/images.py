@@ -19,7 +19,7 @@ import numpy as np
 
 from hpi_runtime.errors import InputError
 from hpi_runtime.inputs.limits import DEFAULT, Limits
-from hpi_runtime.transforms import Image
+from hpi_runtime.pictures import Image
 
 _PNG = b"\x89PNG\r\n\x1a\n"
 _JPEG, _JPEG_SCAN, _JPEG_END = b"\xff\xd8", b"\xff\xda", b"\xff\xd9"

@@ -22,7 +22,7 @@ from hpi_schemas.console import write_all
 
 from hpi_runtime.errors import InputError
 from hpi_runtime.inputs.limits import DEFAULT, Limits
-from hpi_runtime.transforms import Image
+from hpi_runtime.pictures import Image
 
 _CHILD = "hpi_runtime.inputs.pdf_child"
 # A header may stand behind something else (ISO 32000-1, annex H, note 13).

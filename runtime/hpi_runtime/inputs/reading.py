@@ -16,7 +16,7 @@ from hpi_runtime.inputs import images
 from hpi_runtime.inputs.limits import DEFAULT, Limits
 from hpi_runtime.inputs.named import is_url
 from hpi_runtime.inputs.pdf import Documents, is_pdf
-from hpi_runtime.transforms import Image
+from hpi_runtime.pictures import Image
 
 
 @dataclass

@@ -12,7 +12,7 @@ import numpy as np
 
 from hpi_runtime.errors import InputError
 from hpi_runtime.inputs import named
-from hpi_runtime.transforms import Image
+from hpi_runtime.pictures import Image
 
 _TAKEN = (
     "a path, a URL, bytes, a file open for reading bytes, a picture of Pillow, an array (height × width, or × 1, 3 or "

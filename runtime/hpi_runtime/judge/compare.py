@@ -107,7 +107,7 @@ class Comparison:
     engines: dict[str, tuple[str, str]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     numbers: dict[tuple[str, str], Numbers] = field(default_factory=dict)
-    results: agreement.Agreement = field(default_factory=agreement.Agreement)
+    results: agreement.Agreement = field(default_factory=lambda: agreement.Agreement({}))
 
     def precision(self, address: str) -> str:
         """Return the lower precision of the two engines of a module: the one that the tolerance goes by."""
@@ -205,6 +205,7 @@ def compare(
                 for (name, expected), answer in zip(outputs.items(), answers, strict=False):
                     found.numbers.setdefault((address, name), Numbers()).add(expected, answer)
 
+        found.results = agreement.Agreement(candidate.fields)
         with Pipeline(reference, module, strict, observe) as other:
             _introduce(found, candidate, other)
             for left, right in zip(candidate.predict(named, limits), other.predict(named, limits), strict=True):

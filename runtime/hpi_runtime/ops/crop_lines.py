@@ -8,8 +8,8 @@ from typing import Any
 import cv2
 import numpy as np
 
-from hpi_runtime.geometry import min_area_box
-from hpi_runtime.transforms import Image
+from hpi_runtime.pictures import Image
+from hpi_runtime.pictures.geometry import min_area_box
 
 # A crop this much higher than wide holds a vertical line, and is laid on its side.
 _VERTICAL = 1.5

@@ -19,7 +19,7 @@ def run(inputs: Mapping[str, Any], params: Mapping[str, Any]) -> dict[str, Any]:
     if "page" in inputs:
         result["doc_preprocessor_res"] = inputs["page"]
     result |= {
-        "dt_polys": polys.tolist(),
+        "dt_polys": polys,
         "text_det_params": params["text_det_params"],
         "text_type": params["text_type"],
         "textline_orientation_angles": [-1] * len(polys) if angles is None else [best[0] for best in angles],
@@ -27,7 +27,7 @@ def run(inputs: Mapping[str, Any], params: Mapping[str, Any]) -> dict[str, Any]:
         "return_word_box": False,
         "rec_texts": [inputs["texts"][index] for index in kept],
         "rec_scores": [inputs["scores"][index] for index in kept],
-        "rec_polys": [polys[index].tolist() for index in kept],
+        "rec_polys": polys[np.array(kept, int)],
         "rec_boxes": [_around(polys[index]) for index in kept],
     }
     return {"result": result}

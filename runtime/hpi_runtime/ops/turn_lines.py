@@ -8,7 +8,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from hpi_runtime.transforms import Image
+from hpi_runtime.pictures import Image
 
 
 def run(inputs: Mapping[str, Any], params: Mapping[str, Any]) -> dict[str, Any]:

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from io import BytesIO
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 from uuid import uuid4
 
 from hpi_schemas.console import emit
 from hpi_schemas.files import Kind, Outputs, ReadError, json_with, read_bounded
+from hpi_schemas.values import Value
 
 from hpi_runtime.errors import InputError
+from hpi_runtime.pictures import Image
 from hpi_runtime.results import marks, naming
-from hpi_runtime.transforms import Image
 
 _FACTS = ("input_path", "page_index", "plan")
 # What PaddleX calls the drawing of a single module's result.
@@ -32,31 +34,39 @@ class Result(dict[str, Any]):
     Attributes:
         image: the picture that its coordinates refer to (upright, flattened), BGR; None after a failure.
         drawing: what PaddleX calls the picture drawn of it, such as ``ocr_res_img``.
+        fields: what each of its fields is.
+        pictures: those that are part of it, by field; JSON has none.
     """
 
     def __init__(
         self,
-        fields: dict[str, Any],
+        record: dict[str, Any],
         image: Image | None = None,
         drawing: str = DRAWING,
         outputs: Callable[[], Outputs] = _unprotected,
+        fields: Mapping[str, Value] = MappingProxyType({}),
+        pictures: Mapping[str, Image] = MappingProxyType({}),
     ) -> None:
         """Take a record.
 
         Args:
-            fields: plain JSON values.
+            record: plain JSON values.
             image: see above.
             drawing: see above.
             outputs: returns what may be written over; is asked when something is first written.
+            fields: see above.
+            pictures: see above.
         """
-        super().__init__(fields)
+        super().__init__(record)
         self.image = image
         self.drawing = drawing
+        self.fields = fields
+        self.pictures = pictures
         self._outputs = outputs
 
     def __getstate__(self) -> dict[str, Any]:
         """Return what goes to another process: not the inputs of all other results."""
-        return {**self.__dict__, "_outputs": _unprotected}
+        return {**self.__dict__, "fields": dict(self.fields), "pictures": dict(self.pictures), "_outputs": _unprotected}
 
     @property
     def is_failed(self) -> bool:
@@ -140,10 +150,10 @@ class Result(dict[str, Any]):
     def _drawn(self, kind: str, **options: Any) -> bytes | None:
         if self.image is None:
             return None
-        from hpi_runtime.results.draw import draw
+        from hpi_runtime.results.canvas import draw
 
         stream = BytesIO()
-        draw(self, self.image).save(stream, kind, **options)
+        draw(self, self.fields, self.pictures, self.image).save(stream, kind, **options)
         return stream.getvalue()
 
     def _save(self, path: Path, data: bytes) -> None:

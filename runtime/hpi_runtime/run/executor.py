@@ -129,7 +129,7 @@ def no_threads(fault: RuntimeError) -> EngineError:
 def execute_one(item: Item[Source], workers: Sequence[Worker]) -> Item[Source]:
     """Send an item through the workers in the thread of the caller: with nothing to overlap, threads only cost."""
     for worker in workers:
-        _advance(worker, [item])
+        advance(worker, [item])
     return item
 
 
@@ -186,14 +186,15 @@ def _feed(items: Iterable[Item[Any]], size: int, links: Sequence[_Link]) -> None
 def _work(worker: Worker, source: _Link, out: _Link) -> None:
     try:
         while not isinstance(group := source.get(), _End):
-            _advance(worker, group)
+            advance(worker, group)
             out.put(group)
         out.put(group)
     except _StoppedError:
         return
 
 
-def _advance(worker: Worker, group: Sequence[Item[Any]]) -> None:
+def advance(worker: Worker, group: Sequence[Item[Any]]) -> None:
+    """Let a worker work on the items of a group that have no error yet; an exception becomes the error of them all."""
     alive = [item for item in group if item.error is None]
     if alive:
         _guarded(worker, alive)

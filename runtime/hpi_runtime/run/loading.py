@@ -6,30 +6,40 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from hpi_schemas import tasks as contracts
 from hpi_schemas.device import CPU
 from hpi_schemas.model_config import ModelConfigError, read_config
 from hpi_schemas.model_store import CONFIG_FILE
 from hpi_schemas.plan.model import EngineRecord, ModuleRecord
+from hpi_schemas.tasks.binding import BindError, Binding, bind_inputs, bind_outputs
 from hpi_schemas.tasks.check import Contradiction, Facts, contradictions
 from hpi_schemas.tasks.processing import processing
 
-from hpi_runtime import engines, modules, prepare
+from hpi_runtime import engines, prepare, tasks
 from hpi_runtime.engines.base import Engine
 from hpi_runtime.errors import EngineError, PlanError, PrepareError, RunnerError
-from hpi_runtime.modules.base import Module
 from hpi_runtime.run.plan import LocatedPlan
 from hpi_runtime.run.preflight import check
+from hpi_runtime.tasks.base import Task
 
 
 class Opened(NamedTuple):
-    """A module's task and engine, and why it is not the plan's; empty if it is."""
+    """What a module needs to run.
 
-    module: Module
+    Attributes:
+        task: what it does.
+        engine: what runs its model.
+        binding: which input and output of the model is which of the task's.
+        failure: why the engine is not the plan's; empty if it is.
+    """
+
+    task: Task
     engine: Engine
+    binding: Binding
     failure: str
 
 
-def make_module(address: str, record: ModuleRecord, folder: Path) -> Module:
+def make_task(address: str, record: ModuleRecord, folder: Path) -> Task:
     """Return the task of a module, with its model's ``inference.yml``.
 
     Args:
@@ -41,7 +51,7 @@ def make_module(address: str, record: ModuleRecord, folder: Path) -> Module:
         PlanError: nobody here knows the task.
         EngineError: the ``inference.yml`` or the settings cannot be used.
     """
-    kind = modules.find(record.module_name)
+    kind = tasks.find(record.module_name)
     if kind is None:
         raise PlanError(f"{address}: this hpi-run does not know the task {record.module_name}")
     path = folder / CONFIG_FILE
@@ -62,25 +72,33 @@ def make_module(address: str, record: ModuleRecord, folder: Path) -> Module:
         raise EngineError(f"{address}: the settings or {folder / CONFIG_FILE} cannot be used: {reason}") from fault
 
 
-def check_engine(address: str, record: ModuleRecord, module: Module, engine: Engine) -> None:
-    """Compare what a loaded engine tells of its model with what the module's task demands.
+def bind(address: str, record: ModuleRecord, task: Task, engine: Engine) -> Binding:
+    """Return which input and output of a loaded engine is which of its task's.
 
     Args:
         address: of the module, for messages.
         record: the plan's, of the module.
-        module: its task.
+        task: what it does.
         engine: loaded.
 
     Raises:
-        EngineError: the model does not fit the task.
+        EngineError: what the engine tells of its model does not fit the task.
     """
-    # The first output is the one that counts.
-    first = [item for item in engine.told if item.name == engine.outputs[0]]
-    inputs, outputs = (
-        {item.name: (item.dtype.name, list(item.shape)) for item in found} for found in (engine.inputs, first)
-    )
-    facts = Facts(inputs, outputs, processing(module.config), record.settings, record.batch_size)
-    _refuse(address, engine.folder / engine.files[0], contradictions(record.module_name, facts))
+    contract = contracts.find(record.module_name)
+    assert contract is not None
+    told = {item.name: item for item in engine.told}
+    counted = engine.outputs[: len(contract.outputs)]
+    inputs = {item.name: (item.dtype.name, list(item.shape)) for item in engine.inputs}
+    # The first outputs are those that count; of what the engine does not tell, nothing is known.
+    outputs = {name: (told[name].dtype.name, list(told[name].shape)) for name in counted if name in told}
+    whole = outputs if len(outputs) == len(counted) else {}
+    facts = Facts(inputs, whole, processing(task.config), record.settings, record.batch_size)
+    path = engine.folder / engine.files[0]
+    _refuse(address, path, contradictions(record.module_name, facts))
+    try:
+        return Binding(bind_inputs(contract, inputs), bind_outputs(contract, engine.outputs))
+    except BindError as fault:
+        raise EngineError(f"{address}: {path}: {fault}") from None
 
 
 def _refuse(address: str, path: Path, found: Sequence[Contradiction]) -> None:
@@ -107,14 +125,13 @@ def open_module(plan: LocatedPlan, address: str, record: ModuleRecord, folder: P
     Raises:
         PlanError, PrepareError, EngineError: it cannot be loaded, or its model does not fit its task.
     """
-    module = make_module(address, record, folder)
+    task = make_task(address, record, folder)
     engine, failure = _engine(plan, address, record, folder, strict)
     try:
-        check_engine(address, record, module, engine)
+        return Opened(task, engine, bind(address, record, task, engine), failure)
     except EngineError:
         engine.close()
         raise
-    return Opened(module, engine, failure)
 
 
 def open_engine(plan: LocatedPlan, address: str, strict: bool = False) -> Engine:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import replace
@@ -15,20 +15,22 @@ from types import TracebackType
 from typing import Any
 
 from hpi_schemas.files import Outputs
+from hpi_schemas.plan.graph import fields
 from hpi_schemas.plan.model import INPUT, Graph, of_one
+from hpi_schemas.values import PICTURE, RECORD, Value
 
+from hpi_runtime import kinds
 from hpi_runtime.engines.base import Engine
 from hpi_runtime.errors import EngineError, PlanError
 from hpi_runtime.inputs import values
 from hpi_runtime.inputs.limits import DEFAULT, Limits
 from hpi_runtime.inputs.reading import Input, read
-from hpi_runtime.modules.base import Module
 from hpi_runtime.results.result import Result, failed
 from hpi_runtime.run import loading
 from hpi_runtime.run.executor import Item, Worker, execute, execute_one, forked, no_threads
 from hpi_runtime.run.plan import LocatedPlan
 from hpi_runtime.run.preflight import check
-from hpi_runtime.run.stages import DECODE, Observer, Runner, Timer, group_size, workers
+from hpi_runtime.run.stages import DECODE, Loaded, Observer, Runner, Timer, group_size, workers
 
 # Inputs that may wait between two stages.
 _DEPTH = 2
@@ -52,6 +54,7 @@ class Pipeline:
         strict: bool = False,
         observe: Observer | None = None,
         measure: Timer | None = None,
+        keep: Collection[str] = (),
     ) -> None:
         """Check this machine, prepare and load everything.
 
@@ -61,6 +64,7 @@ class Pipeline:
             strict: refuse other versions of the backends than the plan's, other threads, and fallbacks.
             observe: is told the address, the inputs and the outputs of every run of an engine, in the engine's thread.
             measure: is told how long each step took, see ``stages``.
+            keep: references whose values ``items`` still have at the end; others are freed on the way.
 
         Raises:
             PlanError: the plan has no such module, or no stage graph.
@@ -71,6 +75,7 @@ class Pipeline:
         self.plan = plan
         self.module = module
         self._graph = _graph(plan, module)
+        self._fields = fields(self._graph, plan.modules)
         self._resources = ExitStack()
         self.engines: dict[str, Engine] = {}
         self.replicas: dict[int, dict[str, Engine]] = {}
@@ -86,9 +91,9 @@ class Pipeline:
             numbers: list[int | None] = [*plan.plan.replicas] or [None]
             for number in numbers:
                 loaded = self._load_all({address: folders[address] for address in addresses}, observe, number)
-                self._chains.append(workers(self._graph, loaded, measure))
+                self._chains.append(workers(self._graph, loaded, measure, keep=keep))
                 if len(self._chains) == 1:
-                    self._alone = workers(self._graph, loaded, measure, is_alone=True)
+                    self._alone = workers(self._graph, loaded, measure, is_alone=True, keep=keep)
                     self._group_size = group_size(self._graph, loaded)
         except BaseException:
             self.close()
@@ -140,6 +145,11 @@ class Pipeline:
         """What PaddleX calls the picture drawn of a result, such as ``ocr_res_img``."""
         return self._graph.drawing
 
+    @property
+    def fields(self) -> Mapping[str, Value]:
+        """What each field of a result is; none where the result comes from an op that nobody here knows."""
+        return self._fields
+
     def actual(self) -> dict[str, Any]:
         """Return what every engine really runs, by module address."""
         return {address: engine.actual() for address, engine in self.engines.items()}
@@ -158,9 +168,7 @@ class Pipeline:
     ) -> None:
         self.close()
 
-    def _load_all(
-        self, folders: Mapping[str, Path], observe: Observer | None, number: int | None
-    ) -> dict[str, tuple[Module, Runner]]:
+    def _load_all(self, folders: Mapping[str, Path], observe: Observer | None, number: int | None) -> dict[str, Loaded]:
         """Load every module: those that need no preparation side by side, the others one after the other.
 
         ``number`` is the device of a replica, None where there is but one.
@@ -178,7 +186,7 @@ class Pipeline:
             except RuntimeError as fault:
                 raise no_threads(fault) from None
             faults: list[BaseException] = []
-            loaded: dict[str, tuple[Module, Runner]] = {}
+            loaded: dict[str, Loaded] = {}
             for address in folders:
                 # After a fault, what is being opened is still waited for: it must be closed.
                 if faults and address not in early:
@@ -192,9 +200,7 @@ class Pipeline:
             raise faults[0]
         return loaded
 
-    def _adopt(
-        self, address: str, opened: loading.Opened, observe: Observer | None, number: int | None
-    ) -> tuple[Module, Runner]:
+    def _adopt(self, address: str, opened: loading.Opened, observe: Observer | None, number: int | None) -> Loaded:
         """Own an engine from now on, and say what is not as planned."""
         engine = self._resources.enter_context(opened.engine)
         is_first = number is None or number == self.plan.plan.replicas[0]
@@ -207,7 +213,8 @@ class Pipeline:
         if deviations and self._strict:
             raise EngineError("\n".join(deviations))
         self.warnings += deviations
-        return opened.module, self._resources.enter_context(Runner(address, engine, observe, self._measure))
+        runner = Runner(address, engine, opened.binding, observe, self._measure)
+        return Loaded(opened.task, self._resources.enter_context(runner))
 
     def _outputs(self, inputs: Any) -> Outputs:
         """Return what results of these inputs may be written over: anything, as PaddleX does, but what is read."""
@@ -221,11 +228,13 @@ class Pipeline:
         for ref in named.values():
             if ref not in item.values:
                 raise PlanError(f"the plan's graph asks for `{ref}`, which its stage does not give")
-        fields: dict[str, Any] = {"input_path": source.path, "page_index": source.page, "plan": self.plan.digest}
+        given: dict[str, Any] = {"input_path": source.path, "page_index": source.page, "plan": self.plan.digest}
         if self.fallbacks:
-            fields["fallback"] = dict(self.fallbacks)
-        fields |= item.values[named["result"]]
-        return Result(fields, item.values[named["image"]], self.drawing, outputs)
+            given["fallback"] = dict(self.fallbacks)
+        record, image = item.values[named["result"]], item.values[named["image"]]
+        given |= kinds.to_json(record, Value(RECORD, fields=self._fields))
+        pictures = {name: record[name] for name, field in self._fields.items() if field.kind == PICTURE}
+        return Result(given, image, self.drawing, outputs, self._fields, pictures)
 
 
 def _graph(plan: LocatedPlan, module: str | None) -> Graph:

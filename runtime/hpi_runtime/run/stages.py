@@ -9,34 +9,38 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
 from typing import Any, NamedTuple
 
-from hpi_schemas.plan.model import Graph, Stage
+from hpi_schemas.plan.graph import RESULT
+from hpi_schemas.plan.model import INPUT, Graph, Stage
+from hpi_schemas.tasks.binding import Binding
 
 from hpi_runtime import ops
 from hpi_runtime.engines.base import Arrays, Engine
 from hpi_runtime.errors import InputError, PlanError
-from hpi_runtime.modules.base import Batch, Module, OutputError
-from hpi_runtime.run.executor import Item, Worker, each, no_threads
+from hpi_runtime.run.executor import Item, Worker, advance, each, no_threads
+from hpi_runtime.tasks.base import Arrays as Roles
+from hpi_runtime.tasks.base import OutputError, Task
 
 # Is called with a module's address, the arrays that went in, and those that came out.
 Observer = Callable[[str, Arrays, Arrays], None]
 # Is called with a module's address or an operation's stage, what it did (one of the kinds below), and the seconds.
 Timer = Callable[[str, str, float], None]
-# Waits for what the engine makes of a batch.
-Answer = Callable[[], Batch]
-_IMAGE = "image"
+# Waits for what the engine makes of a batch: the outputs of its model, by role.
+Answer = Callable[[], Roles]
 DECODE, PREPROCESS, INFERENCE, POSTPROCESS, GLUE = "decode", "preprocess", "inference", "postprocess", "glue"
 
 
 class Runner:
     """Runs batches on an engine, as many at a time as it has streams. Use it in a ``with`` statement."""
 
-    def __init__(self, address: str, engine: Engine, observe: Observer | None, measure: Timer | None) -> None:
+    def __init__(
+        self, address: str, engine: Engine, binding: Binding, observe: Observer | None, measure: Timer | None
+    ) -> None:
         """Take the engine of a module, and start its threads.
 
         Raises:
@@ -44,9 +48,9 @@ class Runner:
         """
         self.address = address
         self.engine = engine
+        self.binding = binding
         self._observe = observe
         self._measure = measure
-        self._input, self.output = engine.inputs[0].name, engine.outputs[0]
         self._pool = ThreadPoolExecutor(engine.streams, f"hpi-{address}")
         together = threading.Barrier(engine.streams)
         try:
@@ -58,20 +62,20 @@ class Runner:
             self._pool.shutdown(wait=False, cancel_futures=True)
             raise no_threads(fault) from None
 
-    def submit(self, batch: Batch) -> Answer:
+    def submit(self, batch: Roles) -> Answer:
         """Run a batch soon, in a thread of the engine's."""
         return self._pool.submit(self.run, batch).result
 
-    def run(self, batch: Batch) -> Batch:
-        """Return the first output of the model for a batch."""
-        arrays: Arrays = {self._input: batch}
+    def run(self, batch: Roles) -> Roles:
+        """Return the outputs of the model for a batch, both by role."""
+        arrays: Arrays = {name: batch[role] for role, name in self.binding.inputs.items()}
         started = time.perf_counter()
         outputs = self.engine.run(arrays)
         if self._measure is not None:
             self._measure(self.address, INFERENCE, time.perf_counter() - started)
         if self._observe is not None:
             self._observe(self.address, arrays, outputs)
-        return outputs[self.output]
+        return {role: outputs[name] for role, name in self.binding.outputs.items()}
 
     def __enter__(self) -> Runner:
         return self
@@ -80,40 +84,124 @@ class Runner:
         self._pool.shutdown(cancel_futures=True)
 
 
+class Loaded(NamedTuple):
+    """A module that can run: what it does, and what its model runs on."""
+
+    task: Task
+    runner: Runner
+
+
 def workers(
     graph: Graph,
-    loaded: Mapping[str, tuple[Module, Runner]],
+    loaded: Mapping[str, Loaded],
     measure: Timer | None,
     is_alone: bool = False,
+    keep: Collection[str] = (),
 ) -> list[Worker]:
     """Return the workers of a stage graph.
 
     Args:
         graph: the plan's, or one made for a single module.
-        loaded: the task and the engine of each module, by address.
+        loaded: the modules, by address.
         measure: is told how long each step took, in the thread that took it; None costs nothing.
         is_alone: one input goes through all of them before the next: a single batch then runs in the caller's thread.
+        keep: references whose values items still have at the end, beside the graph's outputs; all others are freed
+            when nobody needs them any more.
 
     Raises:
         PlanError: nobody here knows an operation.
     """
     found: list[Worker] = []
     steps: list[Worker] = []
-    for name, stage in graph.in_order():
-        address = stage.module
-        if address is None:
-            steps.append(_timed(each(_op(name, stage)), name, GLUE, measure))
-            continue
-        task = _Task(name, address, stage, *loaded[address], measure, is_alone)
-        found.append(_in_turn([*steps, _timed(task.begin, address, PREPROCESS, measure)]))
-        steps = [task.finish]
+    for worker, is_last in _steps(graph, loaded, measure, is_alone, keep):
+        steps.append(worker)
+        if is_last:
+            found.append(_in_turn(steps))
+            steps = []
     return [*found, _in_turn(steps)]
 
 
-def group_size(graph: Graph, loaded: Mapping[str, tuple[Module, Runner]]) -> int:
+def group_size(graph: Graph, loaded: Mapping[str, Loaded]) -> int:
     """Return how many inputs the modules that take one picture of each want to see together: the largest batch."""
-    addresses = (stage.module for stage in graph.stages.values() if _IMAGE in stage.inputs)
-    return max((loaded[address][0].batch_size for address in addresses if address is not None), default=1)
+    stages = (stage for stage in graph.stages.values() if stage.module is not None and not stage.many)
+    return max((loaded[str(stage.module)].task.batch_size for stage in stages), default=1)
+
+
+def _steps(
+    graph: Graph, loaded: Mapping[str, Loaded], measure: Timer | None, is_alone: bool, keep: Collection[str]
+) -> Iterator[tuple[Worker, bool]]:
+    """Yield what is done with items, in order, and whether a worker ends with it."""
+    needed = _needed(graph, keep)
+    for name, stage in graph.in_order():
+        gives = frozenset(ref for ref in needed if ref.rpartition(".")[0] == name)
+        if stage.each is not None:
+            nest = _Nest(name, stage, stage.each)
+            yield each(nest.open), False
+            for worker, is_last in _steps(stage.each, loaded, measure, is_alone, ()):
+                yield nest.inside(worker), is_last
+            yield each(nest.close), False
+        elif stage.module is None:
+            yield _timed(each(_op(name, stage, gives)), name, GLUE, measure), False
+        else:
+            run = _Run(name, stage, gives, loaded[stage.module], measure, is_alone)
+            yield _timed(run.begin, stage.module, PREPROCESS, measure), True
+            yield run.finish, False
+        done = frozenset(ref for ref, last in needed.items() if last == name)
+        if done:
+            yield _free(done), False
+
+
+def _needed(graph: Graph, keep: Collection[str]) -> dict[str, str | None]:
+    """Return for each reference that somebody needs the last stage that does; None is the end."""
+    needed: dict[str, str | None] = {}
+    for name, stage in graph.in_order():
+        needed |= dict.fromkeys(stage.inputs.values(), name)
+    return needed | dict.fromkeys((*graph.outputs.values(), *keep), None)
+
+
+def _free(refs: frozenset[str]) -> Worker:
+    def work(items: Sequence[Item[Any]]) -> None:
+        for item in items:
+            for ref in refs:
+                item.values.pop(ref, None)
+
+    return work
+
+
+class _Nest:
+    """A graph that runs for each element of a list: the elements of an input are items of their own, and one group.
+
+    Modules that take one picture batch over them; the elements of two inputs never share a batch.
+    """
+
+    def __init__(self, name: str, stage: Stage, graph: Graph) -> None:
+        self._name = name
+        self._inputs = stage.inputs
+        self._outputs = graph.outputs
+
+    def open(self, item: Item[Any]) -> None:
+        """Make an item of each element."""
+        lists = {f"{INPUT}.{port}": item.values[ref] for port, ref in self._inputs.items()}
+        elements = zip(*lists.values(), strict=True)
+        item.values[self._name] = [Item(item.source, dict(zip(lists, values, strict=True))) for values in elements]
+
+    def inside(self, worker: Worker) -> Worker:
+        """Return a worker that does with the elements of each item what another does with items."""
+
+        def work(items: Sequence[Item[Any]]) -> None:
+            for item in items:
+                elements: list[Item[Any]] = item.values[self._name]
+                advance(worker, elements)
+                # Parts of a result are no result.
+                item.error = next((element.error for element in elements if element.error is not None), None)
+
+        return work
+
+    def close(self, item: Item[Any]) -> None:
+        """Make lists of what came out of the elements."""
+        elements: list[Item[Any]] = item.values.pop(self._name)
+        for port, ref in self._outputs.items():
+            item.values[f"{self._name}.{port}"] = [element.values[ref] for element in elements]
 
 
 def _timed(worker: Worker, name: str, kind: str, measure: Timer | None) -> Worker:
@@ -136,20 +224,26 @@ def _in_turn(steps: list[Worker]) -> Worker:
     return work
 
 
-def _op(name: str, stage: Stage) -> Callable[[Item[Any]], None]:
+def _op(name: str, stage: Stage, gives: frozenset[str]) -> Callable[[Item[Any]], None]:
     run = ops.find(str(stage.op))
     if run is None:
         raise PlanError(f"this hpi-run does not know the operation {stage.op}")
 
     def work(item: Item[Any]) -> None:
         inputs = {port: item.values[ref] for port, ref in stage.inputs.items()}
-        for port, value in run(inputs, stage.params).items():
-            item.values[f"{name}.{port}"] = value
+        _give(item, name, run(inputs, stage.params), gives)
 
     return work
 
 
-class _Task:
+def _give(item: Item[Any], name: str, values: Mapping[str, Any], gives: frozenset[str]) -> None:
+    """Put what a stage made into an item, as far as somebody needs it."""
+    for port, value in values.items():
+        if f"{name}.{port}" in gives:
+            item.values[f"{name}.{port}"] = value
+
+
+class _Run:
     """A module's stage: ``begin`` hands batches to the engine, ``finish`` makes values of its answers.
 
     A module that takes one picture of each input gets those of a whole group, which share batches. One that takes
@@ -159,19 +253,18 @@ class _Task:
     def __init__(
         self,
         name: str,
-        address: str,
         stage: Stage,
-        module: Module,
-        runner: Runner,
+        gives: frozenset[str],
+        loaded: Loaded,
         measure: Timer | None,
         is_alone: bool,
     ) -> None:
         self._name = name
-        self._address = address
-        port, self._ref = next(iter(stage.inputs.items()))
-        self._takes_one = port == _IMAGE
-        self._module = module
-        self._runner = runner
+        self._address = str(stage.module)
+        self._inputs = stage.inputs
+        self._takes_one = not stage.many
+        self._gives = gives
+        self._task, self._runner = loaded
         self._measure = measure
         self._is_alone = is_alone
 
@@ -199,11 +292,13 @@ class _Task:
         return each(self._alone)(submitted.items)
 
     def _submit(self, items: Sequence[Item[Any]]) -> None:
-        values = [item.values[self._ref] for item in items]
-        prepared = self._module.preprocess(values if self._takes_one else values[0])
-        items[0].values[self._name] = _Submitted(items, self._answers(prepared.batches), prepared.context)
+        values = {port: [item.values[ref] for item in items] for port, ref in self._inputs.items()}
+        if not self._takes_one:
+            values = {port: lists[0] for port, lists in values.items()}
+        feeds = self._task.feeds(values)
+        items[0].values[self._name] = _Submitted(items, self._answers(feeds.batches), feeds.context)
 
-    def _answers(self, batches: Iterable[Batch]) -> list[Answer]:
+    def _answers(self, batches: Iterable[Roles]) -> list[Answer]:
         if self._is_alone and isinstance(batches, Sequence) and len(batches) == 1:
             # Nothing runs beside it, and another thread would begin with cold caches.
             return [partial(self._runner.run, batches[0])]
@@ -213,19 +308,18 @@ class _Task:
     def _read(self, submitted: _Submitted) -> None:
         started = time.perf_counter()
         answers = _Answers(submitted.answers)
-        values = self._postprocessed(answers, submitted.context)
+        values = self._values(answers, submitted.context)
         for place, item in enumerate(submitted.items):
             own: dict[str, Any] = {port: value[place] for port, value in values.items()} if self._takes_one else values
-            result = {"result": self._module.result(own)} if self._takes_one else {}
-            item.values |= {f"{self._name}.{port}": value for port, value in {**own, **result}.items()}
+            _give(item, self._name, {**own, RESULT: own}, self._gives)
         if self._measure is not None:
             self._measure(self._address, POSTPROCESS, time.perf_counter() - started - answers.waited)
 
-    def _postprocessed(self, answers: _Answers, context: Any) -> dict[str, Any]:
+    def _values(self, answers: _Answers, context: Any) -> dict[str, list[Any]]:
         try:
-            return self._module.postprocess(answers, context)
+            return self._task.read(answers, context)
         except OutputError as fault:
-            message = f"{self._address}: the model's output `{self._runner.output}` {fault}"
+            message = f"{self._address}: the model's output `{self._runner.binding.outputs[fault.role]}` {fault}"
             raise InputError("OUTPUT_INVALID", message) from None
 
     def _alone(self, item: Item[Any]) -> None:
@@ -234,7 +328,7 @@ class _Task:
 
 
 class _Submitted(NamedTuple):
-    """Batches on their way through an engine, whose they are, and what postprocessing needs to know of them."""
+    """Batches on their way through an engine, whose they are, and what reading the answers needs to know of them."""
 
     items: Sequence[Item[Any]]
     answers: list[Answer]
@@ -249,7 +343,7 @@ class _Answers:
         answers.clear()
         self.waited = 0.0
 
-    def __iter__(self) -> Iterator[Batch]:
+    def __iter__(self) -> Iterator[Roles]:
         while self._answers:
             started = time.perf_counter()
             answer = self._answers.pop()()

@@ -13,7 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from hpi_schemas import yaml_data
+from hpi_schemas import packaged, yaml_data
 
 ENTRY_POINTS = "hpi_plan.backends"
 
@@ -102,9 +102,7 @@ class Backend:
 @cache
 def load_all() -> Mapping[str, Backend]:
     """Return every backend by name, sorted."""
-    found = {path.stem: path for path in Path(__file__).parent.glob("*.yaml")}
-    found.update(_third_party())
-    return {name: _read(name, found[name]) for name in sorted(found)}
+    return {name: _read(name, path) for name, path in packaged.files(ENTRY_POINTS, Path(__file__).parent).items()}
 
 
 def packages() -> dict[str, tuple[str, ...]]:
@@ -119,18 +117,6 @@ TOOLS: Mapping[str, tuple[str, ...]] = {
     "onnxconverter-common": ("onnxconverter-common",),
     "paddle2onnx": ("paddle2onnx",),
 }
-
-
-def _third_party() -> dict[str, Path]:
-    from importlib.metadata import entry_points
-    from importlib.util import find_spec
-
-    found: dict[str, Path] = {}
-    for point in entry_points(group=ENTRY_POINTS):
-        spec = find_spec(point.value)
-        for folder in (spec and spec.submodule_search_locations) or ():
-            found[point.name] = Path(folder) / f"{point.name}.yaml"
-    return found
 
 
 def _read(name: str, path: Path) -> Backend:

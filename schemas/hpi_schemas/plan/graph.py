@@ -1,28 +1,156 @@
-"""What the schema cannot say of a stage graph: that its parts refer to each other."""
+"""What the schema cannot say of a stage graph: that its parts refer to each other, and that what flows fits."""
 
 from __future__ import annotations
 
-from hpi_schemas.plan.model import INPUT, Plan, source
+from collections.abc import Mapping
+from dataclasses import replace
+
+from hpi_schemas import ops, tasks, value_types
+from hpi_schemas.plan.model import INPUT, Graph, ModuleRecord, Plan, Stage, source
+from hpi_schemas.values import PICTURE, RECORD, Value
+
+# What is read from an input.
+_READ = {"image": Value(PICTURE)}
+# The record of one picture that went through a module, which every module's stage gives.
+RESULT = "result"
+
+
+class GraphError(ValueError):
+    """A graph that cannot be run; the message is for people."""
 
 
 def broken(plan: Plan) -> str | None:
-    """Return what in a plan's stage graph refers to nothing, or None if all of it fits together."""
-    graph = plan.graph
-    if graph is None:
+    """Return what in a plan's stage graph refers to nothing or does not fit, or None if all of it does."""
+    if plan.graph is None:
         return None
-    if sorted(graph.order) != sorted(graph.stages):
-        return "`graph.order` does not name every stage once"
-    done = {INPUT}
-    for name, stage in graph.in_order():
-        if stage.module is not None and stage.module not in plan.modules:
-            return f"the stage `{name}` runs the module `{stage.module}`, which the plan does not have"
-        if stage.module is not None and len(stage.inputs) != 1:
-            return f"the stage `{name}` must have one input"
-        for reference in stage.inputs.values():
-            if source(reference) not in done:
-                return f"the stage `{name}` needs `{reference}`, which no stage before it gives"
-        done.add(name)
-    for output in ("image", "result"):
-        if source(graph.outputs.get(output, "")) not in done:
-            return f"`graph.outputs.{output}` refers to no stage"
+    try:
+        types = typed(plan.graph, task_names(plan.modules))
+        _check_outputs(plan.graph, types)
+    except GraphError as fault:
+        return str(fault)
     return None
+
+
+def typed(
+    graph: Graph, modules: Mapping[str, str], given: Mapping[str, Value] | None = None
+) -> dict[str, Value | None]:
+    """Return the type of every value that flows in a graph, by reference.
+
+    None is a type that nobody here knows, for its task or op is of a package that is not installed.
+
+    Args:
+        graph: to look at.
+        modules: the task of each, by address.
+        given: what is read from an input, by port; by default a picture as ``image``.
+
+    Raises:
+        GraphError: something refers to nothing, or flows where it does not fit.
+    """
+    if sorted(graph.order) != sorted(graph.stages):
+        raise GraphError("`graph.order` does not name every stage once")
+    types: dict[str, Value | None] = {f"{INPUT}.{port}": value for port, value in (given or _READ).items()}
+    done: dict[str, bool] = {INPUT: True}
+    for name, stage in graph.in_order():
+        flowing: dict[str, Value | None] = {}
+        for port, reference in stage.inputs.items():
+            flowing[port] = _flowing(f"the stage `{name}`", reference, types, done)
+        gives = _gives(name, stage, flowing, modules)
+        done[name] = gives is not None
+        types |= {f"{name}.{port}": value for port, value in (gives or {}).items()}
+    for port, reference in graph.outputs.items():
+        _flowing(f"`graph.outputs.{port}`", reference, types, done)
+    return types
+
+
+def fields(graph: Graph, modules: Mapping[str, ModuleRecord]) -> Mapping[str, Value]:
+    """Return the fields of the record that a graph gives, in order; none where nobody here knows them."""
+    found = typed(graph, task_names(modules)).get(graph.outputs[RESULT])
+    return {} if found is None else found.fields
+
+
+def task_names(modules: Mapping[str, ModuleRecord]) -> dict[str, str]:
+    """Return the task of each module, by address."""
+    return {address: record.module_name for address, record in modules.items()}
+
+
+def _flowing(who: str, reference: str, types: Mapping[str, Value | None], done: Mapping[str, bool]) -> Value | None:
+    """Return the type behind a reference; ``done`` says of each stage so far whether its ports are known."""
+    if source(reference) not in done:
+        raise GraphError(f"{who} needs `{reference}`, which no stage before it gives")
+    if reference not in types and done[source(reference)]:
+        raise GraphError(f"{who} needs `{reference}`, which is no port of `{source(reference)}`")
+    return types.get(reference)
+
+
+def _gives(
+    name: str, stage: Stage, flowing: Mapping[str, Value | None], modules: Mapping[str, str]
+) -> Mapping[str, Value | None] | None:
+    """Return the types of what a stage gives, None where nobody here knows its ports."""
+    if stage.each is not None:
+        return _each(name, stage.each, flowing, modules)
+    if stage.op is not None:
+        known = ops.find(stage.op)
+        if known is None:
+            return None
+        _check_ports(name, flowing, known.takes)
+        _check_params(name, stage, known.params)
+        return known.gives
+    if stage.module is None or stage.module not in modules:
+        raise GraphError(f"the stage `{name}` runs the module `{stage.module}`, which the plan does not have")
+    contract = tasks.find(modules[stage.module])
+    if contract is None:
+        return None
+    _check_ports(name, flowing, {port: replace(value, many=stage.many) for port, value in contract.takes.items()})
+    if stage.many:
+        return {port: replace(value, many=True) for port, value in contract.gives.items()}
+    return {**contract.gives, RESULT: Value(RECORD, fields=contract.gives)}
+
+
+def _each(
+    name: str, graph: Graph, flowing: Mapping[str, Value | None], modules: Mapping[str, str]
+) -> Mapping[str, Value | None]:
+    given: dict[str, Value] = {}
+    for port, value in flowing.items():
+        if value is None or not value.many:
+            raise GraphError(f"the stage `{name}` runs for each element of `{port}`, which is {value or 'unknown'}")
+        given[port] = replace(value, many=False)
+    types = typed(graph, modules, given)
+    found: dict[str, Value | None] = {}
+    for port, reference in graph.outputs.items():
+        value = types.get(reference)
+        if value is not None and value.many:
+            raise GraphError(f"the stage `{name}` gives lists of lists at `{port}`")
+        found[port] = None if value is None else replace(value, many=True)
+    return found
+
+
+def _check_ports(name: str, flowing: Mapping[str, Value | None], takes: Mapping[str, Value]) -> None:
+    for port, value in flowing.items():
+        if port not in takes:
+            raise GraphError(f"the stage `{name}` has no port `{port}`")
+        if value is not None and not value.fits(takes[port]):
+            raise GraphError(f"the stage `{name}` takes {takes[port]} at `{port}`, and {value} flows there")
+    for port, value in takes.items():
+        if port not in flowing and not value.optional:
+            raise GraphError(f"nothing flows into `{port}` of the stage `{name}`")
+
+
+def _check_params(name: str, stage: Stage, params: Mapping[str, str]) -> None:
+    for key in sorted({*params, *stage.params}):
+        if key not in params:
+            raise GraphError(f"the stage `{name}` has no parameter `{key}`")
+        if key not in stage.params:
+            raise GraphError(f"the stage `{name}` lacks its parameter `{key}`")
+        if not value_types.is_of(stage.params[key], params[key]):
+            wanted = value_types.described(params[key])
+            raise GraphError(f"the parameter `{key}` of the stage `{name}` must be of type {wanted}")
+
+
+def _check_outputs(graph: Graph, types: Mapping[str, Value | None]) -> None:
+    for port, kind in (("image", PICTURE), (RESULT, RECORD)):
+        reference = graph.outputs.get(port)
+        if reference is None:
+            raise GraphError(f"`graph.outputs.{port}` refers to no stage")
+        value = types.get(reference)
+        if value is not None and not value.fits(Value(kind)):
+            raise GraphError(f"`graph.outputs.{port}` must be {kind}, not {value}")

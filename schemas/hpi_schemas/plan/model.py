@@ -164,19 +164,24 @@ class ModuleRecord:
 
 @dataclass(frozen=True)
 class Stage:
-    """One node of the graph: a module, or an operation without a model.
+    """One node of the graph: a module, an operation without a model, or a graph for each element of a list.
 
     Attributes:
         inputs: what flows into each of its ports.
-        module: the address of the module that runs here, None for an operation.
-        op: the operation, None for a module.
+        module: the address of the module that runs here, None if none does.
+        op: the operation that runs here, None if none does.
         params: of the operation.
+        many: of a module: what flows into its ports are lists, and so is what comes out; they have one entry a picture.
+        each: a graph that runs once for each element of the lists in ``inputs``, which are its ``input``; what comes
+            out of it comes out here as lists. None if none does.
     """
 
     inputs: Mapping[str, Reference]
     module: str | None = None
     op: str | None = None
     params: Mapping[str, Json] = field(default_factory=dict)
+    many: bool = False
+    each: Graph | None = None
 
     @property
     def sources(self) -> tuple[str, ...]:
@@ -196,14 +201,16 @@ class Graph:
     Attributes:
         stages: by name.
         order: their names in the order in which they run.
-        outputs: the references of the ``result`` record and of the ``image`` to draw on.
-        drawing: what PaddleX calls the picture drawn of a result; it ends the name of its file.
+        outputs: the references of the ``result`` record and of the ``image`` to draw on; of a graph for each element of
+            a list, what comes out of it, by port.
+        drawing: what PaddleX calls the picture drawn of a result; it ends the name of its file. Empty in a graph for
+            each element of a list.
     """
 
     stages: Mapping[str, Stage]
     order: tuple[str, ...]
     outputs: Mapping[str, Reference]
-    drawing: str
+    drawing: str = ""
 
     def in_order(self) -> Iterator[tuple[str, Stage]]:
         """Yield every stage with its name, in the order in which they run."""
@@ -211,8 +218,13 @@ class Graph:
 
     @property
     def modules(self) -> tuple[str, ...]:
-        """The addresses of the modules that run, in order."""
-        return tuple(stage.module for _, stage in self.in_order() if stage.module is not None)
+        """The addresses of the modules that run, in order, those in graphs for each element of a list among them."""
+        found: list[str] = []
+        for _, stage in self.in_order():
+            found += (
+                [stage.module] if stage.module is not None else stage.each.modules if stage.each is not None else []
+            )
+        return tuple(found)
 
 
 def of_one(address: str) -> Graph:

@@ -218,9 +218,16 @@ def _graph(data: Mapping[str, Any]) -> Graph:
         stages={name: _stage(item) for name, item in data["stages"].items()},
         order=tuple(data["order"]),
         outputs=data["outputs"],
-        drawing=data["drawing"],
+        drawing=data.get("drawing", ""),
     )
 
 
 def _stage(data: Mapping[str, Any]) -> Stage:
-    return Stage(data["inputs"], data.get("module"), data.get("op"), data.get("params", {}))
+    return Stage(
+        inputs=data["inputs"],
+        module=data.get("module"),
+        op=data.get("op"),
+        params=data.get("params", {}),
+        many=data.get("many", False),
+        each=_graph(data["each"]) if "each" in data else None,
+    )

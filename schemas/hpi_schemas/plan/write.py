@@ -88,12 +88,12 @@ def model(record: ModelRecord) -> dict[str, Any]:
 
 def graph(record: Graph) -> dict[str, Any]:
     """Return a stage graph as plain JSON values."""
-    return {
-        "drawing": record.drawing,
+    found = {
         "order": list(record.order),
         "outputs": dict(record.outputs),
         "stages": {name: _stage(stage) for name, stage in record.stages.items()},
     }
+    return {**found, "drawing": record.drawing} if record.drawing else found
 
 
 def module(record: ModuleRecord) -> dict[str, Any]:
@@ -130,9 +130,12 @@ def _requested(record: RequestedEngine) -> dict[str, Any]:
 
 def _stage(record: Stage) -> dict[str, Any]:
     inputs = dict(record.inputs)
-    if record.op is None:
-        return {"inputs": inputs, "module": record.module}
-    return {"inputs": inputs, "op": record.op, "params": dict(record.params)}
+    if record.each is not None:
+        return {"each": graph(record.each), "inputs": inputs}
+    if record.op is not None:
+        return {"inputs": inputs, "op": record.op, "params": dict(record.params)}
+    found: dict[str, Any] = {"inputs": inputs, "module": record.module}
+    return {**found, "many": True} if record.many else found
 
 
 def external(record: External) -> dict[str, Any]:

@@ -1,6 +1,8 @@
-"""Contracts of tasks: what each demands of its model, as the planner and the runner both check it.
+"""Contracts of tasks: what each demands of its model, takes and gives, as the planner and the runner both know it.
 
-A contract is a file ``FAMILY.yaml`` here. A task without one, such as a third party's, demands nothing that is known.
+A contract is a file ``NAME.yaml`` here, named after the task, or after its family where several tasks share one;
+``hpi_runtime.tasks`` has a class of the same name. A third-party package brings one by an entry point of the group
+``hpi_plan.tasks`` whose value is the package that holds ``NAME.yaml``. Of a task without one nothing is known.
 """
 
 from __future__ import annotations
@@ -11,44 +13,93 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from hpi_schemas import yaml_data
+from hpi_schemas import packaged, settings, values, yaml_data
+from hpi_schemas.settings import Setting
+from hpi_schemas.values import Value
 
+ENTRY_POINTS = "hpi_plan.tasks"
 _FOLDER = Path(__file__).parent
-_TRANSFORMS = "transforms"
 
-# dtype and dimensions: numbers that a model must have, letters for those that it may choose.
-Tensor = tuple[str, tuple[int | str, ...]]
+
+@dataclass(frozen=True)
+class Tensor:
+    """An input or output that a task demands of its model.
+
+    Attributes:
+        dtypes: that it may have.
+        dims: a number that the model must have, several that it may have, or the letter of a dimension that it chooses.
+        optional: a model may do without it.
+    """
+
+    dtypes: tuple[str, ...]
+    dims: tuple[str | tuple[int, ...], ...]
+    optional: bool = False
+
+    def __str__(self) -> str:
+        shown = (dim if isinstance(dim, str) else " or ".join(map(str, dim)) for dim in self.dims)
+        return f"{' or '.join(self.dtypes)} [{', '.join(shown)}]"
+
+
+@dataclass(frozen=True)
+class Transforms:
+    """The operations of an ``inference.yml`` that a task knows.
+
+    Attributes:
+        dialect: whose words they are, a file of ``transforms/``.
+        required: those that it must name.
+        optional: those that it may name.
+    """
+
+    dialect: str
+    required: tuple[str, ...]
+    optional: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class Contract:
-    """What a task demands of its model.
+    """What a task demands of its model, takes and gives.
 
     Attributes:
-        family: the name of its file.
-        input, output: the one input, and the first output.
+        name: of the file, and of the class.
+        serves: the tasks.
+        help: what they do, for people.
+        takes: its inputs, by port; a list has one entry a picture where the stage says ``many``.
+        inputs, outputs: of the model, by role. Inputs are found by name or else by shape, outputs by their order.
+        gives: its outputs, by port; together they are the result of a picture that went through it alone.
+        settings: of pre- and postprocessing.
+        shape_policies: settings worth measuring together, for they say how many shapes there are.
+        answers_depend_on: what changes numbers: ``batch`` where what shares a batch does.
         is_batched: a run takes ``batch_size`` pictures; else one.
+        is_one_size: every picture has the same size when the model sees it.
         size: what fixes height and width of the input, in order: ``setting``, or ``transform`` with ``argument``;
-            ``order`` names the axes of its list; ``first_with`` an argument that leaves the first alone.
+            ``order`` names the axes of its list; ``first_with`` an argument that leaves the first alone,
+            ``free_with`` one that leaves none.
         multiple: of what they must be a multiple.
-        transforms: the operations that an ``inference.yml`` must name, and those that it may; None leaves it free.
-        postprocess: the rules of ``PostProcess``, by dotted key.
+        transforms: of its ``inference.yml``; None leaves them free.
+        postprocess: the rules of postprocessing, by dotted key.
     """
 
-    family: str
-    input: Tensor
-    output: Tensor
+    name: str
+    serves: tuple[str, ...]
+    help: str
+    takes: Mapping[str, Value]
+    inputs: Mapping[str, Tensor]
+    outputs: Mapping[str, Tensor]
+    gives: Mapping[str, Value]
+    settings: Mapping[str, Setting]
+    shape_policies: tuple[Mapping[str, Any], ...]
+    answers_depend_on: tuple[str, ...]
     is_batched: bool
+    is_one_size: bool
     size: tuple[Mapping[str, Any], ...]
     multiple: int
-    transforms: Mapping[str, tuple[str, ...]] | None
+    transforms: Transforms | None
     postprocess: Mapping[str, Mapping[str, Any]]
 
 
-@cache
 def find(task: str) -> Contract | None:
     """Return the contract of a task, None if there is none."""
-    return next((item for item in _contracts() if task in item[0]), (None, None))[1]
+    return load_all().get(task)
 
 
 def runnable(modules: Mapping[str, str]) -> str:
@@ -72,36 +123,63 @@ def _listed(names: Sequence[str]) -> str:
 
 
 @cache
-def transforms() -> Mapping[str, Mapping[str, Any]]:
-    """Return what is known of each operation of ``transform_ops``."""
-    found: Mapping[str, Mapping[str, Any]] = _load(_FOLDER / f"{_TRANSFORMS}.yaml")
+def operations(dialect: str) -> Mapping[str, Mapping[str, Any]]:
+    """Return what is known of each operation of an ``inference.yml``."""
+    found: Mapping[str, Mapping[str, Any]] = _load(_FOLDER / f"transforms/{dialect}.yaml")
     return found
 
 
 @cache
-def _contracts() -> tuple[tuple[tuple[str, ...], Contract], ...]:
-    files = sorted(path for path in _FOLDER.glob("*.yaml") if path.stem != _TRANSFORMS)
-    return tuple(_contract(_load(path)) for path in files)
+def load_all() -> Mapping[str, Contract]:
+    """Return every contract, by task.
+
+    Raises:
+        packaged.PackageError: two packages bring one task.
+    """
+    found: dict[str, Contract] = {}
+    for name, path in packaged.files(ENTRY_POINTS, _FOLDER).items():
+        contract = _contract(name, _load(path))
+        for task in contract.serves:
+            packaged.refuse_second(ENTRY_POINTS, task, task in found)
+            found[task] = contract
+    return found
 
 
-def _contract(data: Mapping[str, Any]) -> tuple[tuple[str, ...], Contract]:
+def _contract(name: str, data: Mapping[str, Any]) -> Contract:
     tensors = data["tensors"]
-    listed = data["transforms"]
-    return tuple(data["serves"]), Contract(
-        family=data["family"],
-        input=_tensor(tensors["inputs"]),
-        output=_tensor(tensors["outputs"]),
+    return Contract(
+        name=name,
+        serves=tuple(data["serves"]),
+        help=data["help"],
+        takes=values.read_all(data["takes"]),
+        inputs={role: _tensor(item) for role, item in tensors["inputs"].items()},
+        outputs={role: _tensor(item) for role, item in tensors["outputs"].items()},
+        gives=values.read_all(data["gives"]),
+        settings=settings.read(data.get("settings")),
+        shape_policies=tuple(data.get("shape_policies", ())),
+        answers_depend_on=tuple(data["answers_depend_on"]),
         is_batched=data["batch"] == "many",
+        is_one_size=data.get("one_size", False),
         size=tuple(data["size"]),
         multiple=data.get("multiple", 1),
-        transforms=None if listed is None else {key: tuple(names) for key, names in listed.items()},
+        transforms=_transforms(data["transforms"]),
         postprocess=data["postprocess"],
     )
 
 
-def _tensor(data: Mapping[str, Any]) -> Tensor:
-    dtype, dims = next(iter(data.values()))
-    return dtype, tuple(dims)
+def _transforms(data: Mapping[str, Any] | None) -> Transforms | None:
+    return None if data is None else Transforms(data["dialect"], tuple(data["required"]), tuple(data["optional"]))
+
+
+def _tensor(data: Any) -> Tensor:
+    is_optional = isinstance(data, Mapping)
+    dtypes, dims = data["optional"] if is_optional else data
+    return Tensor(tuple(dtypes.split("|")), tuple(map(_dim, dims)), is_optional)
+
+
+def _dim(value: int | str) -> str | tuple[int, ...]:
+    parts = str(value).split("|")
+    return tuple(map(int, parts)) if parts[0].isdecimal() else str(value)
 
 
 def _load(path: Path) -> Any:

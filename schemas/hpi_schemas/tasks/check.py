@@ -7,15 +7,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from hpi_schemas import tasks
-from hpi_schemas.tasks import Contract
+from hpi_schemas.tasks import Contract, Tensor, Transforms
+from hpi_schemas.tasks.binding import BindError, Tensors, bind_inputs, bind_outputs, fits
 from hpi_schemas.tasks.rules import entries, fault, is_size, short
+from hpi_schemas.value_types import is_of
 
 CONFIG = "inference.yml"
 # What a contradiction is about: the place in the YAML that it is shown at.
 MODEL, BATCH = "model", "batch_size"
-
-# dtype and dimensions (a number, the name of a symbol, or None); dimensions None where they are not known.
-Tensors = Mapping[str, tuple[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -72,6 +71,8 @@ def _settings(contract: Contract, facts: Facts) -> Iterator[Contradiction]:
             continue
         order = source["order"]
         wanted = f"`{name}` must be [{', '.join(_AXES[axis] for axis in order)}]"
+        if is_size(value) and is_of(value, contract.settings[name].type):
+            value = [value] * len(order)
         if not isinstance(value, list) or len(value) != len(order) or not all(map(is_size, value)):
             yield Contradiction(name, f"{wanted}, not {value}")
             continue
@@ -92,17 +93,16 @@ def _processing(contract: Contract, facts: Facts) -> Iterator[Contradiction]:
     if facts.processing is None:
         return
     if contract.transforms is not None:
-        wrong = list(_transforms(contract, facts.processing.get("transforms")))
+        wrong = list(_transforms(contract.transforms, facts.processing.get("transforms")))
         yield from wrong or _multiples(contract, facts)
     yield from _postprocess(contract, facts.processing.get("postprocess"))
 
 
-def _transforms(contract: Contract, listed: Any) -> Iterator[Contradiction]:
-    assert contract.transforms is not None
+def _transforms(wanted: Transforms, listed: Any) -> Iterator[Contradiction]:
     if not isinstance(listed, list) or not all(isinstance(item, Mapping) and len(item) == 1 for item in listed):
-        yield _wrong("has no usable PreProcess.transform_ops: a list of operations, one each entry")
+        yield _wrong(f"has no usable {_PLACES[wanted.dialect]}: a list of operations, one each entry")
         return
-    known = (*contract.transforms["required"], *contract.transforms["optional"])
+    known = (*wanted.required, *wanted.optional)
     operations = {name: arguments for item in listed for name, arguments in item.items()}
     for name, arguments in operations.items():
         if name not in known:
@@ -110,22 +110,25 @@ def _transforms(contract: Contract, listed: Any) -> Iterator[Contradiction]:
         elif not isinstance(arguments, (Mapping, type(None))):
             yield _wrong(f"{name} takes arguments by name, not {short(arguments)}")
         else:
-            yield from _arguments(name, arguments or {})
-    for name in contract.transforms["required"]:
+            yield from _arguments(wanted.dialect, name, arguments or {})
+    for name in wanted.required:
         if name not in operations:
             yield _wrong(f"does not name {name}, and nobody knows what to do instead")
 
 
+_PLACES = {"classic": "PreProcess.transform_ops", "detector": "Preprocess"}
+
+
 def _multiples(contract: Contract, facts: Facts) -> Iterator[Contradiction]:
     for source in contract.size:
-        sides = _argument(source, facts) if "transform" in source else None
+        sides = _argument(contract, source, facts) if "transform" in source else None
         if isinstance(sides, list) and any(side % contract.multiple for side in sides):
             named = f"{source['transform']}.{source['argument']}"
             yield _wrong(f"{named} must hold multiples of {contract.multiple}, not {short(sides)}")
 
 
-def _arguments(name: str, given: Mapping[str, Any]) -> Iterator[Contradiction]:
-    known = tasks.transforms()[name]
+def _arguments(dialect: str, name: str, given: Mapping[str, Any]) -> Iterator[Contradiction]:
+    known = tasks.operations(dialect)[name]
     rules: Mapping[str, Mapping[str, Any]] = known.get("arguments", {})
     if not known.get("is_open", False):
         for key in given:
@@ -182,19 +185,20 @@ def _mend(key: str, value: Any) -> str | None:
 def _inputs(contract: Contract, facts: Facts) -> Iterator[Contradiction]:
     if not facts.inputs:
         return
-    if len(facts.inputs) > 1:
-        yield Contradiction(
-            MODEL, f"the model takes {len(facts.inputs)} inputs ({', '.join(facts.inputs)}), the task one"
-        )
+    try:
+        bound = bind_inputs(contract, facts.inputs)
+    except BindError as fault:
+        yield Contradiction(MODEL, str(fault))
         return
-    name, (dtype, dims) = next(iter(facts.inputs.items()))
-    wanted, shape = contract.input
-    problem = _unlike(name, "input", dtype, dims, wanted, shape)
-    if problem is not None:
-        yield problem
-    elif dims is not None:
-        yield from _batch(contract, facts, name, dims[0])
-        yield from _sides(contract, facts, name, dims[2], dims[3])
+    problems = [_unlike(name, "input", facts.inputs[name], contract.inputs[role]) for role, name in bound.items()]
+    if any(problems):
+        yield from filter(None, problems)
+        return
+    for role, name in bound.items():
+        dims = facts.inputs[name][1]
+        if dims is not None and contract.inputs[role].dims[2:] == ("H", "W"):
+            yield from _batch(contract, facts, name, dims[0])
+            yield from _sides(contract, facts, name, dims[2], dims[3])
 
 
 def _batch(contract: Contract, facts: Facts, name: str, fixed: Any) -> Iterator[Contradiction]:
@@ -217,14 +221,14 @@ def _sides(contract: Contract, facts: Facts, name: str, height: Any, width: Any)
     if not wrong:
         return
     sides = " and ".join(f"a {_AXES[axis]} of {side}" for axis, side in fixed.items())
-    setting = next((item["setting"] for item in contract.size if "setting" in item), None)
+    setting, order = next(((item["setting"], item["order"]) for item in contract.size if "setting" in item), (None, ""))
     have = " and ".join(f"{_AXES[axis]} {given[axis]}" for axis in wrong if axis in given)
     but = f"{source} gives {have}" if have else "the pictures get sizes of their own"
     where = setting if setting is not None and source == f"`{setting}`" else MODEL
     if have and where == MODEL:
         mend = f"take the {CONFIG} that belongs to this model; or export the model with a free size"
     elif setting is not None:
-        value = [3, *(fixed.get(axis, given.get(axis, _AXES[axis])) for axis in "HW")]
+        value = [3 if axis == "C" else fixed.get(axis, given.get(axis, _AXES[axis])) for axis in order]
         mend = f"write `{setting}: [{', '.join(map(str, value))}]`, or export the model with a free size"
     else:
         mend = "export the model with a free size"
@@ -237,20 +241,23 @@ def _given(contract: Contract, facts: Facts) -> tuple[dict[str, int], str]:
         if "setting" in source:
             value, named = facts.settings.get(source["setting"]), f"`{source['setting']}`"
         else:
-            value, named = _argument(source, facts), f"{source['transform']}.{source['argument']} of {CONFIG}"
+            value, named = _argument(contract, source, facts), f"{source['transform']}.{source['argument']} of {CONFIG}"
         if value is not None:
             sides = value if isinstance(value, list) else [value] * len(source["order"])
             return {axis: side for axis, side in zip(source["order"], sides, strict=False) if axis != "C"}, named
     return {}, ""
 
 
-def _argument(source: Mapping[str, Any], facts: Facts) -> Any:
+def _argument(contract: Contract, source: Mapping[str, Any], facts: Facts) -> Any:
     listed = (facts.processing or {}).get("transforms") or []
     operations = {name: arguments or {} for item in listed for name, arguments in item.items()}
     arguments = operations.get(source["transform"])
     if arguments is None:
         return None
-    rule = tasks.transforms()[source["transform"]]["arguments"][source["argument"]]
+    if arguments.get(source.get("free_with", "")):
+        return None
+    assert contract.transforms is not None
+    rule = tasks.operations(contract.transforms.dialect)[source["transform"]]["arguments"][source["argument"]]
     value = arguments.get(source["argument"])
     value = rule.get("default") if value is None else value
     return value[:1] if value is not None and arguments.get(source.get("first_with", "")) else value
@@ -259,14 +266,23 @@ def _argument(source: Mapping[str, Any], facts: Facts) -> Any:
 def _outputs(contract: Contract, facts: Facts) -> Iterator[Contradiction]:
     if not facts.outputs:
         return
-    name, (dtype, dims) = next(iter(facts.outputs.items()))
-    wanted, shape = contract.output
-    # What follows is arithmetic, which takes doubles too.
-    problem = _unlike(name, "first output", dtype, dims, wanted, shape, also="float64")
-    if problem is not None:
-        yield problem
-    elif dims is not None and "classes" in shape:
-        yield from _classes(contract, facts, dims[shape.index("classes")])
+    try:
+        bound = bind_outputs(contract, list(facts.outputs))
+    except BindError as fault:
+        yield Contradiction(MODEL, str(fault))
+        return
+    for place, (role, name) in enumerate(bound.items()):
+        wanted = contract.outputs[role]
+        # What follows is arithmetic, which takes doubles too.
+        problem = _unlike(name, f"{_ORDINALS[place]} output", facts.outputs[name], wanted, also="float64")
+        dims = facts.outputs[name][1]
+        if problem is not None:
+            yield problem
+        elif dims is not None and "classes" in wanted.dims:
+            yield from _classes(contract, facts, dims[wanted.dims.index("classes")])
+
+
+_ORDINALS = ("first", "second", "third")
 
 
 def _classes(contract: Contract, facts: Facts, classes: Any) -> Iterator[Contradiction]:
@@ -284,22 +300,14 @@ def _classes(contract: Contract, facts: Facts, classes: Any) -> Iterator[Contrad
             yield Contradiction(MODEL, message, "take the list that the model was trained with")
 
 
-def _unlike(
-    name: str, what: str, dtype: str, dims: Any, wanted: str, shape: tuple[int | str, ...], also: str = ""
-) -> Contradiction | None:
-    expected = f"{wanted} [{', '.join(map(str, shape))}]"
-    if dtype not in (wanted, also):
-        return Contradiction(MODEL, f"the model's {what} `{name}` is {dtype}, and the task takes {expected}")
-    if dims is None:
-        return None
-    fits = len(dims) == len(shape) and all(
-        not isinstance(want, int) or not isinstance(have, int) or want == have
-        for want, have in zip(shape, dims, strict=True)
-    )
-    if fits:
+def _unlike(name: str, what: str, tensor: tuple[str, Any], wanted: Tensor, also: str = "") -> Contradiction | None:
+    dtype, dims = tensor
+    if dtype not in wanted.dtypes and not (dtype == also and "float32" in wanted.dtypes):
+        return Contradiction(MODEL, f"the model's {what} `{name}` is {dtype}, and the task takes {wanted}")
+    if dims is None or fits(dims, wanted):
         return None
     have = ", ".join("?" if dim is None else str(dim) for dim in dims)
-    return Contradiction(MODEL, f"the model's {what} `{name}` is {dtype} [{have}], and the task takes {expected}")
+    return Contradiction(MODEL, f"the model's {what} `{name}` is {dtype} [{have}], and the task takes {wanted}")
 
 
 def _wrong(message: str, help: str | None = None) -> Contradiction:

@@ -17,16 +17,38 @@ _WHOLE = 1 << 53
 _ARITHMETIC: Mapping[type, Callable[[float, float], float]] = {ast.Div: operator.truediv, ast.Mult: operator.mul}
 
 
+# What PaddleDetection writes at the top of an ``inference.yml``, and others below PostProcess.
+_DETECTOR = ("draw_threshold", "label_list", "layout_merge_bboxes_mode", "layout_nms", "layout_unclip_ratio")
+
+
+def transforms(config: Mapping[str, Any]) -> Any:
+    """Return the operations of an ``inference.yml`` as ``[{NAME: arguments}]``, whichever way they are written.
+
+    PaddleOCR and PaddleClas write that below ``PreProcess.transform_ops``, PaddleDetection ``[{type: NAME, …}]`` below
+    ``Preprocess``. What is neither is returned as it is.
+    """
+    listed = config.get("Preprocess")
+    if isinstance(listed, list) and all(isinstance(item, Mapping) and "type" in item for item in listed):
+        return [{str(item["type"]): {key: value for key, value in item.items() if key != "type"}} for item in listed]
+    before = config.get("PreProcess")
+    return before.get("transform_ops") if isinstance(before, Mapping) else None
+
+
+def postprocess(config: Mapping[str, Any]) -> Any:
+    """Return what an ``inference.yml`` says of postprocessing, whichever way it is written."""
+    if "Preprocess" in config:
+        return {key: config[key] for key in _DETECTOR if key in config}
+    return config.get("PostProcess")
+
+
 def processing(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Return ``transform_ops`` and ``PostProcess`` of an ``inference.yml`` as plain JSON values.
+    """Return the operations and the postprocessing of an ``inference.yml`` as plain JSON values.
 
     A long list becomes ``{"entries": N}``, with the number of the first that is no character as ``odd``; a value that
     JSON does not have becomes its text.
     """
-    before = config.get("PreProcess")
-    operations = before.get("transform_ops") if isinstance(before, Mapping) else None
     plain = _Plain()
-    return {"postprocess": plain.of(config.get("PostProcess")), "transforms": plain.of(operations)}
+    return {"postprocess": plain.of(postprocess(config)), "transforms": plain.of(transforms(config))}
 
 
 def number(value: float | str) -> float:

@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from hpi_runtime.transforms import Image
-
 Batch = np.ndarray[Any, np.dtype[np.float32]]
+# What goes into a model or comes out of it, by role: what the task's contract calls it.
+Arrays = Mapping[str, np.ndarray[Any, Any]]
 # Scores beyond this are float32 noise.
 SCORE_DECIMALS = 6
 # Of half precision.
@@ -18,10 +18,18 @@ _ROUNDING = 0.01
 
 
 class OutputError(ValueError):
-    """A model's output that cannot be what its task makes of it; the message goes on from the output's name."""
+    """A model's output that cannot be what its task makes of it; the message goes on from the output's name.
+
+    Attributes:
+        role: of the output.
+    """
+
+    def __init__(self, role: str, message: str) -> None:
+        super().__init__(message)
+        self.role = role
 
 
-def check_scores(scores: np.ndarray[Any, Any]) -> None:
+def check_scores(role: str, scores: np.ndarray[Any, Any]) -> None:
     """Refuse scores that are none: NaN, infinity, and numbers outside 0 to 1, as a model without softmax gives.
 
     Raises:
@@ -33,10 +41,11 @@ def check_scores(scores: np.ndarray[Any, Any]) -> None:
     least, greatest = float(scores.min()), float(scores.max())
     if not (least >= -_ROUNDING and greatest <= 1 + _ROUNDING):
         what = f"goes from {least:g} to {greatest:g}" if np.isfinite((least, greatest)).all() else "is not finite"
-        raise OutputError(f"{what}, and its scores must be from 0 to 1: does the model end in a softmax or sigmoid?")
+        message = f"{what}, and its scores must be from 0 to 1: does the model end in a softmax or sigmoid?"
+        raise OutputError(role, message)
 
 
-def check_shape(output: np.ndarray[Any, Any], *sizes: int | None) -> None:
+def check_shape(role: str, output: np.ndarray[Any, Any], *sizes: int | None) -> None:
     """Refuse an output of another rank or size; None is any size.
 
     Raises:
@@ -46,23 +55,24 @@ def check_shape(output: np.ndarray[Any, Any], *sizes: int | None) -> None:
         want not in (None, have) for want, have in zip(sizes, output.shape, strict=True)
     ):
         wanted = ", ".join("?" if size is None else str(size) for size in sizes)
-        raise OutputError(f"has the shape {output.shape}, not ({wanted})")
+        raise OutputError(role, f"has the shape {output.shape}, not ({wanted})")
 
 
-class Prepared(NamedTuple):
-    """Pictures made ready for the engine.
+class Feeds(NamedTuple):
+    """Values made ready for the engine.
 
     Attributes:
-        batches: float32 arrays, batch × channels × height × width; perhaps made one by one as they are asked for.
-        context: what postprocessing needs to know of the pictures.
+        batches: for each run an array for each input, by role; perhaps made one by one as they are asked for. What is
+            there for an optional input that the model does not have is left out.
+        context: what ``read`` needs to know of the values.
     """
 
-    batches: Iterable[Batch]
+    batches: Iterable[Arrays]
     context: Any
 
 
-class Module(ABC):
-    """A model's task: pictures to batches, and the engine's outputs to values.
+class Task(ABC):
+    """What a module does: values to batches, and the model's outputs to values.
 
     Built from the model's ``inference.yml`` and the plan's settings; holds no state between calls
     and may be used from several threads.
@@ -86,16 +96,16 @@ class Module(ABC):
         self.model_name = str((config.get("Global") or {}).get("model_name"))
 
     @abstractmethod
-    def preprocess(self, images: Sequence[Image]) -> Prepared:
-        """Turn BGR pictures (height × width × 3, uint8) into batches."""
+    def feeds(self, values: Mapping[str, Sequence[Any]]) -> Feeds:
+        """Turn values into batches: for each port of the contract a list with one entry a picture."""
 
     @abstractmethod
-    def postprocess(self, outputs: Iterable[Batch], context: Any) -> dict[str, list[Any]]:
-        """Turn the first output of each batch into values: for each name one value a picture."""
+    def read(self, outputs: Iterable[Arrays], context: Any) -> dict[str, list[Any]]:
+        """Turn the outputs of each batch, by role, into values: for each port of the contract one a picture.
 
-    @abstractmethod
-    def result(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the fields of the result record of one picture that went through this module alone."""
+        Raises:
+            OutputError: an output cannot be what the task makes of it.
+        """
 
     def setting(self, name: str, default: Any = None) -> Any:
         """Return the plan's setting, or ``default`` where the plan leaves it open."""

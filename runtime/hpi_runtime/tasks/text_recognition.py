@@ -9,18 +9,18 @@ from typing import Any
 import cv2
 import numpy as np
 
-from hpi_runtime import transforms
-from hpi_runtime.modules.base import (
+from hpi_runtime.pictures import Image, transforms
+from hpi_runtime.tasks.base import (
     SCORE_DECIMALS,
+    Arrays,
     Batch,
-    Module,
-    Prepared,
+    Feeds,
+    Task,
     check_scores,
     check_shape,
     chunks,
     rounded_up,
 )
-from hpi_runtime.transforms import Image
 
 _MAX_WIDTH = 3200
 _BLANK = 0
@@ -28,7 +28,7 @@ _BLANK = 0
 _RIGHT_TO_LEFT = ("arabic_PP-OCRv3_mobile_rec", "arabic_PP-OCRv5_mobile_rec")
 
 
-class TextRecognition(Module):
+class TextRecognition(Task):
     """Lines of similar width share a batch, padded on the right to its widest.
 
     The settings ``min_width`` and ``width_step`` (pixels) say how wide a line is at least, and of what the width of a
@@ -51,11 +51,12 @@ class TextRecognition(Module):
         values = np.arange(256, dtype=np.float32)
         self._table = (values / np.float32(255) - np.float32(0.5)) / np.float32(0.5)
 
-    def preprocess(self, images: Sequence[Image]) -> Prepared:
+    def feeds(self, values: Mapping[str, Sequence[Image]]) -> Feeds:
         """Sort lines by their proportions and stack them; ``context`` is their order."""
+        images = values["image"]
         order = sorted(range(len(images)), key=lambda index: images[index].shape[1] / images[index].shape[0])
-        batches = (self._batch([images[index] for index in group]) for group in chunks(order, self.batch_size))
-        return Prepared(batches, order)
+        groups = chunks(order, self.batch_size)
+        return Feeds(({"image": self._batch([images[index] for index in group])} for group in groups), order)
 
     def _batch(self, lines: Sequence[Image]) -> Batch:
         sizes = [self._size(line) for line in lines]
@@ -79,23 +80,23 @@ class TextRecognition(Module):
             return _MAX_WIDTH, _MAX_WIDTH
         return rounded_up(full, self._step), max(1, min(full, math.ceil(self._height * ratio)))
 
-    def postprocess(self, outputs: Iterable[Batch], context: Any) -> dict[str, list[Any]]:
+    def read(self, outputs: Iterable[Arrays], context: Any) -> dict[str, list[Any]]:
         """Return ``rec_text`` and ``rec_score`` (the mean over the characters; 0 for no text)."""
         texts: list[str] = [""] * len(context)
         scores: list[float] = [0.0] * len(context)
-        lines = (row for output in outputs for row in self._checked(output))
+        lines = (row for output in outputs for row in self._checked(output["probabilities"]))
         for index, probabilities in zip(context, lines, strict=True):
             texts[index], scores[index] = self._decode(probabilities)
         return {"rec_text": texts, "rec_score": scores}
 
-    def _checked(self, output: Batch) -> Batch:
-        check_shape(output, None, None, len(self._characters))
+    def _checked(self, output: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+        check_shape("probabilities", output, None, None, len(self._characters))
         return output
 
-    def _decode(self, probabilities: Batch) -> tuple[str, float]:
+    def _decode(self, probabilities: np.ndarray[Any, Any]) -> tuple[str, float]:
         best = probabilities.argmax(axis=1)
         # The best of each step: NaN is the greatest there is to argmax.
-        check_scores(np.take_along_axis(probabilities, best[:, np.newaxis], axis=1))
+        check_scores("probabilities", np.take_along_axis(probabilities, best[:, np.newaxis], axis=1))
         keep = best != _BLANK
         keep[1:] &= best[1:] != best[:-1]
         if not keep.any():
@@ -109,9 +110,5 @@ class TextRecognition(Module):
         score = float(np.mean(probabilities[steps, best[steps]]))
         return text, round(score, SCORE_DECIMALS)
 
-    def result(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the text and its score."""
-        return {"rec_text": values["rec_text"], "rec_score": values["rec_score"]}
 
-
-MODULE = TextRecognition
+TASK = TextRecognition

@@ -10,11 +10,11 @@ from typing import Any
 
 import cv2
 import numpy as np
-from hpi_schemas.tasks.processing import number
+from hpi_schemas.tasks import processing
 
 from hpi_runtime.errors import EngineError
+from hpi_runtime.pictures import Image
 
-Image = np.ndarray[Any, np.dtype[np.uint8]]
 Planes = np.ndarray[Any, np.dtype[np.float32]]
 
 _CV2_INTERPOLATION = {
@@ -30,16 +30,16 @@ _PIL_INTERPOLATION = {"NEAREST": 0, "LANCZOS4": 1, "BILINEAR": 2, "LINEAR": 2, "
 
 
 def operations(config: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """Return ``PreProcess.transform_ops`` as arguments by operation.
+    """Return the operations of an ``inference.yml`` as arguments by name, in order.
 
     Raises:
         EngineError: the configuration has no such list.
     """
     try:
-        items = config["PreProcess"]["transform_ops"]
-        return {name: dict(arguments or {}) for item in items for name, arguments in item.items()}
-    except (KeyError, TypeError, AttributeError, ValueError):
-        raise EngineError("inference.yml has no usable PreProcess.transform_ops") from None
+        listed = processing.transforms(config)
+        return {name: dict(arguments or {}) for item in listed for name, arguments in item.items()}
+    except (TypeError, AttributeError, ValueError):
+        raise EngineError("inference.yml has no usable list of operations") from None
 
 
 class Normalize:
@@ -59,12 +59,17 @@ class Normalize:
         """Take the arguments of ``NormalizeImage``; absent ones are ImageNet's."""
         means = [0.485, 0.456, 0.406] if mean is None else mean
         deviations = [0.229, 0.224, 0.225] if std is None else std
-        factor = 1.0 / 255.0 if scale is None else number(scale)
-        values = np.arange(256, dtype=np.float32)
-        self._tables = [
-            (values * np.float32(factor / deviation) + np.float32(-middle / deviation)).astype(np.float32)
-            for middle, deviation in zip(means, deviations, strict=True)
+        factor = 1.0 / 255.0 if scale is None else processing.number(scale)
+        # What a channel is multiplied with, and what is added.
+        self.lines = [
+            (factor / deviation, -middle / deviation) for middle, deviation in zip(means, deviations, strict=True)
         ]
+        values = np.arange(256, dtype=np.float32)
+        # What is beyond float32 is infinite, as in PaddleX.
+        with np.errstate(over="ignore", invalid="ignore"):
+            self._tables = [
+                (values * np.float32(slope) + np.float32(offset)).astype(np.float32) for slope, offset in self.lines
+            ]
 
     def __call__(self, image: Image, out: Planes | None = None) -> Planes:
         """Return (or fill ``out`` with) the float32 planes of a picture."""

@@ -10,11 +10,10 @@ import cv2
 import numpy as np
 import pyclipper
 
-from hpi_runtime import transforms
 from hpi_runtime.errors import EngineError
-from hpi_runtime.geometry import Points, min_area_box
-from hpi_runtime.modules.base import SCORE_DECIMALS, Batch, Module, Prepared, check_scores, check_shape, rounded_up
-from hpi_runtime.transforms import Image
+from hpi_runtime.pictures import Image, transforms
+from hpi_runtime.pictures.geometry import Points, min_area_box
+from hpi_runtime.tasks.base import SCORE_DECIMALS, Arrays, Feeds, Task, check_scores, check_shape, rounded_up
 
 # PaddleX 3.7.2 shrinks pages for these models and enlarges them for others, where nobody says a limit.
 _SHRUNK = frozenset(
@@ -38,7 +37,7 @@ class _Page(NamedTuple):
     seen: tuple[int, int]
 
 
-class TextDetection(Module):
+class TextDetection(Task):
     """Resize to multiples of 32, normalise; then contours of the probability map become boxes."""
 
     def __init__(self, config: Mapping[str, Any], settings: Mapping[str, Any], batch_size: int) -> None:
@@ -57,31 +56,32 @@ class TextDetection(Module):
         self._use_dilation = bool(post.get("use_dilation", False))
         self._is_slow_score = post.get("score_mode", "fast") == "slow"
 
-    def preprocess(self, images: Sequence[Image]) -> Prepared:
+    def feeds(self, values: Mapping[str, Sequence[Image]]) -> Feeds:
         """Make a batch of each picture: sizes differ.
 
         With the setting ``size_step`` (pixels) they are padded on the right and below to a multiple of it: backends
         compile something for every new shape.
         """
         batches, pages = [], []
-        for image in images:
+        for image in values["image"]:
             small = self._resize(image)
             colours = small if self._is_bgr else np.asarray(cv2.cvtColor(small, cv2.COLOR_BGR2RGB))
             height, width = small.shape[:2]
             batch = np.zeros((1, 3, rounded_up(height, self._step), rounded_up(width, self._step)), np.float32)
             self._normalize(colours, batch[0, :, :height, :width])
-            batches.append(batch)
+            batches.append({"image": batch})
             pages.append(_Page(image.shape[0], image.shape[1], (height, width)))
-        return Prepared(batches, pages)
+        return Feeds(batches, pages)
 
-    def postprocess(self, outputs: Iterable[Batch], context: Any) -> dict[str, list[Any]]:
+    def read(self, outputs: Iterable[Arrays], context: Any) -> dict[str, list[Any]]:
         """Return ``dt_polys`` (boxes × 4 × 2, int32, clockwise from top left) and ``dt_scores``."""
         values: dict[str, list[Any]] = {"dt_polys": [], "dt_scores": []}
         for output, page in zip(outputs, context, strict=True):
             height, width = page.seen
-            check_shape(output, 1, 1, *(rounded_up(side, self._step) for side in page.seen))
-            check_scores(output)
-            polys, scores = self._boxes(output[0, 0, :height, :width], page)
+            found = output["probabilities"]
+            check_shape("probabilities", found, 1, 1, *(rounded_up(side, self._step) for side in page.seen))
+            check_scores("probabilities", found)
+            polys, scores = self._boxes(found[0, 0, :height, :width], page)
             values["dt_polys"].append(polys)
             values["dt_scores"].append(scores)
         return values
@@ -110,25 +110,21 @@ class TextDetection(Module):
             scores.append(round(score, SCORE_DECIMALS))
         return np.array(boxes, np.int32).reshape(-1, 4, 2), scores
 
-    def result(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the boxes and their scores."""
-        return {"dt_polys": values["dt_polys"].tolist(), "dt_scores": values["dt_scores"]}
-
 
 class _Resize:
     """``DetResizeForTest``, with the plan's settings before the model's."""
 
-    def __init__(self, module: TextDetection, arguments: Mapping[str, Any]) -> None:
-        self._shape = module.setting("input_shape")
+    def __init__(self, task: TextDetection, arguments: Mapping[str, Any]) -> None:
+        self._shape = task.setting("input_shape")
         self._image_shape = arguments.get("image_shape")
         self._keep_ratio = bool(arguments.get("keep_ratio", False))
-        is_limited = module.model_name in _SHRUNK
+        is_limited = task.model_name in _SHRUNK
         limit, kind = (960, "max") if is_limited else (736, "min")
         self._limit = int(
-            module.setting("limit_side_len", arguments.get("limit_side_len", arguments.get("resize_long", limit)))
+            task.setting("limit_side_len", arguments.get("limit_side_len", arguments.get("resize_long", limit)))
         )
-        self._kind = str(module.setting("limit_type", arguments.get("limit_type", kind)))
-        self._max_side = int(module.setting("max_side_limit", 4000))
+        self._kind = str(task.setting("limit_type", arguments.get("limit_type", kind)))
+        self._max_side = int(task.setting("max_side_limit", 4000))
         if self._kind not in ("min", "max", "resize_long"):
             raise EngineError(f"unknown limit_type {self._kind}")
 
@@ -184,4 +180,4 @@ def _widened(corners: Points, ratio: float) -> Points:
     return np.array(offset.Execute(distance)[0]).reshape(-1, 1, 2)
 
 
-MODULE = TextDetection
+TASK = TextDetection

@@ -1,4 +1,4 @@
-"""image_classification: the best classes of a picture."""
+"""image_classification: the best classes of a picture, which may be the angles by which pages and lines are turned."""
 
 from __future__ import annotations
 
@@ -8,14 +8,13 @@ from typing import Any
 import cv2
 import numpy as np
 
-from hpi_runtime import transforms
-from hpi_runtime.modules.base import Batch, Module, Prepared, check_scores, check_shape, chunks
-from hpi_runtime.transforms import Image
+from hpi_runtime.pictures import Image, transforms
+from hpi_runtime.tasks.base import Arrays, Batch, Feeds, Task, check_scores, check_shape, chunks
 
 _DECIMALS = 5
 
 
-class ImageClassification(Module):
+class ImageClassification(Task):
     """Resize, crop, normalise; then the ``topk`` best classes, best first."""
 
     def __init__(self, config: Mapping[str, Any], settings: Mapping[str, Any], batch_size: int) -> None:
@@ -29,9 +28,9 @@ class ImageClassification(Module):
         self._labels: list[Any] = top.get("label_list") or []
         self._topk = int(self.setting("topk", top.get("topk", 5)))
 
-    def preprocess(self, images: Sequence[Image]) -> Prepared:
+    def feeds(self, values: Mapping[str, Sequence[Image]]) -> Feeds:
         """Stack the pictures into batches; with ``resize_short`` alone, only equal sizes share one."""
-        small = [self._small(image) for image in images]
+        small = [self._small(image) for image in values["image"]]
         batches: list[Batch] = []
         for group in chunks(small, self.batch_size):
             if len({image.shape for image in group}) > 1:
@@ -41,7 +40,7 @@ class ImageClassification(Module):
             for image, out in zip(group, batch, strict=True):
                 self._normalize(image, out)
             batches.append(batch)
-        return Prepared(batches, None)
+        return Feeds([{"image": batch} for batch in batches], None)
 
     def _small(self, image: Image) -> Image:
         resized = self._resize(image)
@@ -49,10 +48,10 @@ class ImageClassification(Module):
         # Channels are resized each by itself, so what is small already is turned to RGB: the same for less.
         return np.asarray(cv2.cvtColor(small, cv2.COLOR_BGR2RGB))
 
-    def postprocess(self, outputs: Iterable[Batch], context: Any) -> dict[str, list[Any]]:
+    def read(self, outputs: Iterable[Arrays], context: Any) -> dict[str, list[Any]]:
         """Return ``class_ids``, ``scores`` (rounded to 5 decimals, as PaddleX does) and ``label_names``."""
         values: dict[str, list[Any]] = {"class_ids": [], "scores": [], "label_names": []}
-        for probabilities in (row for output in outputs for row in self._checked(output)):
+        for probabilities in (row for output in outputs for row in self._checked(output["probabilities"])):
             best = probabilities.argsort()[-self._topk :][::-1]
             values["class_ids"].append([int(index) for index in best])
             values["scores"].append([float(str(score)) for score in np.around(probabilities[best], _DECIMALS)])
@@ -60,17 +59,13 @@ class ImageClassification(Module):
         return values
 
     @staticmethod
-    def _checked(output: Batch) -> Batch:
-        check_shape(output, None, None)
-        check_scores(output)
+    def _checked(output: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+        check_shape("probabilities", output, None, None)
+        check_scores("probabilities", output)
         return output
 
     def _label(self, index: int) -> str:
         return str(self._labels[index]) if index < len(self._labels) else str(index)
 
-    def result(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the classes."""
-        return {name: values[name] for name in ("class_ids", "scores", "label_names")}
 
-
-MODULE = ImageClassification
+TASK = ImageClassification

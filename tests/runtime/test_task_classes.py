@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
 import pytest
-from hpi_runtime import modules, transforms
-from hpi_runtime.modules.image_classification import ImageClassification
-from hpi_runtime.modules.image_unwarping import ImageUnwarping
-from hpi_runtime.modules.text_detection import TextDetection
-from hpi_runtime.modules.text_recognition import TextRecognition
+from hpi_runtime import tasks
+from hpi_runtime.pictures import transforms
+from hpi_runtime.tasks.base import Task
+from hpi_runtime.tasks.image_classification import ImageClassification
+from hpi_runtime.tasks.image_unwarping import ImageUnwarping
+from hpi_runtime.tasks.text_detection import TextDetection
+from hpi_runtime.tasks.text_recognition import TextRecognition
 
 NORMALIZE = {"NormalizeImage": {"mean": [0.5] * 3, "std": [0.5] * 3, "scale": "1./255."}}
 DETECTOR: dict[str, Any] = {
@@ -33,6 +35,23 @@ CLASSIFIER: dict[str, Any] = {
     },
     "PostProcess": {"Topk": {"topk": 2, "label_list": ["cat", "dog", "owl"]}},
 }
+
+
+class Fed(NamedTuple):
+    batches: list[np.ndarray]
+    context: Any
+
+
+def fed(task: Task, pictures: list[np.ndarray]) -> Fed:
+    """Return the pictures' batches."""
+    feeds = task.feeds({"image": pictures})
+    return Fed([batch["image"] for batch in feeds.batches], feeds.context)
+
+
+def read(task: Task, outputs: Any, context: Any) -> dict[str, list[Any]]:
+    """Return what a task makes of the first output of its model."""
+    role = "image" if isinstance(task, ImageUnwarping) else "probabilities"
+    return task.read([{role: output} for output in outputs], context)
 
 
 def noise(height: int, width: int) -> np.ndarray:
@@ -58,7 +77,7 @@ def noise(height: int, width: int) -> np.ndarray:
 def test_pages_are_resized_to_what_the_network_takes(
     settings: dict[str, Any], size: tuple[int, int], expected: tuple[int, int]
 ) -> None:
-    prepared = TextDetection(DETECTOR, settings, 1).preprocess([noise(*size)])
+    prepared = fed(TextDetection(DETECTOR, settings, 1), [noise(*size)])
     assert next(iter(prepared.batches)).shape == (1, 3, *expected)
 
 
@@ -77,15 +96,15 @@ def test_without_settings_the_model_decides_how_large_a_page_is(
 ) -> None:
     steps = [{"DetResizeForTest": arguments}, NORMALIZE, {"ToCHWImage": None}]
     config = {**DETECTOR, "Global": {"model_name": model}, "PreProcess": {"transform_ops": steps}}
-    assert next(iter(TextDetection(config, {}, 1).preprocess([noise(1000, 2000)]).batches)).shape == (1, 3, *expected)
+    assert next(iter(fed(TextDetection(config, {}, 1), [noise(1000, 2000)]).batches)).shape == (1, 3, *expected)
 
 
 def test_boxes_come_back_in_the_pixels_of_the_page() -> None:
-    module = TextDetection(DETECTOR, {"limit_side_len": 320, "limit_type": "max"}, 1)
-    context = module.preprocess([noise(640, 640)]).context
+    task = TextDetection(DETECTOR, {"limit_side_len": 320, "limit_type": "max"}, 1)
+    context = fed(task, [noise(640, 640)]).context
     probabilities = np.zeros((1, 1, 320, 320), np.float32)
     probabilities[..., 100:120, 50:150] = 0.9
-    values = module.postprocess([probabilities], context)
+    values = read(task, [probabilities], context)
     (box,) = values["dt_polys"][0]
     assert values["dt_scores"] == [[0.9]]
     left, top, right, bottom = box[:, 0].min(), box[:, 1].min(), box[:, 0].max(), box[:, 1].max()
@@ -94,14 +113,13 @@ def test_boxes_come_back_in_the_pixels_of_the_page() -> None:
     assert abs(top - (200 - 25)) <= 3
     assert abs(right - (298 + 25)) <= 3
     assert abs(bottom - (238 + 25)) <= 3
-    assert module.result({"dt_polys": values["dt_polys"][0], "dt_scores": [0.9]})["dt_polys"] == [box.tolist()]
 
 
 def test_a_size_step_pads_pages_and_boxes_stay_where_they_are() -> None:
     settings = {"limit_side_len": 320, "limit_type": "max"}
     plain, padded = (TextDetection(DETECTOR, {**settings, **more}, 1) for more in ({}, {"size_step": 128}))
     page = noise(400, 640)
-    (small,), (large,) = plain.preprocess([page]).batches, padded.preprocess([page]).batches
+    (small,), (large,) = fed(plain, [page]).batches, fed(padded, [page]).batches
     assert (small.shape, large.shape) == ((1, 3, 192, 320), (1, 3, 256, 384))
     np.testing.assert_array_equal(large[..., :192, :320], small)
     assert not large[..., 192:, :].any()
@@ -110,47 +128,45 @@ def test_a_size_step_pads_pages_and_boxes_stay_where_they_are() -> None:
     probabilities[..., 100:120, 50:150] = 0.9
     # What the network sees in the padding is on no page.
     probabilities[..., 200:250, 330:380] = 0.9
-    found = padded.postprocess([probabilities], padded.preprocess([page]).context)
-    wanted = plain.postprocess([probabilities[..., :192, :320]], plain.preprocess([page]).context)
+    found = read(padded, [probabilities], fed(padded, [page]).context)
+    wanted = read(plain, [probabilities[..., :192, :320]], fed(plain, [page]).context)
     np.testing.assert_array_equal(found["dt_polys"][0], wanted["dt_polys"][0])
     assert found["dt_scores"] == wanted["dt_scores"]
 
 
 def test_very_wide_pages_have_boxes_too() -> None:
-    module = TextDetection(DETECTOR, {"limit_side_len": 320, "limit_type": "max"}, 1)
+    task = TextDetection(DETECTOR, {"limit_side_len": 320, "limit_type": "max"}, 1)
     probabilities = np.zeros((1, 1, 32, 320), np.float32)
     probabilities[..., 10:20, 290:312] = 0.9
-    context = module.preprocess([np.zeros((320, 40_000, 3), np.uint8)]).context
-    (box,) = module.postprocess([probabilities], context)["dt_polys"][0]
+    context = fed(task, [np.zeros((320, 40_000, 3), np.uint8)]).context
+    (box,) = read(task, [probabilities], context)["dt_polys"][0]
     assert box[:, 0].min() > 33_000
 
 
 @pytest.mark.parametrize(("change", "boxes"), [({}, 2), ({"box_thresh": 0.8}, 1), ({"thresh": 0.85}, 1)])
 def test_thresholds_drop_weak_boxes(change: dict[str, float], boxes: int) -> None:
-    module = TextDetection(DETECTOR, {"limit_side_len": 320, "limit_type": "max", **change}, 1)
+    task = TextDetection(DETECTOR, {"limit_side_len": 320, "limit_type": "max", **change}, 1)
     probabilities = np.zeros((1, 1, 320, 320), np.float32)
     probabilities[..., 20:40, 20:200] = 0.9
     probabilities[..., 80:100, 20:200] = 0.7
-    values = module.postprocess([probabilities], module.preprocess([noise(320, 320)]).context)
+    values = read(task, [probabilities], fed(task, [noise(320, 320)]).context)
     assert len(values["dt_polys"][0]) == boxes
 
 
 def test_a_page_without_text_has_no_boxes() -> None:
-    module = TextDetection(DETECTOR, {}, 1)
-    prepared = module.preprocess([noise(32, 32)])
+    task = TextDetection(DETECTOR, {}, 1)
+    prepared = fed(task, [noise(32, 32)])
     (batch,) = prepared.batches
-    values = module.postprocess([np.zeros((1, 1, *batch.shape[2:]), np.float32)], prepared.context)
+    values = read(task, [np.zeros((1, 1, *batch.shape[2:]), np.float32)], prepared.context)
     assert values["dt_polys"][0].shape == (0, 4, 2)
 
 
 def test_the_colours_of_the_picture_go_in_as_the_model_wants_them() -> None:
     blue = np.zeros((64, 64, 3), np.uint8)
     blue[..., 0] = 255
-    rgb = next(iter(TextDetection(DETECTOR, {}, 1).preprocess([blue]).batches))
+    rgb = next(iter(fed(TextDetection(DETECTOR, {}, 1), [blue]).batches))
     steps = [{"DecodeImage": {"img_mode": "BGR", "channel_first": False}}, *DETECTOR["PreProcess"]["transform_ops"]]
-    bgr = next(
-        iter(TextDetection({**DETECTOR, "PreProcess": {"transform_ops": steps}}, {}, 1).preprocess([blue]).batches)
-    )
+    bgr = next(iter(fed(TextDetection({**DETECTOR, "PreProcess": {"transform_ops": steps}}, {}, 1), [blue]).batches))
     assert rgb[0, :, 0, 0].tolist() == [-1, -1, 1]
     assert bgr[0, :, 0, 0].tolist() == [1, -1, -1]
 
@@ -159,9 +175,9 @@ def test_the_colours_of_the_picture_go_in_as_the_model_wants_them() -> None:
 
 
 def test_lines_of_similar_width_share_a_batch_and_come_back_in_order() -> None:
-    module = TextRecognition(RECOGNISER, {}, 2)
+    task = TextRecognition(RECOGNISER, {}, 2)
     lines = [noise(48, 900), noise(48, 100), noise(48, 600), noise(48, 50)]
-    prepared = module.preprocess(lines)
+    prepared = fed(task, lines)
     assert [batch.shape for batch in prepared.batches] == [(2, 3, 48, 320), (2, 3, 48, 900)]
     assert prepared.context == [3, 1, 2, 0]
     # Each line "reads" its own number of a's and b's.
@@ -169,7 +185,7 @@ def test_lines_of_similar_width_share_a_batch_and_come_back_in_order() -> None:
     for place, index in enumerate(prepared.context):
         outputs[place // 2][place % 2, :, 0] = 0.5
         outputs[place // 2][place % 2, 0, 1 + index % 3] = 0.9
-    values = module.postprocess(outputs, prepared.context)
+    values = read(task, outputs, prepared.context)
     assert values["rec_text"] == ["a", "b", "c", "a"]
     assert values["rec_score"] == [pytest.approx(0.9)] * 4
 
@@ -184,28 +200,28 @@ def test_lines_of_similar_width_share_a_batch_and_come_back_in_order() -> None:
     ],
 )
 def test_settings_say_how_lines_are_padded(settings: dict[str, int], widths: list[int]) -> None:
-    module = TextRecognition(RECOGNISER, settings, 1)
+    task = TextRecognition(RECOGNISER, settings, 1)
     lines = [noise(48, width) for width in (50, 100, 600, 901)]
-    batches = list(module.preprocess(lines).batches)
+    batches = list(fed(task, lines).batches)
     assert [batch.shape[3] for batch in batches] == widths
     # The line itself is the same, whatever stands behind it.
     for line, batch in zip(lines, batches, strict=True):
-        exact = next(iter(TextRecognition(RECOGNISER, {"min_width": 1}, 1).preprocess([line]).batches))
+        exact = next(iter(fed(TextRecognition(RECOGNISER, {"min_width": 1}, 1), [line]).batches))
         np.testing.assert_array_equal(batch[..., : line.shape[1]], exact)
 
 
 def test_a_line_much_higher_than_wide_is_still_a_line() -> None:
-    (batch,) = TextRecognition(RECOGNISER, {"min_width": 1}, 1).preprocess([noise(1000, 1)]).batches
+    (batch,) = fed(TextRecognition(RECOGNISER, {"min_width": 1}, 1), [noise(1000, 1)]).batches
     assert batch.shape == (1, 3, 48, 1)
 
 
 def test_padding_is_grey_and_very_long_lines_are_squeezed() -> None:
-    module = TextRecognition(RECOGNISER, {}, 1)
+    task = TextRecognition(RECOGNISER, {}, 1)
     white = np.full((48, 96, 3), 255, np.uint8)
-    (batch,) = module.preprocess([white]).batches
+    (batch,) = fed(task, [white]).batches
     assert batch[0, :, :, :96].min() == 1
     assert not batch[0, :, :, 96:].any()
-    (squeezed,) = module.preprocess([noise(10, 1000)]).batches
+    (squeezed,) = fed(task, [noise(10, 1000)]).batches
     assert squeezed.shape == (1, 3, 48, 3200)
 
 
@@ -220,9 +236,9 @@ def test_padding_is_grey_and_very_long_lines_are_squeezed() -> None:
     ],
 )
 def test_repeats_collapse_and_blanks_separate(steps: list[int], text: str) -> None:
-    module = TextRecognition(RECOGNISER, {}, 1)
+    task = TextRecognition(RECOGNISER, {}, 1)
     probabilities = np.eye(5, dtype=np.float32)[steps][None]
-    values = module.postprocess([probabilities], [0])
+    values = read(task, [probabilities], [0])
     assert values == {"rec_text": [text], "rec_score": [1.0 if text else 0.0]}
 
 
@@ -230,28 +246,28 @@ def test_arabic_is_put_into_reading_order() -> None:
     config = {**RECOGNISER, "Global": {"model_name": "arabic_PP-OCRv5_mobile_rec"}}
     config["PostProcess"] = {"name": "CTCLabelDecode", "character_dict": ["א", "ב", "1"]}
     probabilities = np.eye(5, dtype=np.float32)[[1, 2]][None]
-    assert TextRecognition(config, {}, 1).postprocess([probabilities], [0])["rec_text"] == ["בא"]
+    assert read(TextRecognition(config, {}, 1), [probabilities], [0])["rec_text"] == ["בא"]
 
 
 # -- image_classification -------------------------------------------------------------------------
 
 
 def test_classes_come_best_first_with_their_labels() -> None:
-    module = ImageClassification(CLASSIFIER, {}, 4)
-    values = module.postprocess([np.array([[0.2, 0.5, 0.3], [0.9, 0.06, 0.04]], np.float32)], None)
+    task = ImageClassification(CLASSIFIER, {}, 4)
+    values = read(task, [np.array([[0.2, 0.5, 0.3], [0.9, 0.06, 0.04]], np.float32)], None)
     assert values["class_ids"] == [[1, 2], [0, 1]]
     assert values["label_names"] == [["dog", "owl"], ["cat", "dog"]]
     assert values["scores"] == [[0.5, 0.3], [0.9, 0.06]]
 
 
 def test_the_plans_topk_comes_before_the_models() -> None:
-    module = ImageClassification(CLASSIFIER, {"topk": 1}, 4)
-    assert module.postprocess([np.array([[0.2, 0.5, 0.3]], np.float32)], None)["class_ids"] == [[1]]
+    task = ImageClassification(CLASSIFIER, {"topk": 1}, 4)
+    assert read(task, [np.array([[0.2, 0.5, 0.3]], np.float32)], None)["class_ids"] == [[1]]
 
 
 def test_pictures_fill_batches_of_the_planned_size() -> None:
-    module = ImageClassification(CLASSIFIER, {}, 3)
-    batches = module.preprocess([noise(300, 400)] * 7).batches
+    task = ImageClassification(CLASSIFIER, {}, 3)
+    batches = fed(task, [noise(300, 400)] * 7).batches
     assert [batch.shape for batch in batches] == [(3, 3, 224, 224), (3, 3, 224, 224), (1, 3, 224, 224)]
 
 
@@ -276,12 +292,12 @@ def test_normalisation_agrees_with_the_formula(scale: Any) -> None:
 
 
 def test_an_unwarped_page_is_a_picture_again() -> None:
-    module = ImageUnwarping({}, {}, 1)
+    task = ImageUnwarping({}, {}, 1)
     image = noise(40, 60)
-    prepared = module.preprocess([image])
+    prepared = fed(task, [image])
     assert next(iter(prepared.batches)).shape == (1, 3, 40, 60)
-    assert np.abs(module.postprocess(prepared.batches, None)["image"][0].astype(int) - image).max() <= 1
-    wild = module.postprocess([np.full((1, 3, 2, 2), 1.7, np.float32)], None)["image"][0]
+    assert np.abs(read(task, prepared.batches, None)["image"][0].astype(int) - image).max() <= 1
+    wild = read(task, [np.full((1, 3, 2, 2), 1.7, np.float32)], None)["image"][0]
     assert wild.max() == 255
 
 
@@ -292,16 +308,16 @@ def test_an_unwarped_page_is_a_picture_again() -> None:
     "name",
     [
         *("text_detection", "text_recognition", "textline_orientation", "doc_text_orientation"),
-        *("image_unwarping", "image_classification"),
+        *("image_unwarping", "image_classification", "layout_detection", "face_detection"),
     ],
 )
 def test_every_task_of_the_native_pipelines_is_there(name: str) -> None:
-    assert modules.find(name) is not None
+    assert tasks.find(name) is not None
 
 
 @pytest.mark.parametrize("name", ["base", "nothing", "os.path", ""])
 def test_there_is_no_task_of_another_name(name: str) -> None:
-    assert modules.find(name) is None
+    assert tasks.find(name) is None
 
 
 def test_opencv_and_the_table_agree_on_every_pixel() -> None:

@@ -1,0 +1,62 @@
+"""Geometry that detection and cropping share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import cv2
+import numpy as np
+
+Points = np.ndarray[Any, Any]
+
+
+def min_area_box(points: Points) -> tuple[Points, float]:
+    """Return the corners of the smallest rectangle around points, and its shorter side.
+
+    Args:
+        points: n × 1 × 2 or n × 2.
+
+    Returns:
+        4 × 2 float32, clockwise from the top left: of the two leftmost corners the upper one is
+        the first.
+    """
+    rectangle = cv2.minAreaRect(points)
+    corners = sorted(cv2.boxPoints(rectangle), key=lambda corner: corner[0])
+    left = sorted(corners[:2], key=lambda corner: corner[1])
+    right = sorted(corners[2:], key=lambda corner: corner[1])
+    return np.array([left[0], right[0], right[1], left[1]]), min(rectangle[1])
+
+
+def owner(poly: Points, lines: Sequence[Points]) -> int | None:
+    """Return the line in which the middle of a box lies deepest, None if it lies in none."""
+    middle = tuple(float(value) for value in poly.mean(axis=0))
+    depths = [cv2.pointPolygonTest(line, middle, True) for line in lines]
+    best = int(np.argmax(depths)) if depths else 0
+    return best if depths and depths[best] >= 0 else None
+
+
+def covered(found: Sequence[Any], expected: Sequence[Any], part: float = 0.9) -> tuple[int, int]:
+    """Count the boxes that have a counterpart, and all.
+
+    Args:
+        found: four corners each.
+        expected: the same.
+        part: of their union, which two boxes that are one have in common.
+    """
+    left = [np.array(box, np.float32) for box in found]
+    same = 0
+    for box in expected:
+        overlaps = [overlap(np.array(box, np.float32), other) for other in left]
+        best = int(np.argmax(overlaps)) if overlaps else -1
+        if best >= 0 and overlaps[best] >= part:
+            same += 1
+            left.pop(best)
+    return same, max(len(found), len(expected))
+
+
+def overlap(one: Points, other: Points) -> float:
+    """Return the intersection of two convex polygons over their union."""
+    shared = float(cv2.intersectConvexConvex(one, other)[0])
+    union = cv2.contourArea(one) + cv2.contourArea(other) - shared
+    return shared / union if union else float(np.array_equal(one, other))

@@ -1,0 +1,58 @@
+"""Contracts of ops: what each takes and gives, as the planner checks it; ``hpi_runtime.ops`` does it.
+
+A contract is a file ``NAME.yaml`` here. A third-party package brings one by an entry point of the group
+``hpi_plan.ops`` whose value is the package that holds ``NAME.yaml``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from hpi_schemas import packaged, values, yaml_data
+from hpi_schemas.values import Value
+
+ENTRY_POINTS = "hpi_plan.ops"
+_FOLDER = Path(__file__).parent
+
+
+@dataclass(frozen=True)
+class OpContract:
+    """What an op takes and gives.
+
+    Attributes:
+        name: of the op, and of its file.
+        help: what it does, for people.
+        takes: its inputs, by port.
+        params: the types of its parameters, as for settings; all must be given.
+        gives: its outputs, by port.
+    """
+
+    name: str
+    help: str
+    takes: Mapping[str, Value]
+    params: Mapping[str, str]
+    gives: Mapping[str, Value]
+
+
+@cache
+def find(name: str) -> OpContract | None:
+    """Return the contract of an op, None if nobody here knows it."""
+    path = packaged.files(ENTRY_POINTS, _FOLDER).get(name)
+    if path is None:
+        return None
+    data = yaml_data.load(path.read_text(encoding="utf-8"))
+    return OpContract(
+        name=name,
+        help=data["help"],
+        takes=values.read_all(data.get("takes", {})),
+        params=data.get("params", {}),
+        gives=values.read_all(data["gives"]),
+    )
+
+
+def names() -> tuple[str, ...]:
+    """Return the names of all ops."""
+    return tuple(packaged.files(ENTRY_POINTS, _FOLDER))

@@ -1,0 +1,44 @@
+"""Data that other packages bring: files named by entry points, read without importing any code of theirs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+
+
+class PackageError(Exception):
+    """Two packages bring one thing; the message is for people."""
+
+
+@cache
+def files(group: str, own: Path) -> Mapping[str, Path]:
+    """Return the data files of a kind by name: ours, and those of other packages.
+
+    Args:
+        group: of entry points, such as ``hpi_plan.backends``; their values are the packages that hold ``NAME.yaml``.
+        own: the folder with ours.
+
+    Raises:
+        PackageError: two packages bring a file of one name.
+    """
+    from importlib.metadata import entry_points
+    from importlib.util import find_spec
+
+    found = {path.stem: path for path in own.glob("*.yaml")}
+    for point in entry_points(group=group):
+        refuse_second(group, point.name, point.name in found)
+        spec = find_spec(point.value)
+        for folder in (spec and spec.submodule_search_locations) or ():
+            found[point.name] = Path(folder) / f"{point.name}.yaml"
+    return {name: found[name] for name in sorted(found)}
+
+
+def refuse_second(group: str, name: str, is_there: bool) -> None:
+    """Refuse a name that is there already: which of two counts must not depend on the order of installation.
+
+    Raises:
+        PackageError: it is there.
+    """
+    if is_there:
+        raise PackageError(f"two packages bring `{name}` of {group}: uninstall one of them")
