@@ -49,7 +49,7 @@ class EveryModel:
         if contract is not None and len(contract.inputs) > 1:
             # Whatever size: every dimension is free.
             taken = {role: (item.dtypes[0], [None] * len(item.dims)) for role, item in contract.inputs.items()}
-        inputs = {form: taken for form in files}
+        inputs = dict.fromkeys(files, taken)
         reference = f"store:{model_name}" if model_dir is None else model_dir
         return ModelFacts(reference, ("onnx", "paddle"), files, inputs, model_name)
 
