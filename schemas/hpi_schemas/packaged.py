@@ -6,9 +6,13 @@ from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
+from hpi_schemas.console import UNSATISFIED, CommandError
 
-class PackageError(Exception):
+
+class PackageError(CommandError):
     """Two packages bring one thing; the message is for people."""
+
+    exit_code = UNSATISFIED
 
 
 @cache

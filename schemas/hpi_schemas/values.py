@@ -22,6 +22,7 @@ class Value:
         many: a list of such.
         optional: of an input: it may be absent.
         fields: of a record: its fields, in order.
+        like: of a field: the input of the op that it is of the type of, where that depends on what flows in.
         draw: of a field: whether it is part of the drawing, if its kind can be drawn.
         truth: of a field: what of a ``truth.json`` it is scored against, empty if nothing.
         beside: of a field: other fields of the record that its kind looks at, by their role there.
@@ -31,6 +32,7 @@ class Value:
     many: bool = False
     optional: bool = False
     fields: Mapping[str, Value] = field(default_factory=dict)
+    like: str = ""
     draw: bool = True
     truth: str = ""
     beside: Mapping[str, str] = field(default_factory=dict)
@@ -56,6 +58,7 @@ def read(data: Any) -> Value:
         base.many,
         optional=known.pop("optional", False),
         fields=read_all(known.pop("fields", {})),
+        like=known.pop("like", ""),
         draw=known.pop("draw", True),
         truth=known.pop("truth", ""),
         beside=known,

@@ -210,7 +210,7 @@ def test_what_is_no_plan_is_refused(folder: Path, text: str, message: str) -> No
     [
         ({"graph__order": []}, "does not name every stage once"),
         ({"graph__stages__classify__module": "SubModules.Nope"}, "runs the module `SubModules.Nope`"),
-        ({"graph__stages__classify__inputs": {}}, "must have one input"),
+        ({"graph__stages__classify__inputs": {}}, "nothing flows into `image` of the stage `classify`"),
         ({"graph__stages__classify__inputs": {"image": "later.image"}}, "which no stage before it gives"),
         ({"graph__outputs": {"image": "input.image"}}, "`graph.outputs.result` refers to no stage"),
     ],

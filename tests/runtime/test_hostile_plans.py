@@ -218,7 +218,7 @@ def test_many_faults_are_told_quickly_and_counted(folder: Path) -> None:
         ([{"step": "x"}] * 250_000, ("modules", ADDRESS, "engine", "prepare"), "more than 200,000 values"),
         (["x"] * 150_000, ("graph", "order"), "does not name every stage once"),
         (["x"] * 250_000, ("graph", "order"), "more than 200,000 values"),
-        ({"result": "nowhere.x"}, ("graph", "outputs"), "refers to no stage"),
+        ({"result": "nowhere.x"}, ("graph", "outputs"), "needs `nowhere.x`, which no stage before it gives"),
     ],
 )
 def test_a_plan_that_is_too_large_or_refers_to_nothing_is_refused_by_runner_and_review(

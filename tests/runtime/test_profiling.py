@@ -420,19 +420,19 @@ def test_finalists_are_the_plans_own_and_the_fastest_of_each_kind_either_way() -
 # -- what a module gets --------------------------------------------------------------------------
 
 
-def graph() -> Any:
-    return load_plan(ROOT / "examples/ocr/plan.json").graph
+def plan() -> Any:
+    return load_plan(ROOT / "examples/ocr/plan.json")
 
 
 def test_the_part_of_the_recogniser_goes_to_the_result_and_needs_no_picture() -> None:
-    part = replay.part(graph(), "SubModules.TextRecognition")
+    part = replay.part(plan(), "SubModules.TextRecognition")
     assert part.graph.order == ("read", "result")
     assert part.result == "result.result"
     assert not any(ref.endswith(".image") for ref in part.refs)
 
 
 def test_the_part_of_the_detector_ends_before_the_next_module() -> None:
-    part = replay.part(graph(), "SubModules.TextDetection")
+    part = replay.part(plan(), "SubModules.TextDetection")
     assert part.graph.order == ("detect", "order", "lines")
     assert part.result is None
     assert all(ref.endswith(".image") for ref in part.refs)

@@ -140,6 +140,8 @@ class _Builder:
         return Stage(inputs, op=stage["op"], params=params)
 
     def _param(self, pipeline: Pipeline, item: Mapping[str, Any]) -> Any:
+        if "value" in item:
+            return item["value"]
         if "member" in item:
             return item["member"] in pipeline.modules or item["member"] in pipeline.pipelines
         if "settings" in item:

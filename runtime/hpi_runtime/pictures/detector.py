@@ -8,9 +8,11 @@ from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
+from hpi_schemas.tasks import processing
 
+from hpi_runtime.errors import EngineError
 from hpi_runtime.pictures import Image
-from hpi_runtime.pictures.transforms import Normalize, operations
+from hpi_runtime.pictures.transforms import Normalize
 
 Array = np.ndarray[Any, Any]
 
@@ -44,13 +46,15 @@ class Preprocess:
         Raises:
             EngineError: the configuration has no operations.
         """
-        known = operations(config)
+        listed = processing.transforms(config)
+        if not isinstance(listed, list):
+            raise EngineError("inference.yml has no usable Preprocess")
+        known = [(name, arguments) for item in listed for name, arguments in item.items()]
         if size is not None:
             # PaddleX takes out a resizing that comes first, and puts its own there.
-            rest = {name: item for place, (name, item) in enumerate(known.items()) if place or name != "Resize"}
-            known = {"Resize": {"target_size": list(size)}, **rest}
-        self._steps = [_STEPS[name](**arguments) for name, arguments in known.items()]
-        self._is_resized = "Resize" in known
+            rest = known[1:] if known and known[0][0] == "Resize" else known
+            known = [("Resize", {"target_size": list(size)}), *rest]
+        self._steps = [_STEPS[name](**arguments) for name, arguments in known]
 
     def __call__(self, image: Image) -> Seen:
         """Return what the network sees of a BGR picture."""

@@ -94,7 +94,7 @@ def _gives(
             return None
         _check_ports(name, flowing, known.takes)
         _check_params(name, stage, known.params)
-        return known.gives
+        return {port: _resolved(value, flowing) for port, value in known.gives.items()}
     if stage.module is None or stage.module not in modules:
         raise GraphError(f"the stage `{name}` runs the module `{stage.module}`, which the plan does not have")
     contract = tasks.find(modules[stage.module])
@@ -104,6 +104,15 @@ def _gives(
     if stage.many:
         return {port: replace(value, many=True) for port, value in contract.gives.items()}
     return {**contract.gives, RESULT: Value(RECORD, fields=contract.gives)}
+
+
+def _resolved(value: Value, flowing: Mapping[str, Value | None]) -> Value:
+    """Return the type of what an op gives, with the fields of what it hands on."""
+    found: dict[str, Value] = {}
+    for name, field in value.fields.items():
+        handed_on = flowing.get(field.like)
+        found[name] = field if handed_on is None else replace(field, fields=handed_on.fields)
+    return replace(value, fields=found)
 
 
 def _each(

@@ -39,7 +39,7 @@ def bind_inputs(contract: Contract, tensors: Tensors) -> dict[str, str]:
     left = [name for name in tensors if name not in found]
     wanted = {role: tensor for role, tensor in contract.inputs.items() if role not in found}
     for role, tensor in wanted.items():
-        if len(wanted) == len(left) == 1:
+        if len(wanted) == len(left) == 1 and not tensor.optional:
             # What else is wrong with it is told by its dtype and dimensions.
             able = left
         else:

@@ -17,11 +17,14 @@ def fault(value: Any, rule: Mapping[str, Any]) -> str | None:
     if problem is not None:
         return problem
     if "one_of" in rule:
-        same = value.upper() if isinstance(value, str) and rule.get("any_case", True) else value
-        allowed = [item.upper() if isinstance(item, str) else item for item in rule["one_of"]]
+        same, *allowed = (_folded(item, rule) for item in (value, *rule["one_of"]))
         if same not in allowed or isinstance(same, bool) != isinstance(allowed[0], bool):
             return f"must be {' or '.join(short(item) for item in rule['one_of'])}"
     return None
+
+
+def _folded(value: Any, rule: Mapping[str, Any]) -> Any:
+    return value.upper() if isinstance(value, str) and rule.get("any_case", True) else value
 
 
 def _bounds(value: float, rule: Mapping[str, Any]) -> str | None:

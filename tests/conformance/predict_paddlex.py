@@ -1,0 +1,60 @@
+"""Runs models on the real PaddleX: one JSON question per line on stdin, one JSON answer per line on stdout.
+
+A question is ``{"model_name", "model_dir", "settings", "batch_size", "pictures"}`` for a model, or ``{"pipeline",
+"pictures"}`` for a pipeline's YAML. An answer is a list of results as PaddleX writes them as JSON, or ``{"error"}``.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from conformance.ask_paddlex import described, import_paddlex
+
+_ENGINE = {"device": "cpu", "engine": "onnxruntime"}
+
+
+def main() -> None:
+    """Answer questions until there are no more."""
+    with tempfile.TemporaryDirectory() as cache:
+        import_paddlex(cache)
+        for line in sys.stdin:
+            try:
+                answer: Any = list(_written(json.loads(line), Path(cache)))
+            except Exception as fault:
+                answer = {"error": described(fault)}
+            sys.stdout.write(json.dumps(answer) + "\n")
+            sys.stdout.flush()
+
+
+def _written(question: dict[str, Any], folder: Path) -> Iterator[dict[str, Any]]:
+    place = folder / "result.json"
+    for result in _predicted(question):
+        # What PaddleX itself makes of its numbers.
+        result.save_to_json(str(place))
+        yield json.loads(place.read_text(encoding="utf-8"))
+
+
+def _predicted(question: dict[str, Any]) -> Any:
+    if "pipeline" in question:
+        pipelines: Any = import_module("paddlex.inference.pipelines")
+        return pipelines.create_pipeline(question["pipeline"], **_ENGINE).predict(question["pictures"])
+    models: Any = import_module("paddlex.inference.models")
+    names = {"model_name": question["model_name"], "model_dir": question["model_dir"]}
+    settings = {key: _numbered(value) for key, value in question.get("settings", {}).items()}
+    predictor = models.create_predictor(**names, **_ENGINE, **settings)
+    return predictor(question["pictures"], batch_size=question.get("batch_size", 1))
+
+
+def _numbered(value: Any) -> Any:
+    """Return a setting with numbers for the classes that JSON has as texts."""
+    return {int(key): item for key, item in value.items()} if isinstance(value, dict) else value
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Trained models of others, brought into the form in which PaddleX exports its own."""
