@@ -10,7 +10,7 @@ import argparse
 import json
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,10 @@ import corpus
 import ours
 import report
 from hpi_planner.select.evidence import is_accurate
-from hpi_runtime.bench.trial import name
+from hpi_runtime import read_plan
+from hpi_runtime.bench.trial import name, name_of
+from hpi_schemas.plan.model import ModuleRecord
+from hpi_schemas.profile import LATENCY, ModuleProfile, read
 
 ROOT = Path(__file__).parents[1]
 EXAMPLES = ROOT / "examples"
@@ -27,30 +30,31 @@ OPEN = ("SubModules.TextRecognition.hpi_config=null", "SubModules.TextLineOrient
 sys.path.insert(0, str(EXAMPLES / "digits"))
 
 
-def chosen(pipeline: Path, pictures: Path, overrides: Sequence[str], budget: int, folder: Path) -> Iterator[Any]:
-    """Measure the candidates of a pipeline, decide, and yield each module's address, record of the profile and plan."""
+def chosen(
+    pipeline: Path, pictures: Path, overrides: Sequence[str], budget: int, folder: Path
+) -> Iterator[tuple[str, ModuleProfile, ModuleRecord]]:
+    """Measure the candidates of a pipeline, decide, and yield each module's address, part of the profile and record."""
     sets, plan = ours.overrides(overrides), folder / "plan.json"
     profile = ours.profile(pipeline, sets, pictures, budget, folder)
     ours.run("hpi-plan", pipeline, *sets, "--profile", profile, "--output", plan)
-    found = json.loads(plan.read_text())["modules"]
-    for address, record in json.loads(profile.read_text())["modules"].items():
-        yield address, record, found[address]
+    found = read_plan(plan).modules
+    for address, measured in read(profile.read_bytes(), str(profile)).modules.items():
+        yield address, measured, found[address]
 
 
-def row(record: Mapping[str, Any], module: Mapping[str, Any]) -> dict[str, Any]:
+def row(measured: ModuleProfile, module: ModuleRecord) -> dict[str, Any]:
     """Return what was chosen, and how far it is from the best of the candidates that are accurate enough."""
-    usable = [entry for entry in record["entries"] if is_accurate(entry, record, None)]
-    best = min(usable, key=lambda entry: float(entry["ratio"]["latency"]))
-    prior = record["entries"][0]
-    settings = {key: module["settings"][key] for key in best["settings"] if module["settings"].get(key) is not None}
-    taken = {"batch_size": module["batch_size"], "engine": module["engine"], "settings": settings}
-    least = best["ratio"]["latency"]
+    usable = [entry for entry in measured.entries if is_accurate(entry, measured, None)]
+    best = min(usable, key=lambda entry: entry.takes(LATENCY))
+    prior, least = measured.entries[0], best.takes(LATENCY)
+    settings = {key: module.settings[key] for key in best.settings if module.settings.get(key) is not None}
+    assert module.profile is not None
     return {
-        "chosen": name(taken),
-        "chosen_to_best": round(module["profile"]["ratio"]["latency"] / least, 4),
-        "measured": len(record["entries"]),
-        "prior": name(prior),
-        "prior_to_best": round(prior["ratio"]["latency"] / least, 4),
+        "chosen": name(module.engine, module.batch_size, settings),
+        "chosen_to_best": round(module.profile.ratio[LATENCY] / least, 4),
+        "measured": len(measured.entries),
+        "prior": name_of(prior),
+        "prior_to_best": round(prior.takes(LATENCY) / least, 4),
     }
 
 
@@ -73,8 +77,8 @@ def main() -> None:
             own = folder / f"{example} plans"
             own.mkdir()
             pipeline, pictures = EXAMPLES / example / "pipeline.yaml", folder / example
-            for address, record, module in chosen(pipeline, pictures, overrides, options.budget, own):
-                found[f"{example}, {address.rpartition('.')[2]}"] = row(record, module)
+            for address, measured, module in chosen(pipeline, pictures, overrides, options.budget, own):
+                found[f"{example}, {address.rpartition('.')[2]}"] = row(measured, module)
     report.keep("choices", {"runs": found}, options.output)
     print(json.dumps(found, indent=2))
 

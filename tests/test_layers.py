@@ -79,3 +79,55 @@ def test_importing_the_runner_stays_light() -> None:
 def test_finding_an_engine_does_not_load_its_backend(backend: str) -> None:
     loaded = _modules_after(f"from hpi_runtime import engines\nassert engines.find({backend!r})")
     assert not loaded & {"onnxruntime", "openvino", "paddle"}
+
+
+# Words of plans, candidates, profiles and records. As keys they are read in hpi_schemas alone, where the types are.
+PLAN_WORDS = frozenset(
+    (
+        *("batch_size", "candidates", "double_lists", "engine", "entries", "external", "fallback", "files", "formats"),
+        *("graph", "hpi_config", "lower", "milliseconds", "model", "module_name", "modules", "must_understand"),
+        *("not_chosen", "order", "origin", "outputs", "prepare", "produces", "ratio", "agreement", "replicas", "rules"),
+        *("settings", "stages", "target", "use_hpip"),
+    )
+)
+# Who else reads mappings with such words, and of what.
+OTHER_MAPPINGS = {
+    "hpi_planner/knowledge/__init__.py": "prior knowledge",
+    "hpi_planner/paddlex/builtin_configs.py": "PaddleX's YAML",
+    "hpi_planner/paddlex/definitions.py": "the pipelines' data",
+    "hpi_planner/paddlex/inheritance.py": "PaddleX's YAML",
+    "hpi_planner/paddlex/node_reader.py": "PaddleX's YAML",
+    "hpi_planner/passes/inherit.py": "PaddleX's YAML",
+    "hpi_planner/passes/schedule.py": "the pipelines' data",
+    "hpi_runtime/bench/recorder.py": "what its process is asked",
+    "hpi_runtime/judge/compare.py": "a comparison",
+    "hpi_runtime/prepare/__init__.py": "the record of an artefact",
+    "hpi_runtime/prepare/cache.py": "the record of an artefact",
+    "hpi_runtime/prepare/calibration.py": "the record of an artefact",
+    "hpi_runtime/prepare/child.py": "what its process is asked",
+    "hpi_runtime/prepare/inventory.py": "the record of an artefact",
+}
+
+
+def _keys(path: Path) -> set[str]:
+    """Return the constants by which a file reads mappings."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        key: ast.expr | None = None
+        if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Load):
+            key = node.slice
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "get":
+            key = node.args[0] if node.args else None
+        if isinstance(key, ast.Constant) and isinstance(key.value, str):
+            found.add(key.value)
+    return found
+
+
+def test_plans_are_read_by_their_types_outside_the_schemas() -> None:
+    found = {}
+    for package in ("hpi_planner", "hpi_runtime"):
+        for path in _files(package):
+            words = _keys(path) & PLAN_WORDS
+            if words:
+                found[f"{package}/{path.relative_to(SOURCES[package])}"] = words
+    assert set(found) == set(OTHER_MAPPINGS), found

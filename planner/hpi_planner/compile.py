@@ -21,7 +21,7 @@ from hpi_planner.passes.override import LayOverrides
 from hpi_planner.passes.read import Read
 from hpi_planner.passes.schedule import Schedule
 from hpi_planner.passes.select import Select
-from hpi_planner.select.profile import Profile
+from hpi_planner.select.profile import Evidence
 from hpi_planner.syntax.overrides import Override
 
 
@@ -45,7 +45,7 @@ class Request:
     target: Callable[[], Target]
     reader: ModelReader
     overrides: tuple[Override, ...] = ()
-    profile: Profile | None = None
+    profile: Evidence | None = None
 
 
 def passes(request: Request) -> tuple[Pass, ...]:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from hpi_schemas import backends
 from hpi_schemas.canonical import JsonError, loads
 from hpi_schemas.console import CommandError
+from hpi_schemas.documents import DocumentError
 from hpi_schemas.files import LFS, LFS_POINTER, ReadError, read_bounded
 from hpi_schemas.model_store import official_folders
 from hpi_schemas.plan.model import Source
@@ -21,7 +22,7 @@ from hpi_planner.models import DiskReader
 from hpi_planner.paddlex import builtin_configs, definitions
 from hpi_planner.passes.read import MAX_BYTES
 from hpi_planner.select import profile
-from hpi_planner.select.profile import Profile, ProfileError
+from hpi_planner.select.profile import Evidence
 from hpi_planner.syntax.overrides import Override
 
 _TARGETS = Path(__file__).parent / "targets"
@@ -95,12 +96,12 @@ def from_text(text: str, folder: Path, overrides: tuple[Override, ...] = (), mod
     return Request(Source(file="pipeline.yaml"), "<text>", text.encode(), this_machine, reader, overrides)
 
 
-def _profile(measured: Measured, plan_folder: Path) -> Profile:
+def _profile(measured: Measured, plan_folder: Path) -> Evidence:
     file = Path(os.path.relpath(measured.path, plan_folder)).as_posix()
     try:
         text = read_bounded(measured.path)
         return profile.parse(text, str(measured.path), file, measured.optimize, measured.max_accuracy_drop)
-    except (ReadError, ProfileError) as fault:
+    except (ReadError, DocumentError) as fault:
         raise RequestError(str(fault)) from None
 
 

@@ -20,7 +20,6 @@ with atheris.instrument_imports(include=["hpi_planner", "hpi_runtime", "hpi_sche
     from hpi_planner.diagnostics import render
     from hpi_planner.diagnostics.model import has_errors
     from hpi_planner.select import profile
-    from hpi_planner.select.profile import ProfileError
     from hpi_runtime.errors import InputError, RunnerError
     from hpi_runtime.inputs import images, named, pdf
     from hpi_runtime.inputs.limits import Limits
@@ -29,6 +28,7 @@ with atheris.instrument_imports(include=["hpi_planner", "hpi_runtime", "hpi_sche
     from hpi_runtime.run import loading, plan
     from hpi_schemas import cleaning, model_inputs
     from hpi_schemas.canonical import JsonError, loads
+    from hpi_schemas.documents import DocumentError
     from hpi_schemas.model_config import ModelConfigError, read_config
     from hpi_schemas.target import from_json
     from hpi_schemas.tasks.check import Facts, contradictions
@@ -111,7 +111,7 @@ def read_artefact(data: bytes) -> None:
 
 
 def read_profile(data: bytes) -> None:
-    with suppress(ProfileError):
+    with suppress(DocumentError):
         profile.parse(data, "a", "a", profile.LATENCY, None)
 
 

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,11 @@ from hpi_runtime.bench.recorder import Samples
 from hpi_runtime.errors import EngineError, InputError
 from hpi_runtime.run.executor import Item
 from hpi_runtime.run.plan import load as load_plan
+from hpi_schemas import candidates, profile
+from hpi_schemas.candidates import Candidate
 from hpi_schemas.files import Outputs
+from hpi_schemas.plan.model import EngineRecord
+from hpi_schemas.profile import Entry
 from hpi_schemas.validate import faults
 
 ROOT = Path(__file__).parents[2]
@@ -232,15 +237,15 @@ def test_a_module_has_as_much_of_the_budget_as_looking_at_its_candidates_costs(
 
 
 def test_looking_costs_more_the_slower_and_the_more_candidates_and_nothing_once_it_is_done(made: Path) -> None:
-    listed = load(made / "candidates.json")["modules"][MODULE]
-    record = load(made / "profile.json")["modules"][MODULE]
+    listed = candidates.read((made / "candidates.json").read_bytes(), "candidates.json").modules[MODULE]
+    record = profile.read((made / "profile.json").read_bytes(), "profile.json").modules[MODULE]
     plan = load_plan(made / "planned.json")
 
-    def begun(candidates: Any) -> trial.Trial:
-        given = {**listed, "candidates": candidates}
-        return trial.Trial(plan, given, {"module": MODULE}, {}, record["calibration"], lambda text: None)
+    def begun(some: tuple[Candidate, ...]) -> trial.Trial:
+        given = replace(listed, listed=some)
+        return trial.Trial(plan, given, {"module": MODULE}, {}, record.calibration, lambda text: None)
 
-    whole, shorter = begun(listed["candidates"]), begun(listed["candidates"][:2])
+    whole, shorter = begun(listed.listed), begun(listed.listed[:2])
     assert whole.cost(10.0) > whole.cost(1.0) > whole.cost(0.001) > 0
     assert shorter.cost(1.0) < whole.cost(1.0)
     whole.resume(record)
@@ -277,7 +282,7 @@ def test_a_file_that_is_no_profile_is_left_alone(folder: Path) -> None:
         (("--candidates", "candidates.json"), "go together"),
         (("--profile", "p.json"), "go together"),
         (("--candidates", "candidates.json", "--profile", "p.json", "planned.json"), "without plans"),
-        (("--candidates", "planned.json", "--profile", "p.json"), "holds no candidates"),
+        (("--candidates", "planned.json", "--profile", "p.json"), "is not a list of candidates"),
         (("--candidates", "nowhere.json", "--profile", "p.json"), "cannot be read"),
         (("--candidates", "candidates.json", "--profile", "p.json", "--module", "Nobody"), "no module Nobody"),
         (("--candidates", "candidates.json", "--profile", "nowhere/p.json"), "nowhere is no folder"),
@@ -353,7 +358,7 @@ def test_a_process_that_hangs_is_ended(slow: Process) -> None:
 
 def test_a_candidate_that_hangs_is_a_fault_with_its_limit(slow: Process, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(trial, "_PATIENCE_SECONDS", 0.5)
-    worker = trial._Worker(slow, io.BytesIO(), {}, own_seconds=0.01)
+    worker = trial._Worker(slow, io.BytesIO(), Entry(EngineRecord("a", {}), 1, {}), own_seconds=0.01)
     # Three inputs, each of which may take twenty times as long.
     with pytest.raises(trial._FaultError, match="no answer within 1 seconds"):
         worker.ask({"sleep": 600})
@@ -362,12 +367,11 @@ def test_a_candidate_that_hangs_is_a_fault_with_its_limit(slow: Process, monkeyp
 # -- the search ----------------------------------------------------------------------------------
 
 
-def candidate(backend: str, threads: int = 2, batch_size: int = 6, **settings: int) -> dict[str, Any]:
-    engine = {"backend": backend, "config": {"precision": "fp32", "threads": threads}, "prepare": []}
-    return {"batch_size": batch_size, "engine": engine, "lower": [], "settings": settings}
+def candidate(backend: str, threads: int = 2, batch_size: int = 6, **settings: int) -> Candidate:
+    return Candidate(EngineRecord(backend, {"precision": "fp32", "threads": threads}), batch_size, settings)
 
 
-def walked(candidates: list[dict[str, Any]], cost: Mapping[int, float | None]) -> list[int]:
+def walked(candidates: list[Candidate], cost: Mapping[int, float | None]) -> list[int]:
     ratios: dict[int, float | None] = {}
     while (place := search.following(candidates, ratios)) is not None:
         ratios[place] = cost[place]
@@ -400,10 +404,9 @@ def test_the_search_ends_where_nothing_can_be_measured() -> None:
 
 
 def test_finalists_are_the_plans_own_and_the_fastest_of_each_kind_either_way() -> None:
-    def entry(latency: float, throughput: float, precision: str = "fp32", **settings: int) -> dict[str, Any]:
-        engine = {"backend": "a", "config": {"precision": precision}, "prepare": []}
+    def entry(latency: float, throughput: float, precision: str = "fp32", **settings: int) -> Entry:
         ratio = {"latency": latency, "throughput": throughput}
-        return {"batch_size": 1, "engine": engine, "ratio": ratio, "settings": settings}
+        return Entry(EngineRecord("a", {"precision": precision}), 1, settings, ratio=ratio)
 
     entries = [
         entry(1.0, 1.0),
@@ -412,7 +415,7 @@ def test_finalists_are_the_plans_own_and_the_fastest_of_each_kind_either_way() -
         entry(0.5, 0.5, step=64),
         entry(0.6, 0.6, step=128),
         entry(0.3, 0.3, "int8"),
-        {**entry(0.1, 0.1), "fault": "it crashed"},
+        replace(entry(0.1, 0.1), fault="it crashed"),
     ]
     assert sorted(search.finalists(entries)) == [0, 1, 2, 3, 5]
 

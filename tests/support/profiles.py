@@ -8,7 +8,8 @@ from typing import Any
 
 from hpi_planner.compile import Request, compile
 from hpi_planner.select import candidates
-from hpi_planner.select.profile import Profile, parse
+from hpi_planner.select.profile import Evidence, parse
+from hpi_schemas.candidates import write
 from hpi_schemas.canonical import dumps
 
 Entry = dict[str, Any]
@@ -32,7 +33,7 @@ def measured(ratio: float, agreement: float = 1.0, throughput: float | None = No
 
 def listed(request: Request) -> dict[str, Any]:
     """Return the candidates of a pipeline as plain JSON values."""
-    found: dict[str, Any] = json.loads(candidates.to_json(compile(request)))
+    found: dict[str, Any] = json.loads(write(candidates.collect(compile(request))))
     return found
 
 
@@ -70,7 +71,7 @@ def profile(
     return {"format": "2.0", "inputs": inputs, "modules": modules, "target": target}
 
 
-def read(data: Mapping[str, Any], **how: Any) -> Profile:
+def read(data: Mapping[str, Any], **how: Any) -> Evidence:
     """Return a profile as the compiler takes it."""
     return parse(dumps(data).encode(), "profile.json", "profile.json", **how)
 

@@ -239,9 +239,11 @@ def _compile(options: argparse.Namespace, target: str | None, output: Path | Non
         return _write(shown + "\n", output, outputs)
     assert ir.text is not None
     if listed is not None:
+        from hpi_schemas.candidates import write
+
         from hpi_planner.select import candidates
 
-        return _write(candidates.to_json(ir), listed, outputs, CANDIDATES)
+        return _write(write(candidates.collect(ir)), listed, outputs, CANDIDATES)
     if options.prove and not _proved(_arguments(options, made, target, output), ir.text):
         return NEGATIVE
     return _write(ir.text, output, outputs)

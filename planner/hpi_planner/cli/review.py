@@ -211,10 +211,9 @@ def _verify(options: argparse.Namespace) -> int:
         where = item.address or "the run"
         show_text(f"{where}: {item.what} is {text.value(item.ran)}, the plan says {text.value(item.planned)}\n")
     if not found:
-        show_text(f"{text.counted(len(record['modules']), 'engine', 'engines')} ran as {options.plan} says\n")
-    failed = record["results"]["failed"]
-    if failed:
-        show_text(f"{failed} of {record['results']['finished']} inputs failed in that run\n")
+        show_text(f"{text.counted(len(record.modules), 'engine', 'engines')} ran as {options.plan} says\n")
+    if record.failed:
+        show_text(f"{record.failed} of {record.finished} inputs failed in that run\n")
     return NEGATIVE if found else DONE
 
 

@@ -15,14 +15,14 @@ from hpi_planner.ir import Ir, Module
 from hpi_planner.paddlex import engine_names
 from hpi_planner.select import evidence
 from hpi_planner.select.choice import Choice
-from hpi_planner.select.profile import Profile
+from hpi_planner.select.profile import Evidence
 
 
 @dataclass(frozen=True)
 class Select:
     """Decides module by module: by the user's word, by what was measured, or by prior knowledge."""
 
-    profile: Profile | None = None
+    profile: Evidence | None = None
     name: str = "select"
 
     def apply(self, ir: Ir) -> Ir:

@@ -14,7 +14,7 @@ from hpi_planner.models import RecordedReader
 from hpi_planner.paddlex import builtin_configs
 from hpi_planner.review.changes import ABSENT, Change
 from hpi_planner.review.plans import Place, ReviewedPlan, ReviewError
-from hpi_planner.select.profile import Profile
+from hpi_planner.select.profile import Evidence
 
 SOURCE, OVERRIDE, TARGET, MODEL, PROFILE, RULES = "source", "override", "target", "model", "profile", "rules"
 
@@ -25,7 +25,7 @@ class Inputs:
 
     data: bytes
     plan: ReviewedPlan
-    profile: Profile | None = None
+    profile: Evidence | None = None
 
     def request(self) -> Request:
         """Return the request that makes the plan again."""

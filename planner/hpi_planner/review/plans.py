@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from hpi_schemas.documents import DocumentError
 from hpi_schemas.files import ReadError, read_bounded
 from hpi_schemas.plan import read
 from hpi_schemas.plan.model import ModuleRecord, Plan
 from hpi_schemas.target import Target
 
 from hpi_planner.request import Measured, RequestError
-from hpi_planner.select.profile import Profile, ProfileError
+from hpi_planner.select.profile import Evidence
 from hpi_planner.select.profile import parse as parse_profile
 from hpi_planner.syntax.overrides import Override, from_token
 
@@ -105,7 +106,7 @@ class ReviewedPlan:
         path = Path(self.place.beside(found.file).path)
         return Measured(path, found.optimize, found.max_accuracy_drop)
 
-    def profile(self) -> Profile | None:
+    def profile(self) -> Evidence | None:
         """Return the profile that it was made with, of the same revision; None without one.
 
         Raises:
@@ -117,7 +118,7 @@ class ReviewedPlan:
         place = self.place.beside(found.file)
         try:
             return parse_profile(place.read(), str(place), found.file, found.optimize, found.max_accuracy_drop)
-        except ProfileError as fault:
+        except DocumentError as fault:
             raise ReviewError(str(fault)) from None
 
     @property

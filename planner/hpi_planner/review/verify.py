@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from hpi_schemas.canonical import JsonError, digest, loads
+from hpi_schemas.canonical import digest
 from hpi_schemas.device import Device
 from hpi_schemas.model_store import program_files
 from hpi_schemas.plan.model import ModuleRecord
+from hpi_schemas.run_record import EngineRun, RunRecord, read
 from hpi_schemas.target import Target
 
-from hpi_planner.review.plans import ReviewedPlan, ReviewError, place
+from hpi_planner.review.plans import ReviewedPlan, place
 
 # What a record must hold where the plan says it; its absence is a difference too.
 _EVIDENCE = ("device", "providers", "cpu_num_threads", "cpu_threads", "run_mode")
@@ -32,64 +33,56 @@ class Difference(NamedTuple):
     ran: Any
 
 
-def load(name: str) -> Mapping[str, Any]:
+def load(name: str) -> RunRecord:
     """Read the record of a run.
 
     Raises:
-        ReviewError: it is not there, or not a record.
+        ReviewError: it is not there.
+        DocumentError: it is not a record.
     """
-    from hpi_schemas.validate import faults
-
-    try:
-        record: Mapping[str, Any] = loads(place(name).read())
-    except JsonError as fault:
-        raise ReviewError(f"{name} is not the record of a run: {fault}") from None
-    found = faults("run", record)
-    if found:
-        raise ReviewError(f"{name} is not the record of a run:\n" + "\n".join(f"  {line}" for line in found))
-    return record
+    return read(place(name).read(), name)
 
 
-def differences(plan: ReviewedPlan, record: Mapping[str, Any]) -> list[Difference]:
+def differences(plan: ReviewedPlan, record: RunRecord) -> list[Difference]:
     """Return every way in which a run was not the plan."""
     found = list(_whole(plan, record))
-    for address, module in record["modules"].items():
+    for address, module in record.modules.items():
         planned = plan.modules.get(address)
         if planned is None:
-            found.append(Difference(address, "module", None, module["backend"]))
+            found.append(Difference(address, "module", None, module.backend))
         else:
             found.extend(_module(address, planned, module, plan.plan.target))
             found.extend(_replicas(address, planned.device, module, plan.plan.replicas[1:]))
     return found
 
 
-def _whole(plan: ReviewedPlan, record: Mapping[str, Any]) -> Iterator[Difference]:
+def _whole(plan: ReviewedPlan, record: RunRecord) -> Iterator[Difference]:
     planned = digest(plan.text.encode())
-    if record["plan"] != planned:
-        yield Difference("", "plan", planned, record["plan"])
+    if record.plan != planned:
+        yield Difference("", "plan", planned, record.plan)
     for key in ("os", "arch"):
-        wanted = getattr(plan.plan.target, key)
-        if record["machine"][key] != wanted:
-            yield Difference("", key, wanted, record["machine"][key])
+        wanted, here = (getattr(machine, key) for machine in (plan.plan.target, record.machine))
+        if here != wanted:
+            yield Difference("", key, wanted, here)
     graph = plan.plan.graph
     used = set() if graph is None else set(graph.modules)
-    expected = used if record["module"] is None else {record["module"]}
-    for address in sorted(expected - set(record["modules"])):
+    expected = used if record.module is None else {record.module}
+    for address in sorted(expected - set(record.modules)):
         known = plan.modules.get(address)
         yield Difference(address, "backend", None if known is None else known.engine.backend, None)
 
 
-def _module(address: str, planned: ModuleRecord, ran: Mapping[str, Any], target: Target) -> Iterator[Difference]:
+def _module(address: str, planned: ModuleRecord, ran: EngineRun, target: Target) -> Iterator[Difference]:
     engine, device = planned.engine, str(planned.device)
-    if ran["backend"] != engine.backend:
+    if ran.backend != engine.backend:
         # Another backend has other options; there is nothing more to compare.
-        yield Difference(address, "backend", engine.backend, ran["backend"])
+        yield Difference(address, "backend", engine.backend, ran.backend)
         return
-    version = target.backends.get(ran["backend"])
-    if ran["version"] != version:
-        yield Difference(address, "version", version, ran["version"])
+    version = target.backends.get(ran.backend)
+    if ran.version != version:
+        yield Difference(address, "version", version, ran.version)
     expected = {**engine.config, "device": device, **_providers(engine.backend, device)}
-    actual = ran["actual"]
+    actual = ran.actual
     for key in (*(key for key in _EVIDENCE if key in expected), *(key for key in actual if key not in _EVIDENCE)):
         if key in expected and expected[key] != actual.get(key):
             yield Difference(address, key, expected[key], actual.get(key))
@@ -98,14 +91,14 @@ def _module(address: str, planned: ModuleRecord, ran: Mapping[str, Any], target:
     programs = made or program_files(planned.model.format, planned.model.files)
     for name in programs:
         wanted = planned.model.files.get(name)
-        if name not in ran["files"] or (not made and ran["files"][name] != wanted):
-            yield Difference(address, name, wanted, ran["files"].get(name))
+        if name not in ran.files or (not made and ran.files[name] != wanted):
+            yield Difference(address, name, wanted, ran.files.get(name))
 
 
-def _replicas(address: str, planned: Device, ran: Mapping[str, Any], numbers: Sequence[int]) -> Iterator[Difference]:
+def _replicas(address: str, planned: Device, ran: EngineRun, numbers: Sequence[int]) -> Iterator[Difference]:
     for number in numbers:
         wanted = str(planned.at(number))
-        device = ran.get("replicas", {}).get(str(number), {}).get("device")
+        device = ran.replicas.get(str(number), {}).get("device")
         if device != wanted:
             yield Difference(address, f"the device of replica {number}", wanted, device)
 

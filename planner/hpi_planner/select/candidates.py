@@ -13,15 +13,13 @@ from typing import Any
 
 from hpi_schemas import tasks
 from hpi_schemas.backends import Backend, load_all
-from hpi_schemas.canonical import dumps, loads
-from hpi_schemas.plan import write
+from hpi_schemas.candidates import Candidate, Candidates, ModuleCandidates
 from hpi_schemas.plan.model import EngineRecord
 
 from hpi_planner.ir import Ir, Module, Origin, Traced, rule
 from hpi_planner.passes.freeze import model
 from hpi_planner.select.choice import Choice, Variant
 
-FORMAT = "2.0"
 # Until inputs have been recorded, nobody knows the digest of int8's samples.
 UNKNOWN_CALIBRATION = f"sha256:{0:064}"
 _TRIED = rule("candidates")
@@ -31,36 +29,26 @@ _THREADS = ("cpu_num_threads", "cpu_threads")
 
 
 @dataclass(frozen=True)
-class Candidate:
-    """One way to run a module.
+class Tried:
+    """A candidate as the planner makes it.
 
     Attributes:
-        engine: the backend with every option.
-        batch_size: pictures at a time.
-        settings: of the module, those that differ from the plan's.
+        candidate: it.
         lower: the same in lower precisions.
         origins: of the engine's options.
     """
 
-    engine: EngineRecord
-    batch_size: int
-    settings: Mapping[str, Any]
-    lower: tuple[Candidate, ...] = ()
-    origins: Mapping[str, Origin] = field(default_factory=dict, compare=False)
+    candidate: Candidate
+    lower: tuple[Tried, ...] = ()
+    origins: Mapping[str, Origin] = field(default_factory=dict)
 
-    def to_json(self, form: str) -> dict[str, Any]:
-        """Return plain JSON values; ``form`` is the format of the plan's model."""
-        return {
-            "batch_size": self.batch_size,
-            "engine": write.engine(self.engine, form),
-            "lower": [item.to_json(form)["engine"] for item in self.lower],
-            "settings": dict(self.settings),
-        }
+    @property
+    def engine(self) -> EngineRecord:
+        """The backend with every option."""
+        return self.candidate.engine
 
 
-def of(
-    choice: Choice, decided: Module, calibration: str = UNKNOWN_CALIBRATION, origin: Origin = _TRIED
-) -> list[Candidate]:
+def of(choice: Choice, decided: Module, calibration: str = UNKNOWN_CALIBRATION, origin: Origin = _TRIED) -> list[Tried]:
     """Return the candidates of a module; the first is what was decided already.
 
     Args:
@@ -71,39 +59,38 @@ def of(
     """
     assert decided.engine is not None
     names = choice.feasible()
-    planned = Candidate(decided.engine, decided.batch_size or 1, {})
-    found: list[Candidate] = []
+    planned = Tried(Candidate(decided.engine, decided.batch_size or 1, {}))
+    found: list[Tried] = []
     for name in sorted(names, key=lambda name: name != planned.engine.backend):
         for engines in _engines(choice, load_all()[name], calibration, origin):
             for batch_size, settings in product(_batch_sizes(decided), _shape_policies(decided)):
-                first, *lower = [Candidate(engine, batch_size, settings, (), origins) for engine, origins in engines]
-                found.append(replace(first, lower=tuple(lower)))
+                first, *lower = [
+                    Tried(Candidate(engine, batch_size, settings), (), origins) for engine, origins in engines
+                ]
+                whole = replace(first.candidate, lower=tuple(item.engine for item in lower))
+                found.append(Tried(whole, tuple(lower), first.origins))
     head = next((item for item in found if _same(item, planned)), planned)
     return [head, *(item for item in found if not _same(item, planned))]
 
 
-def to_json(ir: Ir) -> str:
-    """Write the candidates of every module of a compiled pipeline, with its plan.
+def collect(ir: Ir) -> Candidates:
+    """Return the candidates of every module of a compiled pipeline, with its plan.
 
     Raises:
         ValueError: the pipeline has no module, or its plan could not be made.
     """
-    assert ir.text is not None and ir.target is not None
-    modules: dict[str, Any] = {}
+    assert ir.plan is not None and ir.target is not None
+    modules: dict[str, ModuleCandidates] = {}
     for module in ir.modules:
-        assert module.engine is not None
         found = of(Choice(ir, module, ir.target, {}), module)
         every = [item.engine for one in found for item in (one, *one.lower)]
-        listed = [item.to_json(module.engine.format) for item in found]
-        modules[module.address] = {
-            "candidates": listed,
-            "model": write.model(model(module, (*every, *module.fallback))),
-        }
-    return dumps({"format": FORMAT, "modules": modules, "plan": loads(ir.text)})
+        record = model(module, (*every, *module.fallback))
+        modules[module.address] = ModuleCandidates(record, tuple(item.candidate for item in found))
+    return Candidates(ir.plan, modules)
 
 
-def _same(one: Candidate, other: Candidate) -> bool:
-    return (one.engine, one.batch_size, one.settings) == (other.engine, other.batch_size, other.settings)
+def _same(one: Tried, other: Tried) -> bool:
+    return replace(one.candidate, lower=()) == replace(other.candidate, lower=())
 
 
 def _engines(choice: Choice, backend: Backend, calibration: str, origin: Origin) -> Iterator[list[Variant]]:

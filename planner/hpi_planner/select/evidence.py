@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
 from hpi_schemas.device import CPU
 from hpi_schemas.plan import origin as plan_origin
 from hpi_schemas.plan.model import Measurement
+from hpi_schemas.profile import FP32, Entry, ModuleProfile
 
 from hpi_planner.diagnostics.model import Code, Diagnostic, warning
 from hpi_planner.ir import Module, Origin
 from hpi_planner.select import candidates
-from hpi_planner.select.candidates import Candidate
+from hpi_planner.select.candidates import Tried
 from hpi_planner.select.choice import MEASURED_FAULTY, MEASURED_INACCURATE, MEASURED_SLOWER, NOT_MEASURED, Choice
-from hpi_planner.select.profile import Profile
+from hpi_planner.select.profile import Evidence
 
 # fp32 engines agree on 99 % of texts, boxes and classes (docs/accuracy.md). Where the truth says that accuracy is the
 # same, within a letter in two thousand, padding may move some more of them.
@@ -23,15 +23,13 @@ _AGREEMENT, _AGREEMENT_WITH_TRUTH = 0.99, 0.95
 _NOISE_POINTS = 0.05
 # What is less than 2 % faster than the engine that was chosen without the profile is not worth another plan.
 _WORTH = 0.98
-_FP32 = "fp32"
 # Of percentage points; what is beyond is the arithmetic's.
 _DECIMALS = 6
 
-Entry = Mapping[str, Any]
-Pair = tuple[Candidate, Entry]
+Pair = tuple[Tried, Entry]
 
 
-def decide(choice: Choice, decided: Module, profile: Profile) -> tuple[Module, tuple[Diagnostic, ...]]:
+def decide(choice: Choice, decided: Module, profile: Evidence) -> tuple[Module, tuple[Diagnostic, ...]]:
     """Return the module with the fastest of its candidates that are accurate enough.
 
     Args:
@@ -46,9 +44,9 @@ def decide(choice: Choice, decided: Module, profile: Profile) -> tuple[Module, t
     if record is None or useless is not None:
         return decided, (_note_unused(decided, useless or "it has nothing of this module"),)
     assert decided.engine is not None
-    form, origin = decided.engine.format, Origin(plan_origin.Origin(plan_origin.PROFILE, profile.optimize))
-    listed = candidates.of(choice, decided, record.get("calibration", candidates.UNKNOWN_CALIBRATION), origin)
-    known = [(item, _entry(record, item, form)) for one in listed for item in (one, *one.lower)]
+    origin = Origin(plan_origin.Origin(plan_origin.PROFILE, profile.optimize))
+    listed = candidates.of(choice, decided, record.calibration or candidates.UNKNOWN_CALIBRATION, origin)
+    known = [(item, _entry(record, item)) for one in listed for item in (one, *one.lower)]
     measured = [
         (item, entry)
         for item, entry in known
@@ -58,19 +56,19 @@ def decide(choice: Choice, decided: Module, profile: Profile) -> tuple[Module, t
     if not usable:
         why = "it has nothing of the candidates that there are now, or nothing that is accurate enough"
         return decided, (_note_unused(decided, why),)
-    best = min(usable, key=lambda pair: _ratio(pair[1], profile))
+    best = min(usable, key=lambda pair: pair[1].takes(profile.optimize))
     planned = next((pair for pair in usable if pair[0] is listed[0]), None)
-    if planned is not None and _ratio(best[1], profile) > _WORTH * _ratio(planned[1], profile):
+    if planned is not None and best[1].takes(profile.optimize) > _WORTH * planned[1].takes(profile.optimize):
         best = planned
     reasons = {**decided.not_chosen, **dict.fromkeys(feasible, NOT_MEASURED), **_reasons(measured, usable)}
     del reasons[best[0].engine.backend]
     measurement = Measurement(
-        agreement=best[1]["agreement"],
-        measured=len(record["entries"]),
-        milliseconds=best[1]["milliseconds"],
-        ratio=best[1]["ratio"],
-        accuracy=best[1].get("accuracy"),
-        reference_accuracy=record["accuracy"],
+        agreement=best[1].agreement or {},
+        measured=len(record.entries),
+        milliseconds=best[1].milliseconds or {},
+        ratio=best[1].ratio or {},
+        accuracy=best[1].accuracy,
+        reference_accuracy=record.accuracy,
     )
     chosen = decided if best is planned else _with(decided, best[0], origin)
     origins = dict(chosen.origins)
@@ -79,7 +77,7 @@ def decide(choice: Choice, decided: Module, profile: Profile) -> tuple[Module, t
     return replace(chosen, not_chosen=reasons, origins=origins, profile=measurement), ()
 
 
-def is_accurate(entry: Entry, record: Entry, max_drop: float | None) -> bool:
+def is_accurate(entry: Entry, record: ModuleProfile, max_drop: float | None) -> bool:
     """Tell whether the answers of a measured candidate are near enough to the reference's.
 
     Args:
@@ -88,12 +86,12 @@ def is_accurate(entry: Entry, record: Entry, max_drop: float | None) -> bool:
         max_drop: in percentage points; None for what fp32 engines differ by. Where no truth was given, the part of the
             results that differ counts instead.
     """
-    if "agreement" not in entry:
+    if entry.agreement is None:
         return False
-    agreement = min(entry["agreement"].values(), default=1.0)
-    drop = accuracy_drop(entry.get("accuracy", {}), record.get("accuracy", {}))
+    agreement = min(entry.agreement.values(), default=1.0)
+    drop = accuracy_drop(entry.accuracy or {}, record.accuracy)
     if max_drop is None:
-        is_fp32 = entry["engine"]["config"].get("precision", _FP32) == record["precision"]
+        is_fp32 = entry.engine.config.get("precision", FP32) == record.precision
         least = _AGREEMENT if drop is None else _AGREEMENT_WITH_TRUTH
         return is_fp32 and agreement >= least and (drop or 0.0) <= _NOISE_POINTS
     return round(drop if drop is not None else 100 * (1 - agreement), _DECIMALS) <= max_drop
@@ -110,14 +108,14 @@ def accuracy_drop(found: Mapping[str, float], reference: Mapping[str, float]) ->
     return max(drops, default=None)
 
 
-def _useless(choice: Choice, decided: Module, profile: Profile, record: Entry | None) -> str | None:
+def _useless(choice: Choice, decided: Module, profile: Evidence, record: ModuleProfile | None) -> str | None:
     """Return why a profile does not count for a module, None if it does."""
     if record is None:
         return None
     assert decided.facts is not None
     files = {name: item for form in decided.facts.files.values() for name, item in form.items()}
     # A plan that is compiled from its own record knows the files of its formats alone.
-    other = [name for name, item in files.items() if record["files"].get(name, item) != item]
+    other = [name for name, item in files.items() if record.files.get(name, item) != item]
     if other:
         return f"{other[0]} is another file now"
     differences = list(profile.differences(choice.target, decided.device or CPU))
@@ -133,37 +131,34 @@ def _note_unused(module: Module, why: str) -> Diagnostic:
     )
 
 
-def _entry(record: Entry, item: Candidate, form: str) -> Entry | None:
-    wanted = item.to_json(form)
-    keys = ("batch_size", "engine", "settings")
-    return next((entry for entry in record["entries"] if all(entry[key] == wanted[key] for key in keys)), None)
-
-
-def _ratio(entry: Entry, profile: Profile) -> float:
-    return float(entry["ratio"][profile.optimize])
+def _entry(record: ModuleProfile, item: Tried) -> Entry | None:
+    wanted = item.candidate
+    same = (one for one in record.entries if one.is_of(wanted.engine, wanted.batch_size, wanted.settings))
+    return next(same, None)
 
 
 def _reasons(measured: Sequence[Pair], usable: Sequence[Pair]) -> dict[str, str]:
     """Return why each measured backend would not be chosen."""
     reasons: dict[str, str] = {}
     for item, entry in measured:
-        reasons[item.engine.backend] = MEASURED_FAULTY if "fault" in entry else MEASURED_INACCURATE
+        reasons[item.engine.backend] = MEASURED_INACCURATE if entry.fault is None else MEASURED_FAULTY
     for item, entry in measured:
-        if "ratio" in entry and "agreement" not in entry:
+        if entry.ratio is not None and entry.agreement is None:
             # Slow ones are dropped before their answers are looked at.
             reasons[item.engine.backend] = MEASURED_SLOWER
     return reasons | {item.engine.backend: MEASURED_SLOWER for item, _ in usable}
 
 
-def _with(decided: Module, item: Candidate, origin: Origin) -> Module:
+def _with(decided: Module, item: Tried, origin: Origin) -> Module:
     """Return the module with a candidate in the place of what was decided."""
     origins = {key: value for key, value in decided.origins.items() if not key.startswith("engine.config.")}
     origins |= {f"engine.config.{key}": value for key, value in item.origins.items()}
-    origins |= {f"settings.{key}": origin for key in item.settings}
-    if item.batch_size != (decided.batch_size or 1):
+    chosen = item.candidate
+    origins |= {f"settings.{key}": origin for key in chosen.settings}
+    if chosen.batch_size != (decided.batch_size or 1):
         origins["batch_size"] = origin
-    settings = {**decided.settings, **item.settings}
-    return replace(decided, engine=item.engine, batch_size=item.batch_size, settings=settings, origins=origins)
+    settings = {**decided.settings, **chosen.settings}
+    return replace(decided, engine=chosen.engine, batch_size=chosen.batch_size, settings=settings, origins=origins)
 
 
 def _was_requested(module: Module) -> bool:

@@ -1,39 +1,38 @@
-"""A profile: what hpi-bench measured of the candidates of each module, and on which machine."""
+"""A profile as a plan is made by it: how to decide, and whether it is of the target."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from hpi_schemas.canonical import JsonError, digest, loads
+from hpi_schemas.canonical import digest
 from hpi_schemas.device import Device
 from hpi_schemas.plan.model import ProfileReference
-from hpi_schemas.target import Target, from_json
+from hpi_schemas.target import Target
 
+if TYPE_CHECKING:
+    from hpi_schemas.profile import ModuleProfile, Profile
+
+# As hpi_schemas.profile has them, which most plans are made without.
 LATENCY, THROUGHPUT = "latency", "throughput"
 # What of a machine decides speed, besides the versions of the backends.
 _FACTS = ("os", "arch", "cores", "cpu_features")
 
 
-class ProfileError(ValueError):
-    """A file that is no profile; the message is for people."""
-
-
 @dataclass(frozen=True)
-class Profile:
+class Evidence:
     """A profile, and how to decide by it.
 
     Attributes:
-        data: its plain JSON values.
+        profile: what was measured.
         digest: of its bytes.
         file: what the plan calls it, relative to the plan.
         optimize: ``latency`` (inputs one at a time) or ``throughput`` (all in one go).
         max_accuracy_drop: in percentage points; None allows what fp32 engines differ by, and no lower precision.
     """
 
-    data: Mapping[str, Any]
+    profile: Profile
     digest: str
     file: str
     optimize: str = LATENCY
@@ -44,19 +43,13 @@ class Profile:
         """What the plan records of it."""
         return ProfileReference(self.file, self.digest, self.optimize, self.max_accuracy_drop)
 
-    @cached_property
-    def target(self) -> Target:
-        """The machine that was measured."""
-        return from_json(self.data["target"])
-
-    def module(self, address: str) -> Mapping[str, Any] | None:
+    def module(self, address: str) -> ModuleProfile | None:
         """Return what was measured of a module, None if nothing was."""
-        found: Mapping[str, Any] | None = self.data["modules"].get(address)
-        return found
+        return self.profile.modules.get(address)
 
     def differences(self, target: Target, device: Device) -> Iterator[str]:
         """Yield in which respects a target is not the machine that was measured."""
-        measured = self.target
+        measured = self.profile.target
         pairs: dict[str, tuple[Any, Any]] = {fact: (getattr(measured, fact), getattr(target, fact)) for fact in _FACTS}
         if device.kind == "gpu":
             pairs["GPU"] = (_gpu(measured, device), _gpu(target, device))
@@ -69,27 +62,20 @@ class Profile:
 
     def same_version(self, backend: str, version: str | None) -> bool:
         """Tell whether a backend was measured in this version."""
-        return version is not None and self.target.backends.get(backend) == version
+        return version is not None and self.profile.target.backends.get(backend) == version
 
 
 def parse(
     text: bytes, name: str, file: str, optimize: str = LATENCY, max_accuracy_drop: float | None = None
-) -> Profile:
+) -> Evidence:
     """Read a profile from its bytes; ``name`` is for messages.
 
     Raises:
-        ProfileError: it is none.
+        DocumentError: it is none.
     """
-    try:
-        data = loads(text)
-    except JsonError as fault:
-        raise ProfileError(f"{name} is not a profile: {fault}") from None
-    from hpi_schemas.validate import faults
+    from hpi_schemas.profile import read
 
-    found = faults("profile", data)
-    if found:
-        raise ProfileError(f"{name} is not a profile:\n" + "\n".join(f"  {line}" for line in found))
-    return Profile(data, digest(text), file, optimize, max_accuracy_drop)
+    return Evidence(read(text, name), digest(text), file, optimize, max_accuracy_drop)
 
 
 def _words(value: Any) -> str:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
+from hpi_schemas.profile import LATENCY, THROUGHPUT, Profile
 from hpi_schemas.tables import cell, table_console
 
 from hpi_runtime.bench import trial
 from hpi_runtime.bench.figures import Measured, percentile, ratio
 from hpi_runtime.run.stages import DECODE, GLUE, INFERENCE, POSTPROCESS, PREPROCESS
 
+_WAYS = (LATENCY, THROUGHPUT)
 _KINDS = (DECODE, PREPROCESS, INFERENCE, POSTPROCESS, GLUE)
 
 
@@ -26,26 +28,25 @@ def show(measured: Sequence[Measured]) -> None:
             console.print(cell(f"{item.name}: {line}"))
 
 
-def profile(found: Mapping[str, Any]) -> None:
+def profile(found: Profile) -> None:
     """Print what was measured of each module, the fastest first."""
     console = table_console(sys.stdout)
     columns = ("candidate", "ms alone", "×", "ms in one go", "×", "same results", "accuracy")
-    for address, record in found["modules"].items():
+    for address, record in found.modules.items():
         table = _table(f"{address}: ms per input; × is the time ÷ that of the plan's own engine", columns)
-        timed = [entry for entry in record["entries"] if "ratio" in entry]
-        for entry in sorted(timed, key=lambda entry: float(entry["ratio"]["latency"])):
-            times = [
-                f"{entry[key][kind]:.2f}" for kind in ("latency", "throughput") for key in ("milliseconds", "ratio")
-            ]
-            same = f"{min(entry['agreement'].values()):.1%}" if "agreement" in entry else ""
-            measures = [f"{key.replace('_', ' ')} {value:.2%}" for key, value in entry.get("accuracy", {}).items()]
-            table.add_row(cell(trial.name(entry)), *times, same, ", ".join(measures))
+        for entry in sorted(record.entries, key=lambda entry: entry.takes(LATENCY)):
+            if entry.milliseconds is None or entry.ratio is None:
+                continue
+            times = [f"{figures[way]:.2f}" for way in _WAYS for figures in (entry.milliseconds, entry.ratio)]
+            same = "" if entry.agreement is None else f"{min(entry.agreement.values()):.1%}"
+            measures = [f"{key.replace('_', ' ')} {value:.2%}" for key, value in (entry.accuracy or {}).items()]
+            table.add_row(cell(trial.name_of(entry)), *times, same, ", ".join(measures))
         console.print(table)
-        if not record["finished"]:
+        if not record.finished:
             console.print("the budget was spent before everything promising was measured; the same command goes on")
-        for entry in record["entries"]:
-            if "fault" in entry:
-                console.print(cell(f"{trial.name(entry)}: {entry['fault']}"))
+        for entry in record.entries:
+            if entry.fault is not None:
+                console.print(cell(f"{trial.name_of(entry)}: {entry.fault}"))
         console.print()
 
 

@@ -12,10 +12,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any
 
-from hpi_schemas.canonical import digest, dumps
-from hpi_schemas.plan import read
-from hpi_schemas.plan.model import Plan
+from hpi_schemas.candidates import ModuleCandidates
+from hpi_schemas.plan.model import EngineRecord, Plan, PrepareStep
 from hpi_schemas.plan.write import write
+from hpi_schemas.profile import FP32, LATENCY, THROUGHPUT, Entry, ModuleProfile, entry_of
 
 from hpi_runtime.bench import replay, search
 from hpi_runtime.bench.process import EndedError, Process
@@ -24,7 +24,6 @@ from hpi_runtime.judge import truth
 from hpi_runtime.judge.agreement import Agreement
 from hpi_runtime.run.plan import LocatedPlan
 
-LATENCY, THROUGHPUT = "latency", "throughput"
 # What the fastest are measured thoroughly by: rounds, and the time that the plan's own engine has in each of them.
 _ROUNDS, _ROUND_SECONDS = 3, 6.0
 # The first look at a candidate takes as many inputs, and as many passes, as the plan's own engine does in this time.
@@ -37,7 +36,6 @@ _SLOWEST, _PATIENCE_SECONDS, _LOADING_SECONDS = 20, 60.0, 900.0
 _LOOKING = 0.6
 
 Report = Callable[[str], None]
-Entry = dict[str, Any]
 # Seconds of each round, by how the inputs were sent.
 Times = dict[str, list[float]]
 
@@ -52,7 +50,7 @@ class Trial:
     def __init__(
         self,
         plan: LocatedPlan,
-        listed: Mapping[str, Any],
+        listed: ModuleCandidates,
         options: Mapping[str, Any],
         known: truth.Truth,
         calibration: str | None,
@@ -62,7 +60,7 @@ class Trial:
 
         Args:
             plan: of the whole pipeline.
-            listed: the module's part of the candidates file.
+            listed: the module's candidates.
             options: for the processes: ``module``, ``folder``, ``root`` and ``models``.
             known: what is true of the inputs.
             calibration: the digest of the samples for int8, None without.
@@ -74,33 +72,31 @@ class Trial:
         self._known = known
         self._calibration = calibration
         self._report = report
-        self._model = listed["model"]
+        self._model = listed.model
         self._fields = replay.part(plan, self._address).fields
-        self._candidates: list[Mapping[str, Any]] = listed["candidates"]
-        precision = self._candidates[0]["engine"]["config"].get("precision", "fp32")
-        self.record: dict[str, Any] = {
-            "accuracy": {},
-            "candidates": digest(dumps(self._candidates).encode()),
-            "entries": [],
-            "files": dict(self._model["files"]),
-            "finished": False,
-            "precision": precision,
-            **({} if calibration is None else {"calibration": calibration}),
-        }
+        self._candidates = listed.listed
+        self.record = ModuleProfile(
+            candidates=listed.digest,
+            files=self._model.files,
+            precision=str(self._candidates[0].engine.config.get("precision", FP32)),
+            calibration=calibration,
+        )
 
-    def resume(self, record: dict[str, Any] | None) -> None:
+    def resume(self, record: ModuleProfile | None) -> None:
         """Go on with what an earlier run measured, if it was about the same files, samples and plan."""
-        same = ("calibration", "files", "precision")
-        if record is None or any(record.get(key) != self.record.get(key) for key in same):
+        own = self.record
+        if record is None or not record.entries:
             return
-        if record["entries"] and _is_same(record["entries"][0], _entry(self._candidates[0])):
+        first = self._candidates[0]
+        about, now = ((item.calibration, item.files, item.precision) for item in (record, own))
+        if about == now and record.entries[0].is_of(first.engine, first.batch_size, first.settings):
             # Of a longer list of candidates, some may not have been looked at.
-            is_finished = record["finished"] and record["candidates"] == self.record["candidates"]
-            self.record = {**self.record, **record, "candidates": self.record["candidates"], "finished": is_finished}
+            is_finished = record.finished and record.candidates == own.candidates
+            self.record = replace(record, candidates=own.candidates, finished=is_finished)
 
     def cost(self, seconds: float) -> float:
         """Return roughly what looking at all candidates costs, if the plan's own engine takes so long for an input."""
-        return 0.0 if self.record["finished"] else len(self._candidates) * max(_LOOK_SECONDS, _LEAST_ITEMS * seconds)
+        return 0.0 if self.record.finished else len(self._candidates) * max(_LOOK_SECONDS, _LEAST_ITEMS * seconds)
 
     def run(self, seconds: float, keep: Callable[[], None]) -> None:
         """Look at candidates one after the other, then measure the fastest thoroughly.
@@ -112,19 +108,19 @@ class Trial:
         Raises:
             EngineError: the plan's own engine cannot be measured.
         """
-        if self.record["finished"]:
+        if self.record.finished:
             return
         began = time.monotonic()
         try:
-            with self._working(_entry(self._candidates[0])) as own:
+            with self._working(entry_of(self._candidates[0])) as own:
                 is_whole = self._look_around(_Look(own), began + _LOOKING * seconds, keep)
         except _FaultError as fault:
             raise EngineError(f"{self._address}: {fault}") from None
         while not self._finish(began + seconds):
             keep()
-            if "fault" in self.record["entries"][0]:
-                raise EngineError(f"{self._address}: {self.record['entries'][0]['fault']}")
-        self.record["finished"] = is_whole
+            if self.record.entries[0].fault is not None:
+                raise EngineError(f"{self._address}: {self.record.entries[0].fault}")
+        self.record.finished = is_whole
         keep()
 
     # -- a first look --------------------------------------------------------------------------
@@ -135,62 +131,63 @@ class Trial:
         while (place := search.following(candidates, ratios)) is not None:
             if ratios and time.monotonic() > until:
                 return False
-            ratios[place] = self._look(_entry(candidates[place]), look, keep)
+            ratios[place] = self._look(entry_of(candidates[place]), look, keep)
         for place in search.worth_lowering(candidates, ratios):
-            for engine in candidates[place]["lower"]:
+            for engine in candidates[place].lower:
                 if time.monotonic() > until:
                     return False
-                entry = _entry({**candidates[place], "engine": _calibrated(engine, self._calibration)})
-                self._look(entry, look, keep)
+                self._look(entry_of(candidates[place], _calibrated(engine, self._calibration)), look, keep)
         return True
 
     def _look(self, entry: Entry, look: _Look, keep: Callable[[], None]) -> float | None:
         """Look at a candidate, unless that was done; return its time as a part of the plan's own, None for a fault."""
-        known = next((item for item in self.record["entries"] if _is_same(item, entry)), None)
+        same = (item for item in self.record.entries if item.is_of(entry.engine, entry.batch_size, entry.settings))
+        known = next(same, None)
         if known is None:
-            self._report(f"{self._address}: {name(entry)}")
+            self._report(f"{self._address}: {name_of(entry)}")
             known = entry
             try:
                 with self._working(entry) as worker:
-                    entry |= {"loaded_ms": worker.loaded_ms, **look.figures(worker)}
+                    entry.loaded_ms = worker.loaded_ms
+                    look.measure(worker, entry)
             except _FaultError as fault:
                 if fault.entry is not entry:
                     raise
-                entry["fault"] = str(fault)
-            self.record["entries"].append(entry)
+                _fail(entry, fault)
+            self.record.entries.append(entry)
             keep()
-        return None if "fault" in known else _both(known)
+        return None if known.fault is not None else _both(known)
 
     # -- the fastest, thoroughly -----------------------------------------------------------------
 
     def _finish(self, deadline: float) -> bool:
         """Measure the fastest over all inputs and judge their answers; False if one of them failed."""
-        entries = self.record["entries"]
-        if "fault" in entries[0]:
+        entries = self.record.entries
+        if entries[0].fault is not None:
             return False
         chosen = [entries[place] for place in search.finalists(entries)]
-        if all("agreement" in entry for entry in chosen):
+        if all(entry.agreement is not None for entry in chosen):
             return True
         with ExitStack() as stack:
             workers: list[_Worker] = []
             answers: list[Sequence[Any]] = []
             try:
                 for entry in chosen:
-                    self._report(f"{self._address}: the answers of {name(entry)}")
+                    self._report(f"{self._address}: the answers of {name_of(entry)}")
                     workers.append(stack.enter_context(self._working(entry)))
                     answered = workers[-1].ask({"results": True})
                     answers.append(answered["results"])
-                    entry["peak_mib"] = round(answered["peak_mib"], 1)
+                    entry.peak_mib = round(answered["peak_mib"], 1)
                     self._judge(entry, answers[-1], answers[0])
                 self._report(f"{self._address}: the {len(workers)} fastest in turn")
-                count = max(_LEAST_ITEMS, int(1000 * _ROUND_SECONDS / chosen[0]["milliseconds"][LATENCY]))
+                count = max(_LEAST_ITEMS, int(_ROUND_SECONDS / (self._own_seconds() or _ROUND_SECONDS)))
                 places = _spread(workers[0].items)[:count]
                 found = _in_turn(workers, places, _ROUNDS, deadline)
             except _FaultError as fault:
                 _fail(fault.entry, fault)
                 return False
             for entry, times_of in zip(chosen, found, strict=True):
-                entry |= _figures(times_of, found[0], len(places))
+                _measured(entry, times_of, found[0], len(places))
         return True
 
     def _judge(self, entry: Entry, results: Sequence[Any], reference: Sequence[Any]) -> None:
@@ -203,10 +200,10 @@ class Trial:
             # Several results are those of several lines, whose truth is not known one by one.
             if len(found) == 1 and file in self._known:
                 accuracy.add(found[0], self._fields, self._known[file])
-        shares = {kind: round(share, 6) for kind, share in agreement.shares().items()}
-        entry |= {"accuracy": accuracy.to_json(), "agreement": shares}
-        if entry is self.record["entries"][0]:
-            self.record["accuracy"] = entry["accuracy"]
+        entry.agreement = {kind: round(share, 6) for kind, share in agreement.shares().items()}
+        entry.accuracy = accuracy.to_json()
+        if entry is self.record.entries[0]:
+            self.record.accuracy = entry.accuracy
 
     # -- processes -----------------------------------------------------------------------------
 
@@ -221,19 +218,19 @@ class Trial:
 
     def _own_seconds(self) -> float | None:
         """Return what the plan's own engine takes for an input, None if that is not known yet."""
-        known = self.record["entries"][:1]
-        return known[0]["milliseconds"][LATENCY] / 1000 if known and "milliseconds" in known[0] else None
+        known = self.record.entries[0].milliseconds if self.record.entries else None
+        return None if known is None else known[LATENCY] / 1000
 
     def _with(self, entry: Entry) -> Plan:
         """Return the plan with a candidate in it."""
         own = self._plan.modules[self._address]
         record = replace(
             own,
-            batch_size=entry["batch_size"],
-            engine=read.engine(entry["engine"], own.model.format),
+            batch_size=entry.batch_size,
+            engine=entry.engine,
             fallback=(),
-            model=read.model(self._model),
-            settings={**own.settings, **entry["settings"]},
+            model=self._model,
+            settings={**own.settings, **entry.settings},
         )
         return replace(self._plan.plan, modules={**self._plan.modules, self._address: record})
 
@@ -291,23 +288,28 @@ class _Look:
         self._passes = max(1, min(_MOST_PASSES, int(_LOOK_SECONDS / total)))
         self._own = own
 
-    def figures(self, worker: _Worker) -> Entry:
+    def measure(self, worker: _Worker, entry: Entry) -> None:
         """Measure a candidate in turn with the plan's own engine."""
         # What is new to the candidate is no part of its speed.
         worker.ask({"items": self._items})
         own, found = _in_turn([self._own, worker], self._items, self._passes)
-        return _figures(found, own, len(self._items))
+        _measured(entry, found, own, len(self._items))
 
 
-def name(entry: Mapping[str, Any]) -> str:
+def name(engine: EngineRecord, batch_size: int, settings: Mapping[str, Any]) -> str:
     """Return a short name of a candidate, for people."""
-    config = entry["engine"]["config"]
-    words = [entry["engine"]["backend"]]
+    config = engine.config
+    words = [engine.backend]
     words += [str(config[key]) for key in ("precision", "run_mode") if key in config]
     words += [f"{config[key]} threads" for key in ("cpu_num_threads", "cpu_threads") if key in config]
     words += [f"{config['num_streams']} streams"] if config.get("num_streams", 1) > 1 else []
-    words.append(f"batch_size {entry['batch_size']}")
-    return ", ".join([*words, *(f"{key} {value}" for key, value in entry["settings"].items())])
+    words.append(f"batch_size {batch_size}")
+    return ", ".join([*words, *(f"{key} {value}" for key, value in settings.items())])
+
+
+def name_of(entry: Entry) -> str:
+    """Return a short name of a candidate that was measured."""
+    return name(entry.engine, entry.batch_size, entry.settings)
 
 
 def _spread(items: int) -> list[int]:
@@ -331,44 +333,34 @@ def _in_turn(workers: Sequence[_Worker], items: list[int], rounds: int, deadline
     return found
 
 
-def _figures(found: Times, own: Times, items: int) -> Entry:
-    """Return milliseconds per input, and the medians over the rounds of times ÷ those of the plan's own engine."""
+def _measured(entry: Entry, found: Times, own: Times, items: int) -> None:
+    """Fill in milliseconds per input, and the medians over the rounds of times ÷ those of the plan's own engine."""
     ratios = {kind: [one / other for one, other in zip(times, own[kind], strict=True)] for kind, times in found.items()}
-    return {
-        "milliseconds": {kind: round(1000 * statistics.median(times) / items, 3) for kind, times in found.items()},
-        "ratio": {kind: round(statistics.median(values), 4) for kind, values in ratios.items()},
-        "rounds": len(found[LATENCY]),
-    }
+    entry.milliseconds = {kind: round(1000 * statistics.median(times) / items, 3) for kind, times in found.items()}
+    entry.ratio = {kind: round(statistics.median(values), 4) for kind, values in ratios.items()}
+    entry.rounds = len(found[LATENCY])
 
 
 def _both(entry: Entry) -> float:
     """Return one number for one by one and in one go."""
-    return math.sqrt(entry["ratio"][LATENCY] * entry["ratio"][THROUGHPUT])
+    return math.sqrt(entry.takes(LATENCY) * entry.takes(THROUGHPUT))
 
 
 def _fail(entry: Entry, fault: _FaultError) -> None:
     """Turn what looked usable into a fault."""
-    for key in [key for key in entry if key not in ("batch_size", "engine", "settings")]:
-        del entry[key]
-    entry["fault"] = str(fault)
+    for key, value in vars(Entry(entry.engine, entry.batch_size, entry.settings, str(fault))).items():
+        setattr(entry, key, value)
 
 
-def _entry(candidate: Mapping[str, Any]) -> Entry:
-    return {key: candidate[key] for key in ("batch_size", "engine", "settings")}
-
-
-def _is_same(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
-    return _entry(one) == _entry(other)
-
-
-def _calibrated(engine: Mapping[str, Any], calibration: str | None) -> dict[str, Any]:
+def _calibrated(engine: EngineRecord, calibration: str | None) -> EngineRecord:
     """Return an engine whose quantisation takes the samples that were collected."""
-    if calibration is None or "calibration" not in engine["config"]:
-        return dict(engine)
-    steps = [
-        {**step, "options": {**step["options"], "calibration": calibration}}
-        if "calibration" in step["options"]
-        else step
-        for step in engine["prepare"]
-    ]
-    return {**engine, "config": {**engine["config"], "calibration": calibration}, "prepare": steps}
+    if calibration is None or "calibration" not in engine.config:
+        return engine
+    steps = tuple(_with_samples(step, calibration) for step in engine.prepare)
+    return replace(engine, config={**engine.config, "calibration": calibration}, prepare=steps)
+
+
+def _with_samples(step: PrepareStep, calibration: str) -> PrepareStep:
+    if "calibration" not in step.options:
+        return step
+    return replace(step, options={**step.options, "calibration": calibration})

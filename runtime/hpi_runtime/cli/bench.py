@@ -79,7 +79,7 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _profile(options: argparse.Namespace) -> int:
-    from hpi_schemas.canonical import dumps
+    from hpi_schemas.profile import write
 
     from hpi_runtime.bench import profiling, show
 
@@ -99,7 +99,7 @@ def _profile(options: argparse.Namespace) -> int:
         outputs = _outputs(options, inputs)
         found, failed = profiling.measure(setting, Path(options.profile), outputs, progress)
     if options.json:
-        emit(dumps(found))
+        emit(write(found))
     else:
         show.profile(found)
     for line in failed:

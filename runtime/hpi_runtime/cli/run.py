@@ -183,12 +183,12 @@ def _predict(
 
 
 def _write_record(path: Path, pipeline: Pipeline, writer: Writer, outputs: Outputs) -> None:
-    from hpi_schemas.canonical import dumps
     from hpi_schemas.files import RECORD
+    from hpi_schemas.run_record import write
 
     from hpi_runtime.run.record import record
 
-    outputs.write(path, dumps(record(pipeline, writer.count, writer.failed)).encode(), RECORD)
+    outputs.write(path, write(record(pipeline, writer.count, writer.failed)).encode(), RECORD)
 
 
 def _path(name: str | None) -> Path | None:

@@ -1,0 +1,155 @@
+"""A profile: what hpi-bench measured of the candidates of each module, and on which machine."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from hpi_schemas import documents, target
+from hpi_schemas.candidates import FORM, Candidate
+from hpi_schemas.canonical import dumps
+from hpi_schemas.plan import read as plan_reader
+from hpi_schemas.plan import write as plan_writer
+from hpi_schemas.plan.model import EngineRecord
+from hpi_schemas.target import Target
+
+# How inputs are sent: one at a time, or all in one go.
+LATENCY, THROUGHPUT = "latency", "throughput"
+FP32 = "fp32"
+_MEND = "`hpi-bench --candidates FILE --profile FILE`"
+
+
+@dataclass
+class Entry:
+    """One candidate: a fault, or its speed, and if it was among the fastest its answers. It grows while it is measured.
+
+    Attributes:
+        engine, batch_size, settings: of the candidate.
+        fault: why it cannot be measured.
+        loaded_ms: from the start of its process until it was loaded.
+        peak_mib: memory of its process.
+        milliseconds: per input, by how inputs were sent.
+        ratio: times ÷ those of the plan's own engine, measured in turn; less is faster.
+        rounds: how often it was measured.
+        agreement: the part of the results that is that of the plan's own engine, by what is measured.
+        accuracy: against the truth.
+    """
+
+    engine: EngineRecord
+    batch_size: int
+    settings: Mapping[str, Any]
+    fault: str | None = None
+    loaded_ms: float | None = None
+    peak_mib: float | None = None
+    milliseconds: Mapping[str, float] | None = None
+    ratio: Mapping[str, float] | None = None
+    rounds: int | None = None
+    agreement: Mapping[str, float] | None = None
+    accuracy: Mapping[str, float] | None = None
+
+    def is_of(self, engine: EngineRecord, batch_size: int, settings: Mapping[str, Any]) -> bool:
+        """Tell whether it is what was measured of a candidate."""
+        return (self.engine, self.batch_size, self.settings) == (engine, batch_size, settings)
+
+    def takes(self, way: str) -> float:
+        """Return the ratio of its time, one at a time or all in one go; infinite where it was not measured."""
+        return float("inf") if self.ratio is None else self.ratio[way]
+
+
+@dataclass
+class ModuleProfile:
+    """What was measured of one module.
+
+    Attributes:
+        candidates: the digest of the list that there was to measure.
+        files: digests of the model's files.
+        precision: of the plan's own engine, which the others are compared with.
+        entries: the first is the plan's own engine.
+        accuracy: of it, against the truth; empty without one.
+        finished: everything promising was measured.
+        calibration: the digest of the samples that int8 was made with, None without.
+    """
+
+    candidates: str
+    files: Mapping[str, str]
+    precision: str
+    entries: list[Entry] = field(default_factory=list)
+    accuracy: Mapping[str, float] = field(default_factory=dict)
+    finished: bool = False
+    calibration: str | None = None
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What was measured on.
+
+    Attributes:
+        digest: of the inputs.
+        pictures: how many there were.
+        truth: the digest of what is true of them, None without.
+    """
+
+    digest: str
+    pictures: int
+    truth: str | None
+
+
+@dataclass(frozen=True)
+class Profile:
+    """A whole profile.
+
+    Attributes:
+        inputs: what was measured on.
+        target: the machine that was measured.
+        modules: by address.
+    """
+
+    inputs: Inputs
+    target: Target
+    modules: dict[str, ModuleProfile] = field(default_factory=dict)
+
+
+def read(text: bytes, name: str) -> Profile:
+    """Read a profile from its bytes.
+
+    Raises:
+        DocumentError: it is none.
+    """
+    data = documents.load(text, name, "profile", "a profile", _MEND)
+    modules = {address: _read_module(item) for address, item in data["modules"].items()}
+    return Profile(Inputs(**data["inputs"]), target.from_json(data["target"]), modules)
+
+
+def write(found: Profile) -> str:
+    """Write a profile as canonical JSON."""
+    modules = {address: _module(item) for address, item in found.modules.items()}
+    machine = found.target.to_json()
+    return dumps({"format": documents.FORMAT, "inputs": vars(found.inputs), "modules": modules, "target": machine})
+
+
+def entry_of(item: Candidate, engine: EngineRecord | None = None) -> Entry:
+    """Return an entry of a candidate, or of one of its lower precisions, of which nothing is known yet."""
+    return Entry(item.engine if engine is None else engine, item.batch_size, item.settings)
+
+
+def _module(item: ModuleProfile) -> dict[str, Any]:
+    entries = [
+        {**_given(entry), "engine": plan_writer.engine(entry.engine, FORM), "settings": dict(entry.settings)}
+        for entry in item.entries
+    ]
+    return {**_given(item), "entries": entries}
+
+
+def _given(item: Entry | ModuleProfile) -> dict[str, Any]:
+    return {key.name: value for key in fields(item) if (value := getattr(item, key.name)) is not None}
+
+
+def _read_module(data: Mapping[str, Any]) -> ModuleProfile:
+    known = {key.name: data[key.name] for key in fields(ModuleProfile) if key.name in data}
+    return ModuleProfile(**{**known, "entries": [_read_entry(item) for item in data["entries"]]})
+
+
+def _read_entry(data: Mapping[str, Any]) -> Entry:
+    known = {key.name: data[key.name] for key in fields(Entry) if key.name in data}
+    return Entry(**{**known, "engine": plan_reader.engine(data["engine"], FORM)})
