@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     )
     from hpi_runtime.engines.base import Engine
     from hpi_runtime.errors import (
+        BusyError,
         EngineError,
         InputError,
         PlanError,
@@ -34,10 +35,12 @@ if TYPE_CHECKING:
     from hpi_runtime.run.pipeline import Pipeline
     from hpi_runtime.run.plan import LocatedPlan
     from hpi_runtime.run.record import record
+    from hpi_runtime.run.session import Session
 
     __version__: str
 
 __all__ = [
+    "BusyError",
     "Engine",
     "EngineError",
     "InputError",
@@ -50,6 +53,7 @@ __all__ = [
     "PrepareError",
     "Result",
     "RunnerError",
+    "Session",
     "__version__",
     "create_model",
     "create_pipeline",
@@ -73,6 +77,7 @@ _PLACES = {
     ),
     "hpi_runtime.engines.base": ("Engine",),
     "hpi_runtime.errors": (
+        "BusyError",
         "EngineError",
         "InputError",
         "PlanError",
@@ -86,6 +91,7 @@ _PLACES = {
     "hpi_runtime.run.pipeline": ("Pipeline",),
     "hpi_runtime.run.plan": ("LocatedPlan",),
     "hpi_runtime.run.record": ("record",),
+    "hpi_runtime.run.session": ("Session",),
     "hpi_schemas.files": ("OutputError",),
 }
 

@@ -35,6 +35,10 @@ class EngineError(RunnerError):
     exit_code = FAILED
 
 
+class BusyError(RunnerError):
+    """A session has as many inputs under way as it may have; later there is room again."""
+
+
 class InputError(Exception):
     """One input that cannot be processed; it becomes an error record and the run goes on.
 

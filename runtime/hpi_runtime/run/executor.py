@@ -1,7 +1,8 @@
-"""The executor: items flow through a chain of workers in small groups, so that their stages overlap.
+"""The executor: items flow through chains of workers in small groups, so that their stages overlap.
 
-The queues between the workers are short: memory stays flat however many inputs there are, and results
-keep the order of the inputs.
+Its threads start with the first group and live until it is closed; streams and single submissions share them. What
+waits anywhere is bounded, so that memory stays flat however many inputs there are. The results of a stream keep the
+order of its inputs.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import atexit
 import os
 import queue
 import threading
+import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -17,9 +19,12 @@ from itertools import cycle
 from typing import Any, Generic, TypeVar
 
 from hpi_runtime.errors import EngineError, InputError, PlanError
+from hpi_runtime.run.grouping import Grouper
 
 Source = TypeVar("Source")
 _POLL_SECONDS = 0.1
+# A program that does not end must not wait for ever for whoever gives it inputs.
+_FEED_SECONDS = 1.0
 
 
 @dataclass
@@ -39,6 +44,7 @@ class Item(Generic[Source]):
 
 # Works on the items of a group that have no error yet; may set one.
 Worker = Callable[[Sequence[Item[Any]]], None]
+Done = Callable[[Sequence[Item[Any]]], None]
 
 
 def each(work: Callable[[Item[Any]], None]) -> Worker:
@@ -51,69 +57,167 @@ def each(work: Callable[[Item[Any]], None]) -> Worker:
     return worker
 
 
-class _End:
-    """Marks the end of the stream; carries the exception that ended it, if one did."""
+class Group:
+    """Items that go through a chain together.
 
-    def __init__(self, fault: BaseException | None = None) -> None:
-        self.fault = fault
+    Attributes:
+        items: they.
+        done: is called with them in the end, from any thread, and must not wait for anything.
+        is_wanted: whether anybody still waits for them; if not, workers let them pass.
+    """
+
+    def __init__(self, items: Sequence[Item[Any]], done: Done, is_wanted: Callable[[], bool] = lambda: True) -> None:
+        self.items = items
+        self.done = done
+        self.is_wanted = is_wanted
 
 
-class _StoppedError(Exception):
-    """The consumer went away."""
+class Executor:
+    """Moves groups of items through chains of workers, the chains in turn.
+
+    Attributes:
+        depth: groups that may wait before a worker.
+    """
+
+    def __init__(self, chains: Sequence[Sequence[Worker]], depth: int = 2) -> None:
+        """Take the workers; the threads start with the first group."""
+        self.depth = depth
+        self._chains = chains
+        self._links: list[list[queue.Queue[Group | None]]] = []
+        self._threads: list[threading.Thread] = []
+        self._lock = threading.Lock()
+        self._is_closed = threading.Event()
+        self._process = os.getpid()
+        self._streams: weakref.WeakSet[_Stream] = weakref.WeakSet()
+        _OPEN.add(self)
+
+    @property
+    def capacity(self) -> int:
+        """Groups of one stream that may be under way: enough to keep every worker busy."""
+        return sum((len(workers) + 1) * self.depth for workers in self._chains)
+
+    def put(self, group: Group) -> None:
+        """Send a group on its way, as soon as there is room for it; if the executor is closed, as failed.
+
+        Raises:
+            EngineError: the system starts no more threads.
+        """
+        with self._lock:
+            if not self._threads and not self._is_closed.is_set():
+                self._start()
+            first = next(self._firsts) if self._threads else None
+        while first is not None and not self._is_closed.is_set():
+            try:
+                first.put(group, timeout=_POLL_SECONDS)
+            except queue.Full:
+                self._check_process()
+                continue
+            if self._is_closed.is_set():
+                # Perhaps nobody will come for it any more.
+                _empty(first)
+            return
+        _fail(group)
+
+    def stream(
+        self, items: Iterable[Item[Source]], size: int = 1, max_wait: float | None = None
+    ) -> Iterator[Item[Source]]:
+        """Send items through, ``size`` at a time, and yield them in order.
+
+        An exception of a worker becomes the error of its items; one of the iterable ends the stream and is raised here,
+        behind the results of the items before it.
+
+        Args:
+            items: they.
+            size: of a group.
+            max_wait: seconds after which a group that is not full goes on its way; None for never.
+
+        Raises:
+            EngineError: the system starts no more threads.
+        """
+        stream = _Stream(self, items, size, max_wait)
+        self._streams.add(stream)
+        try:
+            yield from stream.results()
+        finally:
+            stream.end()
+
+    def close(self) -> None:
+        """End the threads, when each has finished what it is at; what waits fails. Calling it again does nothing."""
+        self._is_closed.set()
+        _OPEN.discard(self)
+        if os.getpid() != self._process:
+            return
+        with self._lock:
+            threads, self._threads = self._threads, []
+        while any(thread.is_alive() for thread in threads):
+            for link in self._all_links:
+                _empty(link)
+                with suppress(queue.Full):
+                    link.put_nowait(None)
+            for thread in threads:
+                thread.join(_POLL_SECONDS)
+        for link in self._all_links:
+            _empty(link)
+
+    def end_streams(self) -> None:
+        """Read no more inputs, and want nothing of what is under way."""
+        for stream in list(self._streams):
+            stream.end()
+
+    @property
+    def _all_links(self) -> Iterator[queue.Queue[Group | None]]:
+        return (link for links in self._links for link in links)
+
+    def _check_process(self) -> None:
+        if os.getpid() != self._process:
+            # Nobody is at the other end.
+            raise forked()
+
+    def _start(self) -> None:
+        """Start the threads; the caller holds the lock."""
+        self._links = [[queue.Queue(self.depth) for _ in workers] for workers in self._chains]
+        self._firsts = cycle([links[0] for links in self._links])
+        for workers, links in zip(self._chains, self._links, strict=True):
+            for index, worker in enumerate(workers):
+                out = links[index + 1] if index + 1 < len(links) else None
+                arguments = (worker, links[index], out, self._is_closed)
+                thread = threading.Thread(target=_work, args=arguments, name=f"hpi-{index}", daemon=True)
+                try:
+                    thread.start()
+                except RuntimeError as fault:
+                    self._abandon()
+                    raise no_threads(fault) from None
+                self._threads.append(thread)
+
+    def _abandon(self) -> None:
+        """End the threads that were started; another attempt may find more of them."""
+        threads, self._threads = self._threads, []
+        for link in self._all_links:
+            link.put(None)
+        for thread in threads:
+            thread.join()
 
 
 def execute(
     items: Iterable[Item[Source]], chains: Sequence[Sequence[Worker]], depth: int = 2, size: int = 1
 ) -> Iterator[Item[Source]]:
-    """Send items through chains of workers, ``size`` at a time and the chains in turn, and yield them in order.
-
-    ``depth`` groups may wait between two workers. An exception of a worker becomes the error of its items; one of
-    the iterable ends the stream and is raised here, behind the results of the items before it.
+    """Send items through chains of workers as a stream of an executor of its own.
 
     Raises:
         EngineError: the system starts no more threads.
     """
-    stop = threading.Event()
-    links = [[_Link(stop, depth) for _ in range(len(workers) + 1)] for workers in chains]
-    feeding = (items, size, [chain[0] for chain in links])
-    threads = [threading.Thread(target=_feed, args=feeding, name="hpi-decode", daemon=True)]
-    for workers, chain in zip(chains, links, strict=True):
-        for index, worker in enumerate(workers):
-            arguments = (worker, chain[index], chain[index + 1])
-            threads.append(threading.Thread(target=_work, args=arguments, name=f"hpi-{index}", daemon=True))
-    started = _RUNNING[stop] = []
+    executor = Executor(chains, depth)
     try:
-        for thread in threads:
-            thread.start()
-            started.append(thread)
-        outs = cycle(chain[-1] for chain in links)
-        while not isinstance(group := next(outs).get(), _End):
-            yield from group
-        if group.fault is not None:
-            raise group.fault
-    except RuntimeError as fault:
-        if len(started) < len(threads):
-            raise no_threads(fault) from None
-        raise
+        yield from executor.stream(items, size)
     finally:
-        _end(stop)
+        executor.close()
 
 
-# The threads of every stream that has not ended, by what ends it.
-_RUNNING: dict[threading.Event, list[threading.Thread]] = {}
-
-
-def _end(stop: threading.Event) -> None:
-    stop.set()
-    for thread in _RUNNING.pop(stop, []):
-        thread.join()
-
-
-@atexit.register
-def _end_all() -> None:
-    """End streams that nobody has read to their end: native code that wakes up without Python aborts the process."""
-    for stop in list(_RUNNING):
-        _end(stop)
+def execute_one(item: Item[Source], workers: Sequence[Worker]) -> Item[Source]:
+    """Send an item through the workers in the thread of the caller: with nothing to overlap, threads only cost."""
+    for worker in workers:
+        advance(worker, [item])
+    return item
 
 
 def forked() -> PlanError:
@@ -124,73 +228,6 @@ def forked() -> PlanError:
 def no_threads(fault: RuntimeError) -> EngineError:
     """Return the error of a system that starts no more threads."""
     return EngineError(f"the system starts no more threads ({fault}); raise its limit, such as `ulimit -u`")
-
-
-def execute_one(item: Item[Source], workers: Sequence[Worker]) -> Item[Source]:
-    """Send an item through the workers in the thread of the caller: with nothing to overlap, threads only cost."""
-    for worker in workers:
-        advance(worker, [item])
-    return item
-
-
-class _Link:
-    """A bounded queue that lets go of both ends when the stream stops."""
-
-    def __init__(self, stop: threading.Event, depth: int) -> None:
-        self._queue: queue.Queue[Any] = queue.Queue(depth)
-        self._stop = stop
-        self._process = os.getpid()
-
-    def put(self, group: Any) -> None:
-        while not self._stop.is_set():
-            try:
-                return self._queue.put(group, timeout=_POLL_SECONDS)
-            except queue.Full:
-                continue
-        raise _StoppedError
-
-    def get(self) -> Any:
-        while not self._stop.is_set():
-            if os.getpid() != self._process:
-                # Nobody is at the other end.
-                raise forked()
-            try:
-                return self._queue.get(timeout=_POLL_SECONDS)
-            except queue.Empty:
-                continue
-        raise _StoppedError
-
-
-def _feed(items: Iterable[Item[Any]], size: int, links: Sequence[_Link]) -> None:
-    outs = cycle(links)
-    fault: BaseException | None = None
-    group: list[Item[Any]] = []
-    try:
-        for item in items:
-            group.append(item)
-            if len(group) == size:
-                next(outs).put(group)
-                group = []
-    except _StoppedError:
-        return
-    except BaseException as found:
-        fault = found
-    with suppress(_StoppedError):
-        if group:
-            next(outs).put(group)
-        # The end is read where the next group would be.
-        for _ in links:
-            next(outs).put(_End(fault))
-
-
-def _work(worker: Worker, source: _Link, out: _Link) -> None:
-    try:
-        while not isinstance(group := source.get(), _End):
-            advance(worker, group)
-            out.put(group)
-        out.put(group)
-    except _StoppedError:
-        return
 
 
 def advance(worker: Worker, group: Sequence[Item[Any]]) -> None:
@@ -211,3 +248,146 @@ def _guarded(worker: Worker, items: Sequence[Item[Any]]) -> None:
         fault = InputError("PROCESSING_FAILED", f"{type(found).__name__}: {found}")
     for item in items:
         item.error = item.error or fault
+
+
+# -- threads ---------------------------------------------------------------------------------------
+
+# The executors that are open: native code that wakes up without Python aborts the process.
+_OPEN: weakref.WeakSet[Executor] = weakref.WeakSet()
+
+
+@atexit.register
+def _close_all() -> None:
+    for executor in list(_OPEN):
+        executor.end_streams()
+        executor.close()
+
+
+def _work(
+    worker: Worker,
+    source: queue.Queue[Group | None],
+    out: queue.Queue[Group | None] | None,
+    is_closed: threading.Event,
+) -> None:
+    while (group := source.get()) is not None:
+        if group.is_wanted() and not is_closed.is_set():
+            advance(worker, group.items)
+        if is_closed.is_set():
+            _fail(group)
+        elif out is None:
+            group.done(group.items)
+        else:
+            _hand_on(group, out, is_closed)
+        # A group that waits for the next one must not be kept alive by this name.
+        del group
+
+
+def _hand_on(group: Group, out: queue.Queue[Group | None], is_closed: threading.Event) -> None:
+    while not is_closed.is_set():
+        with suppress(queue.Full):
+            out.put(group, timeout=_POLL_SECONDS)
+            return
+    _fail(group)
+
+
+def _fail(group: Group) -> None:
+    for item in group.items:
+        item.error = item.error or InputError("PROCESSING_FAILED", "the pipeline was closed")
+    group.done(group.items)
+
+
+def _empty(link: queue.Queue[Group | None]) -> None:
+    """Fail what waits in a link."""
+    with suppress(queue.Empty):
+        while True:
+            group = link.get_nowait()
+            if group is not None:
+                _fail(group)
+
+
+# -- streams ---------------------------------------------------------------------------------------
+
+
+class _End:
+    """Marks the end of a stream, behind so many groups; carries the exception that ended it, if one did."""
+
+    def __init__(self, fault: BaseException | None = None) -> None:
+        self.fault = fault
+
+
+class _StoppedError(Exception):
+    """The consumer went away."""
+
+
+class _Stream:
+    """Items on their way through an executor in groups; a thread of its own reads them from their iterable."""
+
+    def __init__(self, executor: Executor, items: Iterable[Item[Any]], size: int, max_wait: float | None) -> None:
+        self._executor = executor
+        self._items = items
+        self._room = threading.Semaphore(executor.capacity)
+        # The number of each group, and the group or the end.
+        self._done: queue.SimpleQueue[tuple[int, Sequence[Item[Any]] | _End]] = queue.SimpleQueue()
+        self._is_stopped = threading.Event()
+        self._count = 0
+        self._grouper: Grouper[Item[Any]] = Grouper(self._send, size, max_wait)
+        self._feeder = threading.Thread(target=self._feed, name="hpi-decode", daemon=True)
+
+    def results(self) -> Iterator[Item[Any]]:
+        """Yield the items in the order in which they came."""
+        try:
+            self._feeder.start()
+        except RuntimeError as fault:
+            raise no_threads(fault) from None
+        early: dict[int, Sequence[Item[Any]] | _End] = {}
+        following = 0
+        while True:
+            while following not in early:
+                number, found = self._next()
+                early[number] = found
+            group = early.pop(following)
+            if isinstance(group, _End):
+                if group.fault is not None:
+                    raise group.fault
+                return
+            following += 1
+            self._room.release()
+            yield from group
+
+    def end(self) -> None:
+        """Take no more items, and want none of those that are under way."""
+        self._is_stopped.set()
+        self._grouper.close()
+        if self._feeder.is_alive() and self._feeder is not threading.current_thread():
+            self._feeder.join(_FEED_SECONDS)
+
+    def _next(self) -> tuple[int, Sequence[Item[Any]] | _End]:
+        while True:
+            try:
+                return self._done.get(timeout=_POLL_SECONDS)
+            except queue.Empty:
+                self._executor._check_process()
+
+    def _feed(self) -> None:
+        fault: BaseException | None = None
+        try:
+            for item in self._items:
+                self._grouper.add(item)
+                if self._is_stopped.is_set():
+                    return
+            self._grouper.flush()
+        except _StoppedError:
+            return
+        except BaseException as found:
+            fault = found
+            with suppress(_StoppedError, EngineError, PlanError):
+                self._grouper.flush()
+        self._done.put((self._count, _End(fault)))
+
+    def _send(self, items: Sequence[Item[Any]]) -> None:
+        while not self._room.acquire(timeout=_POLL_SECONDS):
+            if self._is_stopped.is_set():
+                raise _StoppedError
+        number, self._count = self._count, self._count + 1
+        done: Done = lambda found: self._done.put((number, found))  # noqa: E731 (it holds the number)
+        self._executor.put(Group(items, done, lambda: not self._is_stopped.is_set()))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+import weakref
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -27,7 +28,8 @@ from hpi_runtime.inputs.limits import DEFAULT, Limits
 from hpi_runtime.inputs.reading import Input, read
 from hpi_runtime.results.result import Result, failed
 from hpi_runtime.run import loading
-from hpi_runtime.run.executor import Item, Worker, execute, execute_one, forked, no_threads
+from hpi_runtime.run.executor import Executor, Group, Item, Worker, execute_one, forked, no_threads
+from hpi_runtime.run.grouping import MAX_WAIT
 from hpi_runtime.run.plan import LocatedPlan
 from hpi_runtime.run.preflight import check
 from hpi_runtime.run.stages import DECODE, Loaded, Observer, Runner, Timer, group_size, workers
@@ -43,6 +45,7 @@ class Pipeline:
         module: the address of the one module that runs, None for the whole pipeline.
         engines: the loaded engines by module address; of several replicas, those of the first.
         replicas: the engines of the others, by their device number.
+        group_size: inputs that modules which take one picture of each want to see together.
         warnings: what does not keep the plan from running: other versions, fallbacks in use.
         fallbacks: the backend in use by module address, where it is not the plan's first.
     """
@@ -86,15 +89,19 @@ class Pipeline:
         self._closed = False
         addresses = self._graph.modules
         folders, self.warnings = check(plan, addresses, strict)
-        self._chains: list[list[Worker]] = []
         try:
             numbers: list[int | None] = [*plan.plan.replicas] or [None]
+            chains: list[list[Worker]] = []
             for number in numbers:
                 loaded = self._load_all({address: folders[address] for address in addresses}, observe, number)
-                self._chains.append(workers(self._graph, loaded, measure, keep=keep))
-                if len(self._chains) == 1:
+                chains.append(workers(self._graph, loaded, measure, keep=keep))
+                if len(chains) == 1:
                     self._alone = workers(self._graph, loaded, measure, is_alone=True, keep=keep)
-                    self._group_size = group_size(self._graph, loaded)
+                    self.group_size = group_size(self._graph, loaded)
+            depth = max(_DEPTH, *(engine.streams for engine in self.engines.values()))
+            self._executor = Executor(chains, depth)
+            # Its threads hold the engines: a pipeline that nobody closes must not be kept by them.
+            self._let_go = weakref.finalize(self, self._executor.close)
         except BaseException:
             self.close()
             raise
@@ -114,16 +121,33 @@ class Pipeline:
         outputs = cache(partial(self._outputs, input))
         return map(partial(self._result, outputs), self.items(input, limits))
 
+    def result(self, item: Item[Input], inputs: Any) -> Result:
+        """Return the result of an item that went through; ``inputs`` are what it was read from, and others with it."""
+        return self._result(cache(partial(self._outputs, inputs)), item)
+
     def items(self, inputs: Any, limits: Limits = DEFAULT) -> Iterator[Item[Input]]:
         """Run the plan on pictures, as ``predict`` does, and yield everything that its stages made of each."""
-        self._check_usable()
+        self.check_usable()
         is_one = values.is_single(inputs) or (isinstance(inputs, Sequence) and len(inputs) == 1)
-        return self._items(_items(read(values.each(inputs), limits), self._measure), is_one)
+        # Of what has no known end, nobody knows when the next comes.
+        max_wait = None if is_one or isinstance(inputs, Sequence) else MAX_WAIT
+        return self._items(self.read(inputs, limits), is_one, max_wait)
 
-    def _items(self, items: Iterator[Item[Input]], is_one: bool) -> Iterator[Item[Input]]:
+    def read(self, inputs: Any, limits: Limits = DEFAULT) -> Iterator[Item[Input]]:
+        """Decode inputs one after the other, as ``predict`` takes them."""
+        return _items(read(values.each(inputs), limits), self._measure)
+
+    def put(self, group: Group) -> None:
+        """Send decoded inputs on their way, together; this waits for room, and not for their results.
+
+        Raises:
+            EngineError: the system starts no more threads.
+        """
+        self._executor.put(group)
+
+    def _items(self, items: Iterator[Item[Input]], is_one: bool, max_wait: float | None) -> Iterator[Item[Input]]:
         # Again, for this runs when the first result is asked for.
-        self._check_usable()
-        depth = max(_DEPTH, *(engine.streams for engine in self.engines.values()))
+        self.check_usable()
         if is_one:
             # A file may hold several pages.
             ahead = list(islice(items, 2))
@@ -131,9 +155,14 @@ class Pipeline:
                 yield execute_one(ahead[0], self._alone)
                 return
             items = chain(ahead, items)
-        yield from execute(items, self._chains, depth, self._group_size)
+        yield from self._executor.stream(items, self.group_size, max_wait)
 
-    def _check_usable(self) -> None:
+    def check_usable(self) -> None:
+        """Look whether inputs can be taken.
+
+        Raises:
+            PlanError: the pipeline is closed, or was loaded before this process was forked.
+        """
         if self._closed:
             raise PlanError("the pipeline is closed; load the plan again, or use it inside its `with` statement")
         if os.getpid() != self._process:
@@ -158,6 +187,9 @@ class Pipeline:
         """Free every engine; calling it again does nothing. In a forked process there is nothing to free."""
         self._closed = True
         if os.getpid() == self._process:
+            executor = getattr(self, "_executor", None)
+            if executor is not None:
+                executor.close()
             self._resources.close()
 
     def __enter__(self) -> Pipeline:
