@@ -21,6 +21,7 @@ from hpi_planner.passes.override import LayOverrides
 from hpi_planner.passes.read import Read
 from hpi_planner.passes.schedule import Schedule
 from hpi_planner.passes.select import Select
+from hpi_planner.passes.share import Share
 from hpi_planner.select.profile import Evidence
 from hpi_planner.syntax.overrides import Override
 
@@ -57,6 +58,7 @@ def passes(request: Request) -> tuple[Pass, ...]:
         BindTarget(request.target),
         Locate(request.reader),
         Select(request.profile),
+        Share(),
         Conform(),
         Schedule(),
         Freeze(),

@@ -107,6 +107,7 @@ class Module:
         kernel_option: what a module file says of Paddle's regular inference, keys as in ``keys``.
         facts, engine, fallback, not_chosen, device: filled in by locate and select.
         profile: what was measured of the engine, None where prior knowledge chose it.
+        session: the address of the module whose session it uses, None for one of its own.
         broken: an error concerns it; later passes leave it alone.
     """
 
@@ -132,6 +133,7 @@ class Module:
     not_chosen: Mapping[str, str] = field(default_factory=dict)
     device: Device | None = None
     profile: Measurement | None = None
+    session: str | None = None
     broken: bool = False
 
 

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import pytest
 import yaml
-from hpi_runtime import create_model, create_pipeline, load_plan, open_engine, plan_pipeline, read_plan
+from hpi_runtime import create_model, create_pipeline, load_plan, open_engine, plan_pipeline, read_plan, record
 from hpi_runtime.errors import PlanError, PreflightError
 from hpi_runtime.run.pipeline import Pipeline
 from hpi_runtime.run.stages import PREPROCESS
@@ -134,3 +134,47 @@ def test_a_configuration_may_be_given_as_values(models: Path, monkeypatch: pytes
     assert plan.modules == plan_pipeline("pipeline.yaml", device="cpu").modules
     with pytest.raises(PlanError, match="name a pipeline, or give a config"):
         plan_pipeline()
+
+
+SHARING = """
+pipeline_name: OCR
+text_type: general
+use_hpip: true
+share_sessions: {wanted}
+SubPipelines:
+  DocPreprocessor:
+    pipeline_name: doc_preprocessor
+    use_doc_unwarping: false
+    SubModules:
+      DocOrientationClassify: {{model_name: page_orientation, model_dir: models/page_orientation}}
+SubModules:
+  TextDetection: {{model_name: PP-OCRv6_small_det, model_dir: models/PP-OCRv6_small_det}}
+  TextLineOrientation: {{model_name: page_orientation, model_dir: models/page_orientation, batch_size: 6}}
+  TextRecognition: {{model_name: PP-OCRv6_small_rec, model_dir: models/PP-OCRv6_small_rec, batch_size: 6}}
+"""
+FIRST, SECOND = "SubPipelines.DocPreprocessor.SubModules.DocOrientationClassify", "SubModules.TextLineOrientation"
+
+
+def test_modules_of_one_session_have_one_engine_and_the_answers_of_two(models: Path, tmp_path: Path) -> None:
+    (tmp_path / "models").symlink_to(models)
+    lines, engines = [], []
+    for wanted in ("true", "false"):
+        (tmp_path / "pipeline.yaml").write_text(SHARING.format(wanted=wanted))
+        with create_pipeline(tmp_path / "pipeline.yaml", device="cpu") as pipeline:
+            results = list(pipeline.predict([str(OCR / "receipt.jpg")] * 2))
+            lines.append([{**result, "plan": ""} for result in results])
+            engines.append((pipeline.engines[FIRST], pipeline.engines[SECOND]))
+            made = record(pipeline, 2, 0)
+    assert lines[0] == lines[1]
+    assert engines[0][0] is engines[0][1]
+    assert engines[1][0] is not engines[1][1]
+    assert made.modules[FIRST].actual == made.modules[SECOND].actual
+
+
+def test_a_module_that_uses_another_ones_session_runs_alone_too(models: Path, tmp_path: Path, line: np.ndarray) -> None:
+    (tmp_path / "models").symlink_to(models)
+    (tmp_path / "pipeline.yaml").write_text(SHARING.format(wanted="true"))
+    with Pipeline(plan_pipeline(tmp_path / "pipeline.yaml", device="cpu"), SECOND) as pipeline:
+        (result,) = pipeline.predict(line)
+    assert len(result["class_ids"]) > 0
+    assert list(pipeline.engines) == [SECOND]

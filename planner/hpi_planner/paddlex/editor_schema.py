@@ -128,6 +128,11 @@ def _pipeline(definition: Definition) -> Schema:
         **_inherited(),
         **flags,
         **_settings(definition.settings),
+        legal_keys.SHARE: {
+            "description": "hpi-plan's own, at the top: whether modules with one model and engine share a session.",
+            "type": ["boolean", "null"],
+            "default": True,
+        },
         "Serving": {"description": "For PaddleX's server; not read by hpi-plan."},
     }
     for section in ("SubPipelines", "SubModules"):

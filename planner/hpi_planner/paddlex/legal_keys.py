@@ -29,6 +29,8 @@ _INHERITED = frozenset(INHERITED)
 _MODULE_KEYS = _INHERITED | {"module_name", "model_name", "model_dir", "batch_size", "genai_config"}
 # `Serving` is for PaddleX's server.
 _PIPELINE_KEYS = _INHERITED | {"pipeline_name", "SubModules", "SubPipelines", "device", "Serving"}
+# hpi-plan's own, at the top of a pipeline; PaddleX passes it over.
+SHARE = "share_sessions"
 _GLOBAL_KEYS = frozenset({"model", "mode", "module", "device", "output", "dataset_dir"})
 _PREDICT_KEYS = _INHERITED | {"batch_size", "model_dir", "input", "kernel_option", "genai_config"}
 
@@ -80,7 +82,9 @@ def _definition(tree: Tree, path: Path) -> definitions.Definition | None:
 
 def _pipeline_keys(tree: Tree, path: Path) -> frozenset[str] | None:
     found = _definition(tree, path)
-    return None if found is None else _PIPELINE_KEYS | set(found.settings) | set(found.flags)
+    if found is None:
+        return None
+    return _PIPELINE_KEYS | set(found.settings) | set(found.flags) | ({SHARE} if path == () else set())
 
 
 def _module_keys(tree: Tree, path: Path) -> frozenset[str] | None:

@@ -60,6 +60,7 @@ def _module(module: Module) -> ModuleRecord:
         lazy=bool(module.lazy),
         profile=module.profile,
         requested=_requested(module),
+        session=module.session,
     )
 
 

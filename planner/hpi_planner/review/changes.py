@@ -95,6 +95,7 @@ _PATTERNS: tuple[tuple[str, Impact], ...] = (
     ("modules.*.model.processing.**", Impact.NUMERICS),
     ("modules.*.module_name", Impact.NUMERICS),
     ("modules.*.profile.**", Impact.COSMETIC),
+    ("modules.*.session", Impact.PERFORMANCE),
     ("modules.*.settings.**", Impact.NUMERICS),
     ("pipeline.settings.*.batch_size", Impact.PERFORMANCE),
     ("pipeline.**", Impact.NUMERICS),

@@ -71,6 +71,7 @@ def _details(row: ModuleView) -> str:
         _reasons(row.others),
         _list("Before the first run", row.prepare),
         _list("Falls back on", row.fallback),
+        _list("Uses the session of", (row.session,) if row.session else ()),
         _pairs("Settings", row.settings),
         _files(row.files),
     ]

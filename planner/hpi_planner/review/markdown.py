@@ -98,6 +98,8 @@ def _details(plan: PlanView) -> Iterator[str]:
         yield from (f"- {code(f'settings.{key}')}: {code(text.value(item))}" for key, (item, _) in row.settings.items())
         yield from (f"- {code(name)}: {code(digest)}" for name, digest in row.files.items())
         yield from (f"- before the first run: {code(step)}" for step in row.prepare)
+        if row.session:
+            yield f"- uses the session of {code(row.session)}: same model, engine and device"
         yield from (f"- falls back on {code(name)}" for name in row.fallback)
         yield ""
 

@@ -23,7 +23,8 @@ def show(plan: PlanView, console: Console) -> None:
     console.print()
     console.print(cell("Why", style="bold"))
     for row in plan.modules:
-        console.print(cell(f"  {_short(row.address)}: {row.backend}, {row.reason}"))
+        shared = f"; in the session of {_short(row.session)}" if row.session else ""
+        console.print(cell(f"  {_short(row.address)}: {row.backend}, {row.reason}{shared}"))
     if plan.stages:
         console.print()
         console.print(cell("What runs", style="bold"))

@@ -9,7 +9,7 @@ from typing import Any
 
 from hpi_schemas.backends import load_all
 from hpi_schemas.plan import origin as plan_origin
-from hpi_schemas.plan.model import External, Graph, ModuleRecord, Plan, PrepareStep, Source
+from hpi_schemas.plan.model import INPUT, External, Graph, ModuleRecord, Plan, PrepareStep, Source
 from hpi_schemas.plan.origin import Origin
 from hpi_schemas.tasks import runnable
 
@@ -43,6 +43,7 @@ class ModuleView:
         prepare: what is done before the first run.
         fallback: backends used if this one cannot be prepared or loaded.
         lazy: PaddleX creates it at the first prediction.
+        session: the module whose session it uses, empty for one of its own.
         files: digests by file.
     """
 
@@ -60,6 +61,7 @@ class ModuleView:
     prepare: tuple[str, ...]
     fallback: tuple[str, ...]
     lazy: bool
+    session: str
     files: Mapping[str, str]
 
 
@@ -151,6 +153,7 @@ def _module(address: str, record: ModuleRecord, plan: Plan) -> ModuleView:
         prepare=tuple(_step(step) for step in engine.prepare),
         fallback=tuple(item.backend for item in record.fallback),
         lazy=record.lazy,
+        session=record.session or "",
         files=record.model.files,
     )
 
@@ -191,9 +194,20 @@ def _step(step: PrepareStep) -> str:
     return f"{_STEPS.get(step.step, step.step)} with {step.tool} → {step.produces}"
 
 
-def _stages(graph: Graph) -> Iterator[StageView]:
+def _stages(graph: Graph, prefix: str = "", given: tuple[str, ...] = (INPUT,)) -> Iterator[StageView]:
+    """Yield the stages, those of a graph for each element of a list behind the stage that it stands in.
+
+    Args:
+        graph: of the plan, or of such a stage.
+        prefix: of the names of its stages.
+        given: the stages that its input comes from.
+    """
     for name, stage in graph.in_order():
-        yield StageView(name, stage.op or "model", stage.module or "", stage.sources)
+        after = [source for item in stage.sources for source in ((f"{prefix}{item}",) if item != INPUT else given)]
+        what = "for each" if stage.each is not None else stage.op or "model"
+        yield StageView(f"{prefix}{name}", what, stage.module or "", tuple(after))
+        if stage.each is not None:
+            yield from _stages(stage.each, f"{prefix}{name}: ", (f"{prefix}{name}",))
 
 
 def _summary(title: str, rows: list[ModuleView], plan: Plan) -> str:

@@ -229,10 +229,13 @@ class Trial:
             batch_size=entry.batch_size,
             engine=entry.engine,
             fallback=(),
+            session=None,
             model=self._model,
             settings={**own.settings, **entry.settings},
         )
-        return replace(self._plan.plan, modules={**self._plan.modules, self._address: record})
+        # Another engine is in no session of the others.
+        others = {address: replace(item, session=None) for address, item in self._plan.modules.items()}
+        return replace(self._plan.plan, modules={**others, self._address: record})
 
 
 class _FaultError(Exception):

@@ -388,6 +388,8 @@ class _Stream:
         while not self._room.acquire(timeout=_POLL_SECONDS):
             if self._is_stopped.is_set():
                 raise _StoppedError
-        number, self._count = self._count, self._count + 1
+        number = self._count
         done: Done = lambda found: self._done.put((number, found))  # noqa: E731 (it holds the number)
         self._executor.put(Group(items, done, lambda: not self._is_stopped.is_set()))
+        # One that could not be sent has no number: nobody waits for it.
+        self._count += 1

@@ -17,7 +17,7 @@ from typing import Any
 
 from hpi_schemas.files import Outputs
 from hpi_schemas.plan.graph import fields
-from hpi_schemas.plan.model import INPUT, Graph, of_one
+from hpi_schemas.plan.model import INPUT, Graph, ModuleRecord, of_one
 from hpi_schemas.values import PICTURE, RECORD, Value
 
 from hpi_runtime import kinds
@@ -213,13 +213,15 @@ class Pipeline:
             def opened(address: str) -> loading.Opened:
                 return loading.open_module(self.plan, address, records[address], folders[address], self._strict)
 
+            # Those that use the session of another come when that is there.
+            own = [name for name in folders if records[name].session not in folders]
             try:
-                early = {name: pool.submit(opened, name) for name in folders if loading.is_ready(records[name])}
+                early = {name: pool.submit(opened, name) for name in own if loading.is_ready(records[name])}
             except RuntimeError as fault:
                 raise no_threads(fault) from None
             faults: list[BaseException] = []
             loaded: dict[str, Loaded] = {}
-            for address in folders:
+            for address in own:
                 # After a fault, what is being opened is still waited for: it must be closed.
                 if faults and address not in early:
                     continue
@@ -230,14 +232,33 @@ class Pipeline:
                     faults.append(fault)
         if faults:
             raise faults[0]
+        for address in folders:
+            if address not in loaded:
+                owner = loaded[str(records[address].session)]
+                loaded[address] = self._share(address, records[address], folders[address], owner, observe, number)
         return loaded
+
+    def _share(
+        self,
+        address: str,
+        record: ModuleRecord,
+        folder: Path,
+        owner: Loaded,
+        observe: Observer | None,
+        number: int | None,
+    ) -> Loaded:
+        """Let a module use the session of another."""
+        engine, task = owner.runner.engine, loading.make_task(address, record, folder)
+        binding = loading.bind(address, record, task, engine)
+        self._engines(number)[address] = engine
+        if owner.runner.address in self.fallbacks:
+            self.fallbacks[address] = engine.name
+        return Loaded(task, owner.runner.shared(address, binding, observe, self._measure))
 
     def _adopt(self, address: str, opened: loading.Opened, observe: Observer | None, number: int | None) -> Loaded:
         """Own an engine from now on, and say what is not as planned."""
         engine = self._resources.enter_context(opened.engine)
-        is_first = number is None or number == self.plan.plan.replicas[0]
-        owned = self.engines if is_first else self.replicas.setdefault(number or 0, {})
-        owned[address] = engine
+        self._engines(number)[address] = engine
         if opened.failure:
             self.fallbacks[address] = engine.name
             self.warnings.append(f"{address} runs on its fallback {engine.name}, because {opened.failure}")
@@ -247,6 +268,11 @@ class Pipeline:
         self.warnings += deviations
         runner = Runner(address, engine, opened.binding, observe, self._measure)
         return Loaded(opened.task, self._resources.enter_context(runner))
+
+    def _engines(self, number: int | None) -> dict[str, Engine]:
+        """Return the engines of a replica; None is the only one."""
+        is_first = number is None or number == self.plan.plan.replicas[0]
+        return self.engines if is_first else self.replicas.setdefault(number or 0, {})
 
     def _outputs(self, inputs: Any) -> Outputs:
         """Return what results of these inputs may be written over: anything, as PaddleX does, but what is read."""

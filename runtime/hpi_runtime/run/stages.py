@@ -39,9 +39,15 @@ class Runner:
     """Runs batches on an engine, as many at a time as it has streams. Use it in a ``with`` statement."""
 
     def __init__(
-        self, address: str, engine: Engine, binding: Binding, observe: Observer | None, measure: Timer | None
+        self,
+        address: str,
+        engine: Engine,
+        binding: Binding,
+        observe: Observer | None,
+        measure: Timer | None,
+        pool: ThreadPoolExecutor | None = None,
     ) -> None:
-        """Take the engine of a module, and start its threads.
+        """Take the engine of a module, and start its threads, or take those of another that has the same engine.
 
         Raises:
             EngineError: the system starts no more threads.
@@ -51,6 +57,9 @@ class Runner:
         self.binding = binding
         self._observe = observe
         self._measure = measure
+        if pool is not None:
+            self._pool = pool
+            return
         self._pool = ThreadPoolExecutor(engine.streams, f"hpi-{address}")
         together = threading.Barrier(engine.streams)
         try:
@@ -61,6 +70,10 @@ class Runner:
             together.abort()
             self._pool.shutdown(wait=False, cancel_futures=True)
             raise no_threads(fault) from None
+
+    def shared(self, address: str, binding: Binding, observe: Observer | None, measure: Timer | None) -> Runner:
+        """Return a runner of another module with the same engine, in the same threads; this one ends them."""
+        return Runner(address, self.engine, binding, observe, measure, self._pool)
 
     def submit(self, batch: Roles) -> Answer:
         """Run a batch soon, in a thread of the engine's."""

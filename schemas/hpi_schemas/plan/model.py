@@ -139,6 +139,8 @@ class ModuleRecord:
         lazy: PaddleX creates it at the first prediction. hpi-run does not wait for that.
         profile: what was measured, None where prior knowledge chose the engine.
         requested: PaddleX's own words for an engine, None where nobody used them.
+        session: the address of the module whose loaded engine it uses, for both have the same model, engine and device;
+            None for one of its own. A run of the module alone loads it.
     """
 
     module_name: str
@@ -155,6 +157,7 @@ class ModuleRecord:
     lazy: bool = False
     profile: Measurement | None = None
     requested: RequestedEngine | None = None
+    session: str | None = None
 
     @property
     def engines(self) -> tuple[EngineRecord, ...]:

@@ -82,7 +82,7 @@ def from_json(data: Any, name: str, understood: frozenset[str] | None = None) ->
         plan = _plan(data)
     except ValueError as fault:
         raise PlanReadError(f"{name} is not a valid plan: {fault}") from None
-    reason = broken(plan)
+    reason = broken(plan) or _stranger(plan)
     if reason is not None:
         raise PlanReadError(f"{name} is not a valid plan: {reason}")
     return plan
@@ -167,6 +167,21 @@ def _plan(data: Mapping[str, Any]) -> Plan:
     )
 
 
+def _stranger(plan: Plan) -> str | None:
+    """Return what a module shares with one that is not its like, None if all is well."""
+    for address, record in plan.modules.items():
+        if record.session is None:
+            continue
+        owner = plan.modules.get(record.session)
+        if owner is None or owner.session is not None:
+            return f"{short(address)} uses the session of {short(record.session)}, which has none of its own"
+        if (owner.engines, owner.device) != (record.engines, record.device):
+            return f"{short(address)} uses the session of {short(record.session)}, which has another engine"
+        if any(owner.model.files.get(name) != digest for name, digest in record.model.files.items()):
+            return f"{short(address)} uses the session of {short(record.session)}, which has another model"
+    return None
+
+
 def _source(data: Mapping[str, Any]) -> Source:
     profile = data.get("profile")
     return Source(
@@ -198,6 +213,7 @@ def _module(data: Mapping[str, Any]) -> ModuleRecord:
         origins={key: origin.parse(text) for key, text in data["origin"].items()},
         lazy=data.get("lazy", False),
         profile=None if profile is None else _measurement(profile),
+        session=data.get("session"),
         requested=None if requested is None else RequestedEngine(requested["engine"], requested["engine_config"]),
     )
 

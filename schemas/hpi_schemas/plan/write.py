@@ -115,6 +115,8 @@ def module(record: ModuleRecord) -> dict[str, Any]:
         found["lazy"] = True
     if record.profile is not None:
         found["profile"] = _measurement(record.profile)
+    if record.session is not None:
+        found["session"] = record.session
     if record.requested is not None:
         found["requested"] = _requested(record.requested)
     return found
