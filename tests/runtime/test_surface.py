@@ -51,7 +51,7 @@ from hpi_runtime import Limits, create_pipeline
 
 pipeline = create_pipeline("OCR", device="cpu")
 reveal_type(pipeline)
-for result in pipeline.predict("a.png", Limits(pages=3)):
+for result in pipeline.predict("a.png", limits=Limits(pages=3)):
     reveal_type(result)
 reveal_type(hpi_runtime.__version__)
 """

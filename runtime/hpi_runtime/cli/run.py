@@ -139,7 +139,7 @@ def _run(options: argparse.Namespace, lines: BinaryIO) -> int:
         record = _path(options.record)
         writer = Writer(lines, outputs, _path(options.output), _path(pictures), pipeline.drawing, record)
         writer.check(names)
-        return _predict(pipeline, pipeline.predict(names, _limits(options)), writer, outputs, record)
+        return _predict(pipeline, pipeline.predict(names, limits=_limits(options)), writer, outputs, record)
 
 
 def _outputs(options: argparse.Namespace, plan: LocatedPlan, names: Sequence[str]) -> Outputs:

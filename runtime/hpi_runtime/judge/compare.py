@@ -208,7 +208,7 @@ def compare(
         found.results = agreement.Agreement(candidate.fields)
         with Pipeline(reference, module, strict, observe) as other:
             _introduce(found, candidate, other)
-            for left, right in zip(candidate.predict(named, limits), other.predict(named, limits), strict=True):
+            for left, right in zip(*(each.predict(named, limits=limits) for each in (candidate, other)), strict=True):
                 found.results.add(left, right)
     return found
 

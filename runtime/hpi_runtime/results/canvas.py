@@ -93,8 +93,10 @@ class Canvas:
         pen.text((left, top), label, fill="white", font=font, anchor="lt")
 
 
-def draw(record: Mapping[str, Any], fields: Mapping[str, Value], pictures: Mapping[str, Image], image: Image) -> Any:
-    """Return a picture (of Pillow) of a result.
+def draw(
+    record: Mapping[str, Any], fields: Mapping[str, Value], pictures: Mapping[str, Image], image: Image
+) -> PIL.Image.Image:
+    """Return a picture of a result.
 
     Args:
         record: of the result.

@@ -8,7 +8,7 @@ from functools import cached_property
 from io import BytesIO
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from hpi_schemas.console import emit
@@ -18,6 +18,9 @@ from hpi_schemas.values import Value
 from hpi_runtime.errors import InputError
 from hpi_runtime.pictures import Image
 from hpi_runtime.results import marks, naming
+
+if TYPE_CHECKING:
+    import PIL.Image
 
 _FACTS = ("input_path", "page_index", "plan")
 # What PaddleX calls the drawing of a single module's result.
@@ -110,18 +113,42 @@ class Result(dict[str, Any]):
         facts.add_itxt(marks.KEY, json.dumps({key: self.get(key) for key in _FACTS}))
         return self._drawn("PNG", pnginfo=facts)
 
-    def print(self) -> None:
-        """Print the record, as PaddleX's results do."""
-        emit(self.to_line() + "\n")
+    @property
+    def json(self) -> dict[str, dict[str, Any]]:
+        """The record as PaddleX's results give it: under ``res``."""
+        return {DRAWING: dict(self)}
 
-    def save_to_json(self, save_path: str | Path) -> Path:
+    @property
+    def img(self) -> dict[str, PIL.Image.Image]:
+        """The picture drawn of it by its name, as PaddleX's results give it; empty after a failure."""
+        drawn = self._drawing()
+        return {} if drawn is None else {self.drawing: drawn}
+
+    def print(self, json_format: bool = False, indent: int = 4, ensure_ascii: bool = False) -> None:
+        """Print the record as one line of JSON, or as PaddleX does with ``json_format``: under ``res``, indented.
+
+        Args:
+            json_format: see above.
+            indent: spaces a level, with ``json_format``.
+            ensure_ascii: escape what is not ASCII, with ``json_format``.
+        """
+        text = _json(self.json, indent, ensure_ascii) if json_format else self.to_line()
+        emit(text + "\n")
+
+    def save_to_json(self, save_path: str | Path, indent: int = 4, ensure_ascii: bool = False) -> Path:
         """Write the record and return where: a file that ends in ``.json``, or ``NAME_res.json`` in a folder.
+
+        Args:
+            save_path: the file or folder.
+            indent: spaces a level.
+            ensure_ascii: escape what is not ASCII.
 
         Raises:
             OutputError: that is an input, the plan or a file of its models, or cannot be written.
         """
         path = _place(save_path, (".json",), f"{self.stem}_res.json")
-        self._save(path, self.to_json())
+        text = _json(self, indent, ensure_ascii) + "\n"
+        self._save(path, text.encode("utf-8", "backslashreplace"))
         return path
 
     def save_to_img(self, save_path: str | Path) -> Path | None:
@@ -147,13 +174,28 @@ class Result(dict[str, Any]):
         self._save(path, data)
         return path
 
-    def _drawn(self, kind: str, **options: Any) -> bytes | None:
+    def save_all(self, save_path: str | Path) -> None:
+        """Write all that there is of it into a folder, as PaddleX does: the record, and the picture drawn of it.
+
+        Raises:
+            OutputError: as for the single ones.
+        """
+        self.save_to_json(save_path)
+        self.save_to_img(save_path)
+
+    def _drawing(self) -> PIL.Image.Image | None:
         if self.image is None:
             return None
         from hpi_runtime.results.canvas import draw
 
+        return draw(self, self.fields, self.pictures, self.image)
+
+    def _drawn(self, kind: str, **options: Any) -> bytes | None:
+        drawn = self._drawing()
+        if drawn is None:
+            return None
         stream = BytesIO()
-        draw(self, self.fields, self.pictures, self.image).save(stream, kind, **options)
+        drawn.save(stream, kind, **options)
         return stream.getvalue()
 
     def _save(self, path: Path, data: bytes) -> None:
@@ -215,9 +257,9 @@ def _is_of(facts: Any, path: str, page: int | None) -> bool:
     return facts.get("page_index") == page and naming.stem(facts["input_path"], page) == naming.stem(path, page)
 
 
-def _json(value: Any, indent: int | None = None) -> str:
+def _json(value: Any, indent: int | None = None, ensure_ascii: bool = False) -> str:
     try:
-        return json.dumps(value, ensure_ascii=False, allow_nan=False, indent=indent)
+        return json.dumps(value, ensure_ascii=ensure_ascii, allow_nan=False, indent=indent)
     except ValueError:
         raise InputError("OUTPUT_INVALID", "a model's output led to NaN or infinity in the result") from None
 

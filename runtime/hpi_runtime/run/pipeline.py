@@ -27,7 +27,7 @@ from hpi_runtime.inputs import values
 from hpi_runtime.inputs.limits import DEFAULT, Limits
 from hpi_runtime.inputs.reading import Input, read
 from hpi_runtime.results.result import Result, failed
-from hpi_runtime.run import loading
+from hpi_runtime.run import arguments, loading
 from hpi_runtime.run.executor import Executor, Group, Item, Worker, execute_one, forked, no_threads
 from hpi_runtime.run.grouping import MAX_WAIT
 from hpi_runtime.run.plan import LocatedPlan
@@ -106,18 +106,25 @@ class Pipeline:
             self.close()
             raise
 
-    def predict(self, input: Any, limits: Limits = DEFAULT) -> Iterator[Result]:
+    def predict(
+        self, input: Any, batch_size: int | None = None, *, limits: Limits = DEFAULT, **settings: Any
+    ) -> Iterator[Result]:
         """Run the plan on pictures and return an iterator over one result per picture or page, in order.
 
         Args:
             input: a path, a folder, a URL, bytes, a file open for reading bytes, a picture of Pillow, an array in BGR
                 order (height × width × 3, uint8; see ``inputs.values.as_image`` for others), or an iterable of such.
+            batch_size: as in PaddleX; a frozen plan takes what it has, and None.
             limits: what each input may cost.
+            settings: the same for the other arguments that PaddleX's ``predict`` has here, such as ``text_det_thresh``.
 
         Raises:
-            TypeError: it is none of these.
+            TypeError: it is none of these, or there is no such argument.
+            PlanError: the plan has another value; the message says where to write it.
             RunnerError: the pipeline is closed, or was loaded before this process was forked.
         """
+        given = settings if batch_size is None else {arguments.BATCH_SIZE: batch_size, **settings}
+        arguments.check(self.plan, self._graph, self.module, given)
         outputs = cache(partial(self._outputs, input))
         return map(partial(self._result, outputs), self.items(input, limits))
 
@@ -125,17 +132,17 @@ class Pipeline:
         """Return the result of an item that went through; ``inputs`` are what it was read from, and others with it."""
         return self._result(cache(partial(self._outputs, inputs)), item)
 
-    def items(self, inputs: Any, limits: Limits = DEFAULT) -> Iterator[Item[Input]]:
+    def items(self, input: Any, limits: Limits = DEFAULT) -> Iterator[Item[Input]]:
         """Run the plan on pictures, as ``predict`` does, and yield everything that its stages made of each."""
         self.check_usable()
-        is_one = values.is_single(inputs) or (isinstance(inputs, Sequence) and len(inputs) == 1)
+        is_one = values.is_single(input) or (isinstance(input, Sequence) and len(input) == 1)
         # Of what has no known end, nobody knows when the next comes.
-        max_wait = None if is_one or isinstance(inputs, Sequence) else MAX_WAIT
-        return self._items(self.read(inputs, limits), is_one, max_wait)
+        max_wait = None if is_one or isinstance(input, Sequence) else MAX_WAIT
+        return self._items(self.read(input, limits), is_one, max_wait)
 
-    def read(self, inputs: Any, limits: Limits = DEFAULT) -> Iterator[Item[Input]]:
+    def read(self, input: Any, limits: Limits = DEFAULT) -> Iterator[Item[Input]]:
         """Decode inputs one after the other, as ``predict`` takes them."""
-        return _items(read(values.each(inputs), limits), self._measure)
+        return _items(read(values.each(input), limits), self._measure)
 
     def put(self, group: Group) -> None:
         """Send decoded inputs on their way, together; this waits for room, and not for their results.
