@@ -136,6 +136,11 @@ class Module:
     session: str | None = None
     broken: bool = False
 
+    def asked(self, key: str, default: Json = None) -> Json:
+        """Return what counts of its configuration at a key of an ``hpi_config``, ``default`` where nobody gave it."""
+        item = self.keys.get(key)
+        return default if item is None else item.value
+
 
 @dataclass(frozen=True)
 class Pipeline:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 from hpi_schemas.plan.model import External
 from hpi_schemas.target import Target
@@ -15,6 +13,7 @@ from hpi_planner.ir import Ir, Module
 from hpi_planner.paddlex import engine_names
 from hpi_planner.select import evidence
 from hpi_planner.select.choice import Choice
+from hpi_planner.select.facts import TargetFacts
 from hpi_planner.select.profile import Evidence
 
 
@@ -31,7 +30,7 @@ class Select:
             return ir
         modules: list[Module] = []
         found = Findings()
-        read: dict[str, Any] = {}
+        facts = TargetFacts(ir.target)
         external = dict(ir.external)
         for module in ir.modules:
             refusal = _refused_engine(module)
@@ -46,17 +45,17 @@ class Select:
             if module.broken or module.facts is None:
                 modules.append(module)
                 continue
-            choice = Choice(ir, module, ir.target, read)
+            choice = Choice(ir, module, facts)
             decided = choice.decide()
             found.extend(choice.found)
             if self.profile is not None and not decided.broken:
                 decided, told = evidence.decide(choice, decided, self.profile)
                 found.extend(told)
             modules.append(decided)
-        facts = _target_facts(ir, modules, read)
+        recorded = _recorded(ir, modules, facts)
         if self.profile is not None:
-            facts = replace(facts, cpu_features=ir.target.cpu_features)
-        return replace(ir, modules=tuple(modules), external=external, target_facts=facts).report(*found)
+            recorded = replace(recorded, cpu_features=ir.target.cpu_features)
+        return replace(ir, modules=tuple(modules), external=external, target_facts=recorded).report(*found)
 
 
 def _refused_engine(module: Module) -> Diagnostic | None:
@@ -87,10 +86,9 @@ def _note_external(module: Module) -> Diagnostic:
     return note(Code.EXTERNAL_MODULE, message, *module.origins["model_name"].labels())
 
 
-def _target_facts(ir: Ir, modules: list[Module], read: Mapping[str, Any]) -> Target:
+def _recorded(ir: Ir, modules: list[Module], facts: TargetFacts) -> Target:
     """Return every fact of the target that a decision read, absences included."""
-    target = ir.target
-    assert target is not None
+    target = facts.target
     kinds = {module.device.kind for module in modules if module.device}
     return Target(
         os=target.os,
@@ -100,7 +98,7 @@ def _target_facts(ir: Ir, modules: list[Module], read: Mapping[str, Any]) -> Tar
         gpus=target.gpus if "gpu" in kinds else (),
         cuda=target.cuda if "gpu" in kinds else None,
         npus=target.npus if "npu" in kinds else 0,
-        backends=dict(read.get("backends", {})),
-        tools=dict(read.get("tools", {})),
-        paddle_features=target.paddle_features if "paddle" in read.get("backends", {}) else None,
+        backends=facts.backends,
+        tools=facts.tools,
+        paddle_features=target.paddle_features if "paddle" in facts.backends else None,
     )

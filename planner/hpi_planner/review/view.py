@@ -14,7 +14,7 @@ from hpi_schemas.plan.origin import Origin
 from hpi_schemas.tasks import runnable
 
 from hpi_planner.review.text import clean, counted
-from hpi_planner.select.choice import WHY
+from hpi_planner.select.reasons import WHY
 
 _THREADS = ("cpu_num_threads", "cpu_threads")
 _STEPS = {

@@ -22,7 +22,7 @@ from hpi_planner.review.causes import at
 from hpi_planner.review.changes import ABSENT
 from hpi_planner.review.plans import ReviewedPlan, ReviewError
 from hpi_planner.review.text import value
-from hpi_planner.select.choice import WHY
+from hpi_planner.select.reasons import WHY
 from hpi_planner.syntax.compose import YamlTextError, compose
 from hpi_planner.syntax.overrides import Override
 from hpi_planner.syntax.tree import Tree, dotted

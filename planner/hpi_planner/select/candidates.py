@@ -19,6 +19,7 @@ from hpi_schemas.plan.model import EngineRecord
 from hpi_planner.ir import Ir, Module, Origin, Traced, rule
 from hpi_planner.passes.freeze import model
 from hpi_planner.select.choice import Choice, Variant
+from hpi_planner.select.facts import TargetFacts
 
 # Until inputs have been recorded, nobody knows the digest of int8's samples.
 UNKNOWN_CALIBRATION = f"sha256:{0:064}"
@@ -82,7 +83,7 @@ def collect(ir: Ir) -> Candidates:
     assert ir.plan is not None and ir.target is not None
     modules: dict[str, ModuleCandidates] = {}
     for module in ir.modules:
-        found = of(Choice(ir, module, ir.target, {}), module)
+        found = of(Choice(ir, module, TargetFacts(ir.target)), module)
         every = [item.engine for one in found for item in (one, *one.lower)]
         record = model(module, (*every, *module.fallback))
         modules[module.address] = ModuleCandidates(record, tuple(item.candidate for item in found))

@@ -14,8 +14,9 @@ from hpi_planner.diagnostics.model import Code, Diagnostic, warning
 from hpi_planner.ir import Module, Origin
 from hpi_planner.select import candidates
 from hpi_planner.select.candidates import Tried
-from hpi_planner.select.choice import MEASURED_FAULTY, MEASURED_INACCURATE, MEASURED_SLOWER, NOT_MEASURED, Choice
+from hpi_planner.select.choice import Choice
 from hpi_planner.select.profile import Evidence
+from hpi_planner.select.reasons import MEASURED_FAULTY, MEASURED_INACCURATE, MEASURED_SLOWER, NOT_MEASURED
 
 # fp32 engines agree on 99 % of texts, boxes and classes (docs/accuracy.md). Where the truth says that accuracy is the
 # same, within a letter in two thousand, padding may move some more of them.
