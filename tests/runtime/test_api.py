@@ -13,7 +13,7 @@ import yaml
 from hpi_runtime import create_model, create_pipeline, load_plan, open_engine, plan_pipeline, read_plan, record
 from hpi_runtime.errors import PlanError, PreflightError
 from hpi_runtime.run.pipeline import Pipeline
-from hpi_runtime.run.stages import PREPROCESS
+from hpi_runtime.run.runner import PREPROCESS
 
 ROOT = Path(__file__).parent.parent.parent
 OCR = ROOT / "examples/ocr"

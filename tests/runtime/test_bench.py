@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from hpi_runtime.bench.figures import Measured, Pass, percentile, ratio
 from hpi_runtime.bench.meter import Meter, covered
-from hpi_runtime.run.stages import INFERENCE, PREPROCESS
+from hpi_runtime.run.runner import INFERENCE, PREPROCESS
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from hpi_runtime.errors import InputError
 from hpi_runtime.run.executor import Item, Worker, each, execute_one
-from hpi_runtime.run.executor import execute as execute_chains
+from hpi_runtime.run.stream import execute as execute_chains
 
 
 def execute(source: Any, workers: Any, depth: int = 2, size: int = 1) -> Any:
@@ -169,7 +169,8 @@ LEAVING = """
 import atexit, threading, time
 left = []
 atexit.register(lambda: print(len(left), any(thread.is_alive() for thread in left)))
-from hpi_runtime.run.executor import Item, each, execute
+from hpi_runtime.run.executor import Item, each
+from hpi_runtime.run.stream import execute
 endless = (Item(number, {}) for number in iter(int, 1))
 stream = execute(endless, [[each(lambda item: time.sleep(0.01)), each(lambda item: None)]])
 next(stream)

@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 from hpi_runtime import BusyError, Pipeline, PlanError, Session, load_plan, read_plan
 from hpi_runtime.engines.base import Arrays
-from hpi_runtime.run import stages
+from hpi_runtime.run import module_stage
 from hpi_runtime.run.grouping import Grouper
 from support.classifying import lay_out
 
@@ -188,7 +188,7 @@ def test_lists_make_the_same_batches_however_slow_the_stages_are(
 ) -> None:
     for seed in range(11):
         cv2.imwrite(str(tmp_path / f"{seed:02}.png"), noise(seed))
-    dice, real = random.Random(7), (stages._Run._submit, stages._Run._read)
+    dice, real = random.Random(7), (module_stage.ModuleStage._submit, module_stage.ModuleStage._read)
 
     def delayed(method: Any) -> Any:
         def work(*arguments: Any) -> Any:
@@ -199,8 +199,8 @@ def test_lists_make_the_same_batches_however_slow_the_stages_are(
 
     found = []
     for methods in (real, *[tuple(map(delayed, real))] * 2):
-        monkeypatch.setattr(stages._Run, "_submit", methods[0])
-        monkeypatch.setattr(stages._Run, "_read", methods[1])
+        monkeypatch.setattr(module_stage.ModuleStage, "_submit", methods[0])
+        monkeypatch.setattr(module_stage.ModuleStage, "_read", methods[1])
         shapes: list[tuple[int, ...]] = []
         note = partial(_note, shapes)
         with Pipeline(read_plan(plan), observe=note) as pipeline:

@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 from hpi_runtime.engines.base import Arrays, Engine, Tensor
 from hpi_runtime.run.executor import Item, execute_one
-from hpi_runtime.run.executor import execute as execute_chains
-from hpi_runtime.run.stages import INFERENCE, POSTPROCESS, PREPROCESS, Loaded, Runner, group_size, workers
+from hpi_runtime.run.module_stage import Loaded
+from hpi_runtime.run.runner import INFERENCE, POSTPROCESS, PREPROCESS, Runner
+from hpi_runtime.run.stages import group_size, workers
+from hpi_runtime.run.stream import execute as execute_chains
 from hpi_runtime.tasks.base import Arrays as Roles
 from hpi_runtime.tasks.base import Feeds, Task
 from hpi_schemas.device import CPU

@@ -24,10 +24,13 @@ from hpi_runtime.bench import replay
 from hpi_runtime.bench.meter import peak_mib
 from hpi_runtime.errors import EngineError
 from hpi_runtime.results.result import Result
-from hpi_runtime.run.executor import Item, execute, execute_one
+from hpi_runtime.run.executor import Item, execute_one
 from hpi_runtime.run.loading import bind, load_engine, make_task
+from hpi_runtime.run.module_stage import Loaded
 from hpi_runtime.run.plan import parse
-from hpi_runtime.run.stages import Loaded, Runner, group_size, workers
+from hpi_runtime.run.runner import Runner
+from hpi_runtime.run.stages import group_size, workers
+from hpi_runtime.run.stream import execute
 
 Items = Sequence[Item[str]]
 

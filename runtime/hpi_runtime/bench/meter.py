@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from hpi_runtime.engines.base import Arrays
-from hpi_runtime.run.stages import INFERENCE
+from hpi_runtime.run.runner import INFERENCE
 
 
 class Meter:

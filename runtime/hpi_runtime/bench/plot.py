@@ -12,7 +12,7 @@ from hpi_schemas.packages import install
 
 from hpi_runtime.bench.figures import Measured
 from hpi_runtime.errors import PlanError
-from hpi_runtime.run.stages import INFERENCE
+from hpi_runtime.run.runner import INFERENCE
 
 _HEIGHT_PER_PLAN, _WIDTH = 0.7, 10.0
 _DPI = 150

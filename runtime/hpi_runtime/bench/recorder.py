@@ -23,7 +23,7 @@ from hpi_runtime.engines.base import Arrays
 from hpi_runtime.prepare import calibration
 from hpi_runtime.run.pipeline import Pipeline
 from hpi_runtime.run.plan import load
-from hpi_runtime.run.stages import INFERENCE
+from hpi_runtime.run.runner import INFERENCE
 
 # Every process that is measured holds one module's.
 _MOST_BYTES = 128 << 20

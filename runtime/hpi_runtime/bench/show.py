@@ -11,7 +11,7 @@ from hpi_schemas.tables import cell, table_console
 
 from hpi_runtime.bench import trial
 from hpi_runtime.bench.figures import Measured, percentile, ratio
-from hpi_runtime.run.stages import DECODE, GLUE, INFERENCE, POSTPROCESS, PREPROCESS
+from hpi_runtime.run.runner import DECODE, GLUE, INFERENCE, POSTPROCESS, PREPROCESS
 
 _WAYS = (LATENCY, THROUGHPUT)
 _KINDS = (DECODE, PREPROCESS, INFERENCE, POSTPROCESS, GLUE)

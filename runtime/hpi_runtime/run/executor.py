@@ -12,19 +12,16 @@ import os
 import queue
 import threading
 import weakref
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import cycle
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from hpi_runtime.errors import EngineError, InputError, PlanError
-from hpi_runtime.run.grouping import Grouper
 
 Source = TypeVar("Source")
 _POLL_SECONDS = 0.1
-# A program that does not end must not wait for ever for whoever gives it inputs.
-_FEED_SECONDS = 1.0
 
 
 @dataclass
@@ -72,6 +69,13 @@ class Group:
         self.is_wanted = is_wanted
 
 
+class Ends(Protocol):
+    """Who sends groups."""
+
+    def end(self) -> None:
+        """Send no more, and want nothing of what is under way."""
+
+
 class Executor:
     """Moves groups of items through chains of workers, the chains in turn.
 
@@ -88,7 +92,7 @@ class Executor:
         self._lock = threading.Lock()
         self._is_closed = threading.Event()
         self._process = os.getpid()
-        self._streams: weakref.WeakSet[_Stream] = weakref.WeakSet()
+        self._streams: weakref.WeakSet[Ends] = weakref.WeakSet()
         _OPEN.add(self)
 
     @property
@@ -110,36 +114,13 @@ class Executor:
             try:
                 first.put(group, timeout=_POLL_SECONDS)
             except queue.Full:
-                self._check_process()
+                self.check_process()
                 continue
             if self._is_closed.is_set():
                 # Perhaps nobody will come for it any more.
                 _empty(first)
             return
         _fail(group)
-
-    def stream(
-        self, items: Iterable[Item[Source]], size: int = 1, max_wait: float | None = None
-    ) -> Iterator[Item[Source]]:
-        """Send items through, ``size`` at a time, and yield them in order.
-
-        An exception of a worker becomes the error of its items; one of the iterable ends the stream and is raised here,
-        behind the results of the items before it.
-
-        Args:
-            items: they.
-            size: of a group.
-            max_wait: seconds after which a group that is not full goes on its way; None for never.
-
-        Raises:
-            EngineError: the system starts no more threads.
-        """
-        stream = _Stream(self, items, size, max_wait)
-        self._streams.add(stream)
-        try:
-            yield from stream.results()
-        finally:
-            stream.end()
 
     def close(self) -> None:
         """End the threads, when each has finished what it is at; what waits fails. Calling it again does nothing."""
@@ -159,6 +140,10 @@ class Executor:
         for link in self._all_links:
             _empty(link)
 
+    def serve(self, stream: Ends) -> None:
+        """Remember who sends groups, for as long as that lives; it is ended before the program ends."""
+        self._streams.add(stream)
+
     def end_streams(self) -> None:
         """Read no more inputs, and want nothing of what is under way."""
         for stream in list(self._streams):
@@ -168,7 +153,12 @@ class Executor:
     def _all_links(self) -> Iterator[queue.Queue[Group | None]]:
         return (link for links in self._links for link in links)
 
-    def _check_process(self) -> None:
+    def check_process(self) -> None:
+        """Look whether its threads are in this process.
+
+        Raises:
+            PlanError: they are in another.
+        """
         if os.getpid() != self._process:
             # Nobody is at the other end.
             raise forked()
@@ -196,21 +186,6 @@ class Executor:
             link.put(None)
         for thread in threads:
             thread.join()
-
-
-def execute(
-    items: Iterable[Item[Source]], chains: Sequence[Sequence[Worker]], depth: int = 2, size: int = 1
-) -> Iterator[Item[Source]]:
-    """Send items through chains of workers as a stream of an executor of its own.
-
-    Raises:
-        EngineError: the system starts no more threads.
-    """
-    executor = Executor(chains, depth)
-    try:
-        yield from executor.stream(items, size)
-    finally:
-        executor.close()
 
 
 def execute_one(item: Item[Source], workers: Sequence[Worker]) -> Item[Source]:
@@ -303,93 +278,3 @@ def _empty(link: queue.Queue[Group | None]) -> None:
             group = link.get_nowait()
             if group is not None:
                 _fail(group)
-
-
-# -- streams ---------------------------------------------------------------------------------------
-
-
-class _End:
-    """Marks the end of a stream, behind so many groups; carries the exception that ended it, if one did."""
-
-    def __init__(self, fault: BaseException | None = None) -> None:
-        self.fault = fault
-
-
-class _StoppedError(Exception):
-    """The consumer went away."""
-
-
-class _Stream:
-    """Items on their way through an executor in groups; a thread of its own reads them from their iterable."""
-
-    def __init__(self, executor: Executor, items: Iterable[Item[Any]], size: int, max_wait: float | None) -> None:
-        self._executor = executor
-        self._items = items
-        self._room = threading.Semaphore(executor.capacity)
-        # The number of each group, and the group or the end.
-        self._done: queue.SimpleQueue[tuple[int, Sequence[Item[Any]] | _End]] = queue.SimpleQueue()
-        self._is_stopped = threading.Event()
-        self._count = 0
-        self._grouper: Grouper[Item[Any]] = Grouper(self._send, size, max_wait)
-        self._feeder = threading.Thread(target=self._feed, name="hpi-decode", daemon=True)
-
-    def results(self) -> Iterator[Item[Any]]:
-        """Yield the items in the order in which they came."""
-        try:
-            self._feeder.start()
-        except RuntimeError as fault:
-            raise no_threads(fault) from None
-        early: dict[int, Sequence[Item[Any]] | _End] = {}
-        following = 0
-        while True:
-            while following not in early:
-                number, found = self._next()
-                early[number] = found
-            group = early.pop(following)
-            if isinstance(group, _End):
-                if group.fault is not None:
-                    raise group.fault
-                return
-            following += 1
-            self._room.release()
-            yield from group
-
-    def end(self) -> None:
-        """Take no more items, and want none of those that are under way."""
-        self._is_stopped.set()
-        self._grouper.close()
-        if self._feeder.is_alive() and self._feeder is not threading.current_thread():
-            self._feeder.join(_FEED_SECONDS)
-
-    def _next(self) -> tuple[int, Sequence[Item[Any]] | _End]:
-        while True:
-            try:
-                return self._done.get(timeout=_POLL_SECONDS)
-            except queue.Empty:
-                self._executor._check_process()
-
-    def _feed(self) -> None:
-        fault: BaseException | None = None
-        try:
-            for item in self._items:
-                self._grouper.add(item)
-                if self._is_stopped.is_set():
-                    return
-            self._grouper.flush()
-        except _StoppedError:
-            return
-        except BaseException as found:
-            fault = found
-            with suppress(_StoppedError, EngineError, PlanError):
-                self._grouper.flush()
-        self._done.put((self._count, _End(fault)))
-
-    def _send(self, items: Sequence[Item[Any]]) -> None:
-        while not self._room.acquire(timeout=_POLL_SECONDS):
-            if self._is_stopped.is_set():
-                raise _StoppedError
-        number = self._count
-        done: Done = lambda found: self._done.put((number, found))  # noqa: E731 (it holds the number)
-        self._executor.put(Group(items, done, lambda: not self._is_stopped.is_set()))
-        # One that could not be sent has no number: nobody waits for it.
-        self._count += 1

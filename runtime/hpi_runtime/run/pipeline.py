@@ -30,9 +30,12 @@ from hpi_runtime.results.result import Result, failed
 from hpi_runtime.run import arguments, loading
 from hpi_runtime.run.executor import Executor, Group, Item, Worker, execute_one, forked, no_threads
 from hpi_runtime.run.grouping import MAX_WAIT
+from hpi_runtime.run.module_stage import Loaded
 from hpi_runtime.run.plan import LocatedPlan
 from hpi_runtime.run.preflight import check
-from hpi_runtime.run.stages import DECODE, Loaded, Observer, Runner, Timer, group_size, workers
+from hpi_runtime.run.runner import DECODE, Observer, Runner, Timer
+from hpi_runtime.run.stages import group_size, workers
+from hpi_runtime.run.stream import stream
 
 # Inputs that may wait between two stages.
 _DEPTH = 2
@@ -162,7 +165,7 @@ class Pipeline:
                 yield execute_one(ahead[0], self._alone)
                 return
             items = chain(ahead, items)
-        yield from self._executor.stream(items, self.group_size, max_wait)
+        yield from stream(self._executor, items, self.group_size, max_wait)
 
     def check_usable(self) -> None:
         """Look whether inputs can be taken.
