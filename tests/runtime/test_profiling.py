@@ -17,7 +17,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from hpi_runtime.bench import profiling, replay, search, trial
+from hpi_runtime.bench import contender, profiling, replay, search, trial
 from hpi_runtime.bench.candidate import successful
 from hpi_runtime.bench.process import EndedError, Process
 from hpi_runtime.bench.recorder import Samples
@@ -357,10 +357,10 @@ def test_a_process_that_hangs_is_ended(slow: Process) -> None:
 
 
 def test_a_candidate_that_hangs_is_a_fault_with_its_limit(slow: Process, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(trial, "_PATIENCE_SECONDS", 0.5)
-    worker = trial._Worker(slow, io.BytesIO(), Entry(EngineRecord("a", {}), 1, {}), own_seconds=0.01)
+    monkeypatch.setattr(contender, "_PATIENCE_SECONDS", 0.5)
+    worker = contender.Contender(slow, io.BytesIO(), Entry(EngineRecord("a", {}), 1, {}), own_seconds=0.01)
     # Three inputs, each of which may take twenty times as long.
-    with pytest.raises(trial._FaultError, match="no answer within 1 seconds"):
+    with pytest.raises(contender.FaultError, match="no answer within 1 seconds"):
         worker.ask({"sleep": 600})
 
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-import statistics
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from hpi_schemas.candidates import ModuleCandidates
 from hpi_schemas.plan.model import EngineRecord, Plan, PrepareStep
@@ -18,7 +17,8 @@ from hpi_schemas.plan.write import write
 from hpi_schemas.profile import FP32, LATENCY, THROUGHPUT, Entry, ModuleProfile, entry_of
 
 from hpi_runtime.bench import replay, search
-from hpi_runtime.bench.process import EndedError, Process
+from hpi_runtime.bench.contender import LEAST_ITEMS, LOOK_SECONDS, Contender, FaultError, Look, in_turn, measured, spread
+from hpi_runtime.bench.process import Process
 from hpi_runtime.errors import EngineError
 from hpi_runtime.judge import truth
 from hpi_runtime.judge.agreement import Agreement
@@ -26,18 +26,10 @@ from hpi_runtime.run.plan import LocatedPlan
 
 # What the fastest are measured thoroughly by: rounds, and the time that the plan's own engine has in each of them.
 _ROUNDS, _ROUND_SECONDS = 3, 6.0
-# The first look at a candidate takes as many inputs, and as many passes, as the plan's own engine does in this time.
-_LOOK_SECONDS, _MOST_PASSES, _LEAST_ITEMS = 1.5, 5, 3
-# Multiples of the golden ratio spread a choice of inputs evenly, however many there will be (Kronecker's sequence).
-_GOLDEN = 0.6180339887
-# A candidate hangs if it takes this much longer than the plan's own engine, and so many seconds besides; or to load.
-_SLOWEST, _PATIENCE_SECONDS, _LOADING_SECONDS = 20, 60.0, 900.0
 # Of the time that a module has, this part is for looking; the rest is for the fastest.
 _LOOKING = 0.6
 
 Report = Callable[[str], None]
-# Seconds of each round, by how the inputs were sent.
-Times = dict[str, list[float]]
 
 
 class Trial:
@@ -96,7 +88,7 @@ class Trial:
 
     def cost(self, seconds: float) -> float:
         """Return roughly what looking at all candidates costs, if the plan's own engine takes so long for an input."""
-        return 0.0 if self.record.finished else len(self._candidates) * max(_LOOK_SECONDS, _LEAST_ITEMS * seconds)
+        return 0.0 if self.record.finished else len(self._candidates) * max(LOOK_SECONDS, LEAST_ITEMS * seconds)
 
     def run(self, seconds: float, keep: Callable[[], None]) -> None:
         """Look at candidates one after the other, then measure the fastest thoroughly.
@@ -113,8 +105,8 @@ class Trial:
         began = time.monotonic()
         try:
             with self._working(entry_of(self._candidates[0])) as own:
-                is_whole = self._look_around(_Look(own), began + _LOOKING * seconds, keep)
-        except _FaultError as fault:
+                is_whole = self._look_around(Look(own), began + _LOOKING * seconds, keep)
+        except FaultError as fault:
             raise EngineError(f"{self._address}: {fault}") from None
         while not self._finish(began + seconds):
             keep()
@@ -125,7 +117,7 @@ class Trial:
 
     # -- a first look --------------------------------------------------------------------------
 
-    def _look_around(self, look: _Look, until: float, keep: Callable[[], None]) -> bool:
+    def _look_around(self, look: Look, until: float, keep: Callable[[], None]) -> bool:
         """Look at candidates until nothing promising is left; False if the time is up before."""
         candidates, ratios = self._candidates, dict[int, "float | None"]()
         while (place := search.following(candidates, ratios)) is not None:
@@ -139,7 +131,7 @@ class Trial:
                 self._look(entry_of(candidates[place], _calibrated(engine, self._calibration)), look, keep)
         return True
 
-    def _look(self, entry: Entry, look: _Look, keep: Callable[[], None]) -> float | None:
+    def _look(self, entry: Entry, look: Look, keep: Callable[[], None]) -> float | None:
         """Look at a candidate, unless that was done; return its time as a part of the plan's own, None for a fault."""
         same = (item for item in self.record.entries if item.is_of(entry.engine, entry.batch_size, entry.settings))
         known = next(same, None)
@@ -150,7 +142,7 @@ class Trial:
                 with self._working(entry) as worker:
                     entry.loaded_ms = worker.loaded_ms
                     look.measure(worker, entry)
-            except _FaultError as fault:
+            except FaultError as fault:
                 if fault.entry is not entry:
                     raise
                 _fail(entry, fault)
@@ -169,7 +161,7 @@ class Trial:
         if all(entry.agreement is not None for entry in chosen):
             return True
         with ExitStack() as stack:
-            workers: list[_Worker] = []
+            workers: list[Contender] = []
             answers: list[Sequence[Any]] = []
             try:
                 for entry in chosen:
@@ -180,14 +172,14 @@ class Trial:
                     entry.peak_mib = round(answered["peak_mib"], 1)
                     self._judge(entry, answers[-1], answers[0])
                 self._report(f"{self._address}: the {len(workers)} fastest in turn")
-                count = max(_LEAST_ITEMS, int(_ROUND_SECONDS / (self._own_seconds() or _ROUND_SECONDS)))
-                places = _spread(workers[0].items)[:count]
-                found = _in_turn(workers, places, _ROUNDS, deadline)
-            except _FaultError as fault:
+                count = max(LEAST_ITEMS, int(_ROUND_SECONDS / (self._own_seconds() or _ROUND_SECONDS)))
+                places = spread(workers[0].items)[:count]
+                found = in_turn(workers, places, _ROUNDS, deadline)
+            except FaultError as fault:
                 _fail(fault.entry, fault)
                 return False
             for entry, times_of in zip(chosen, found, strict=True):
-                _measured(entry, times_of, found[0], len(places))
+                measured(entry, times_of, found[0], len(places))
         return True
 
     def _judge(self, entry: Entry, results: Sequence[Any], reference: Sequence[Any]) -> None:
@@ -208,13 +200,13 @@ class Trial:
     # -- processes -----------------------------------------------------------------------------
 
     @contextmanager
-    def _working(self, entry: Entry) -> Iterator[_Worker]:
+    def _working(self, entry: Entry) -> Iterator[Contender]:
         """Start the process of a candidate, and wait until it is loaded."""
         with tempfile.TemporaryDirectory(prefix="hpi-bench-") as folder, tempfile.TemporaryFile() as said:
             file = Path(folder) / "plan.json"
             file.write_text(write(self._with(entry)), encoding="utf-8")
             with Process("hpi_runtime.bench.candidate", {**self._options, "plan": str(file)}, said) as process:
-                yield _Worker(process, said, entry, self._own_seconds())
+                yield Contender(process, said, entry, self._own_seconds())
 
     def _own_seconds(self) -> float | None:
         """Return what the plan's own engine takes for an input, None if that is not known yet."""
@@ -238,67 +230,6 @@ class Trial:
         return replace(self._plan.plan, modules={**others, self._address: record})
 
 
-class _FaultError(Exception):
-    """A candidate that cannot be measured; the message is its own."""
-
-    def __init__(self, message: str, entry: Entry) -> None:
-        super().__init__(message)
-        self.entry = entry
-
-
-class _Worker:
-    """The process of a candidate; one that ends early or hangs raises a ``_FaultError`` with its last words.
-
-    Attributes:
-        items: how many inputs the module gets.
-        loaded_ms: from the start of the process until the engine was loaded.
-    """
-
-    def __init__(self, process: Process, said: IO[bytes], entry: Entry, own_seconds: float | None) -> None:
-        self._process, self._said, self._entry, self._own_seconds = process, said, entry, own_seconds
-        limit = None if own_seconds is None else _LOADING_SECONDS
-        self.items = int(self._told(lambda: process.answer(limit))["items"])
-        self.loaded_ms = round(1000 * process.age, 1)
-
-    def ask(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        """Send a request and return the answer."""
-        count = len(request.get("items", range(self.items)))
-        limit = None if self._own_seconds is None else _PATIENCE_SECONDS + _SLOWEST * count * self._own_seconds
-        return self._told(lambda: self._process.ask(request, limit))
-
-    def _told(self, answer: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-        try:
-            return answer()
-        except EndedError as fault:
-            self._said.seek(0)
-            lines = [] if fault.is_late else self._said.read().decode("utf-8", "replace").strip().splitlines()
-            reason = lines[-1].removeprefix("hpi-bench: ") if lines else str(fault)
-            raise _FaultError(reason, self._entry) from None
-
-
-class _Look:
-    """How a first look is taken: at as many inputs, as often, as the plan's own engine manages in a short time."""
-
-    def __init__(self, own: _Worker) -> None:
-        self._items: list[int] = []
-        total = 0.0
-        for place in _spread(own.items):
-            if len(self._items) < _LEAST_ITEMS or total < _LOOK_SECONDS:
-                self._items.append(place)
-                # The second time, for the first compiles what is new.
-                seconds = [sum(own.ask({"items": [place], "stream": False})["seconds"]) for _ in range(2)]
-                total += seconds[1]
-        self._passes = max(1, min(_MOST_PASSES, int(_LOOK_SECONDS / total)))
-        self._own = own
-
-    def measure(self, worker: _Worker, entry: Entry) -> None:
-        """Measure a candidate in turn with the plan's own engine."""
-        # What is new to the candidate is no part of its speed.
-        worker.ask({"items": self._items})
-        own, found = _in_turn([self._own, worker], self._items, self._passes)
-        _measured(entry, found, own, len(self._items))
-
-
 def name(engine: EngineRecord, batch_size: int, settings: Mapping[str, Any]) -> str:
     """Return a short name of a candidate, for people."""
     config = engine.config
@@ -315,41 +246,12 @@ def name_of(entry: Entry) -> str:
     return name(entry.engine, entry.batch_size, entry.settings)
 
 
-def _spread(items: int) -> list[int]:
-    """Return the places of all inputs in an order of which every beginning is evenly spread."""
-    return sorted(range(items), key=lambda place: place * _GOLDEN % 1)
-
-
-def _in_turn(workers: Sequence[_Worker], items: list[int], rounds: int, deadline: float = math.inf) -> list[Times]:
-    """Return the seconds that each candidate took in each round; one round is always finished."""
-    found: list[Times] = [{LATENCY: [], THROUGHPUT: []} for _ in workers]
-    for place in range(rounds):
-        if place and time.monotonic() > deadline:
-            break
-        alone = [0.0] * len(workers)
-        for item in items:
-            for index, worker in enumerate(workers):
-                alone[index] += sum(worker.ask({"items": [item], "stream": False})["seconds"])
-        for times, worker, seconds in zip(found, workers, alone, strict=True):
-            times[LATENCY].append(seconds)
-            times[THROUGHPUT].append(sum(worker.ask({"items": items})["seconds"]))
-    return found
-
-
-def _measured(entry: Entry, found: Times, own: Times, items: int) -> None:
-    """Fill in milliseconds per input, and the medians over the rounds of times ÷ those of the plan's own engine."""
-    ratios = {kind: [one / other for one, other in zip(times, own[kind], strict=True)] for kind, times in found.items()}
-    entry.milliseconds = {kind: round(1000 * statistics.median(times) / items, 3) for kind, times in found.items()}
-    entry.ratio = {kind: round(statistics.median(values), 4) for kind, values in ratios.items()}
-    entry.rounds = len(found[LATENCY])
-
-
 def _both(entry: Entry) -> float:
     """Return one number for one by one and in one go."""
     return math.sqrt(entry.takes(LATENCY) * entry.takes(THROUGHPUT))
 
 
-def _fail(entry: Entry, fault: _FaultError) -> None:
+def _fail(entry: Entry, fault: FaultError) -> None:
     """Turn what looked usable into a fault."""
     for key, value in vars(Entry(entry.engine, entry.batch_size, entry.settings, str(fault))).items():
         setattr(entry, key, value)

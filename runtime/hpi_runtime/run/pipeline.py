@@ -6,34 +6,29 @@ import os
 import time
 import weakref
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
-from dataclasses import replace
 from functools import cache, partial
 from itertools import chain, islice
-from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from hpi_schemas.files import Outputs
 from hpi_schemas.plan.graph import fields
-from hpi_schemas.plan.model import INPUT, Graph, ModuleRecord, of_one
+from hpi_schemas.plan.model import INPUT, Graph, of_one
 from hpi_schemas.values import PICTURE, RECORD, Value
 
 from hpi_runtime import kinds
-from hpi_runtime.engines.base import Engine
-from hpi_runtime.errors import EngineError, PlanError
+from hpi_runtime.errors import PlanError
 from hpi_runtime.inputs import values
 from hpi_runtime.inputs.limits import DEFAULT, Limits
 from hpi_runtime.inputs.reading import Input, read
 from hpi_runtime.results.result import Result, failed
-from hpi_runtime.run import arguments, loading
-from hpi_runtime.run.executor import Executor, Group, Item, Worker, execute_one, forked, no_threads
+from hpi_runtime.run import arguments
+from hpi_runtime.run.engines import Engines
+from hpi_runtime.run.executor import Executor, Group, Item, Worker, execute_one, forked
 from hpi_runtime.run.grouping import MAX_WAIT
-from hpi_runtime.run.module_stage import Loaded
 from hpi_runtime.run.plan import LocatedPlan
 from hpi_runtime.run.preflight import check
-from hpi_runtime.run.runner import DECODE, Observer, Runner, Timer
+from hpi_runtime.run.runner import DECODE, Observer, Timer
 from hpi_runtime.run.stages import group_size, workers
 from hpi_runtime.run.stream import stream
 
@@ -82,25 +77,24 @@ class Pipeline:
         self.module = module
         self._graph = _graph(plan, module)
         self._fields = fields(self._graph, plan.modules)
-        self._resources = ExitStack()
-        self.engines: dict[str, Engine] = {}
-        self.replicas: dict[int, dict[str, Engine]] = {}
-        self.fallbacks: dict[str, str] = {}
-        self._strict = strict
         self._measure = measure
         self._process = os.getpid()
         self._closed = False
         addresses = self._graph.modules
         folders, self.warnings = check(plan, addresses, strict)
+        self._engines = Engines(plan, strict, observe, measure)
+        self.engines, self.replicas = self._engines.first, self._engines.replicas
+        self.fallbacks = self._engines.fallbacks
         try:
             numbers: list[int | None] = [*plan.plan.replicas] or [None]
             chains: list[list[Worker]] = []
             for number in numbers:
-                loaded = self._load_all({address: folders[address] for address in addresses}, observe, number)
+                loaded = self._engines.load({address: folders[address] for address in addresses}, number)
                 chains.append(workers(self._graph, loaded, measure, keep=keep))
                 if len(chains) == 1:
                     self._alone = workers(self._graph, loaded, measure, is_alone=True, keep=keep)
                     self.group_size = group_size(self._graph, loaded)
+            self.warnings += self._engines.warnings
             depth = max(_DEPTH, *(engine.streams for engine in self.engines.values()))
             self._executor = Executor(chains, depth)
             # Its threads hold the engines: a pipeline that nobody closes must not be kept by them.
@@ -200,7 +194,7 @@ class Pipeline:
             executor = getattr(self, "_executor", None)
             if executor is not None:
                 executor.close()
-            self._resources.close()
+            self._engines.close()
 
     def __enter__(self) -> Pipeline:
         return self
@@ -209,80 +203,6 @@ class Pipeline:
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-    def _load_all(self, folders: Mapping[str, Path], observe: Observer | None, number: int | None) -> dict[str, Loaded]:
-        """Load every module: those that need no preparation side by side, the others one after the other.
-
-        ``number`` is the device of a replica, None where there is but one.
-        """
-        with ThreadPoolExecutor(max(1, len(folders))) as pool:
-            records = {address: self.plan.modules[address] for address in folders}
-            if number is not None:
-                records = {name: replace(item, device=item.device.at(number)) for name, item in records.items()}
-
-            def opened(address: str) -> loading.Opened:
-                return loading.open_module(self.plan, address, records[address], folders[address], self._strict)
-
-            # Those that use the session of another come when that is there.
-            own = [name for name in folders if records[name].session not in folders]
-            try:
-                early = {name: pool.submit(opened, name) for name in own if loading.is_ready(records[name])}
-            except RuntimeError as fault:
-                raise no_threads(fault) from None
-            faults: list[BaseException] = []
-            loaded: dict[str, Loaded] = {}
-            for address in own:
-                # After a fault, what is being opened is still waited for: it must be closed.
-                if faults and address not in early:
-                    continue
-                try:
-                    found = early[address].result() if address in early else opened(address)
-                    loaded[address] = self._adopt(address, found, observe, number)
-                except BaseException as fault:
-                    faults.append(fault)
-        if faults:
-            raise faults[0]
-        for address in folders:
-            if address not in loaded:
-                owner = loaded[str(records[address].session)]
-                loaded[address] = self._share(address, records[address], folders[address], owner, observe, number)
-        return loaded
-
-    def _share(
-        self,
-        address: str,
-        record: ModuleRecord,
-        folder: Path,
-        owner: Loaded,
-        observe: Observer | None,
-        number: int | None,
-    ) -> Loaded:
-        """Let a module use the session of another."""
-        engine, task = owner.runner.engine, loading.make_task(address, record, folder)
-        binding = loading.bind(address, record, task, engine)
-        self._engines(number)[address] = engine
-        if owner.runner.address in self.fallbacks:
-            self.fallbacks[address] = engine.name
-        return Loaded(task, owner.runner.shared(address, binding, observe, self._measure))
-
-    def _adopt(self, address: str, opened: loading.Opened, observe: Observer | None, number: int | None) -> Loaded:
-        """Own an engine from now on, and say what is not as planned."""
-        engine = self._resources.enter_context(opened.engine)
-        self._engines(number)[address] = engine
-        if opened.failure:
-            self.fallbacks[address] = engine.name
-            self.warnings.append(f"{address} runs on its fallback {engine.name}, because {opened.failure}")
-        deviations = [f"{address}: {line}" for line in engine.deviations]
-        if deviations and self._strict:
-            raise EngineError("\n".join(deviations))
-        self.warnings += deviations
-        runner = Runner(address, engine, opened.binding, observe, self._measure)
-        return Loaded(opened.task, self._resources.enter_context(runner))
-
-    def _engines(self, number: int | None) -> dict[str, Engine]:
-        """Return the engines of a replica; None is the only one."""
-        is_first = number is None or number == self.plan.plan.replicas[0]
-        return self.engines if is_first else self.replicas.setdefault(number or 0, {})
 
     def _outputs(self, inputs: Any) -> Outputs:
         """Return what results of these inputs may be written over: anything, as PaddleX does, but what is read."""

@@ -1,0 +1,113 @@
+"""A contender: the process of a candidate, and how it is timed in turn with that of the plan's own engine."""
+
+from __future__ import annotations
+
+import math
+import statistics
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import IO, Any
+
+from hpi_schemas.profile import LATENCY, THROUGHPUT, Entry
+
+from hpi_runtime.bench.process import EndedError, Process
+
+# The first look at a candidate takes as many inputs, and as many passes, as the plan's own engine does in this time.
+LOOK_SECONDS, _MOST_PASSES, LEAST_ITEMS = 1.5, 5, 3
+# Multiples of the golden ratio spread a choice of inputs evenly, however many there will be (Kronecker's sequence).
+_GOLDEN = 0.6180339887
+# A candidate hangs if it takes this much longer than the plan's own engine, and so many seconds besides; or to load.
+_SLOWEST, _PATIENCE_SECONDS, _LOADING_SECONDS = 20, 60.0, 900.0
+
+# Seconds of each round, by how the inputs were sent.
+Times = dict[str, list[float]]
+
+
+class FaultError(Exception):
+    """A candidate that cannot be measured; the message is its own."""
+
+    def __init__(self, message: str, entry: Entry) -> None:
+        super().__init__(message)
+        self.entry = entry
+
+
+class Contender:
+    """The process of a candidate; one that ends early or hangs raises a ``FaultError`` with its last words.
+
+    Attributes:
+        items: how many inputs the module gets.
+        loaded_ms: from the start of the process until the engine was loaded.
+    """
+
+    def __init__(self, process: Process, said: IO[bytes], entry: Entry, own_seconds: float | None) -> None:
+        self._process, self._said, self._entry, self._own_seconds = process, said, entry, own_seconds
+        limit = None if own_seconds is None else _LOADING_SECONDS
+        self.items = int(self._told(lambda: process.answer(limit))["items"])
+        self.loaded_ms = round(1000 * process.age, 1)
+
+    def ask(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """Send a request and return the answer."""
+        count = len(request.get("items", range(self.items)))
+        limit = None if self._own_seconds is None else _PATIENCE_SECONDS + _SLOWEST * count * self._own_seconds
+        return self._told(lambda: self._process.ask(request, limit))
+
+    def _told(self, answer: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        try:
+            return answer()
+        except EndedError as fault:
+            self._said.seek(0)
+            lines = [] if fault.is_late else self._said.read().decode("utf-8", "replace").strip().splitlines()
+            reason = lines[-1].removeprefix("hpi-bench: ") if lines else str(fault)
+            raise FaultError(reason, self._entry) from None
+
+
+class Look:
+    """How a first look is taken: at as many inputs, as often, as the plan's own engine manages in a short time."""
+
+    def __init__(self, own: Contender) -> None:
+        self._items: list[int] = []
+        total = 0.0
+        for place in spread(own.items):
+            if len(self._items) < LEAST_ITEMS or total < LOOK_SECONDS:
+                self._items.append(place)
+                # The second time, for the first compiles what is new.
+                seconds = [sum(own.ask({"items": [place], "stream": False})["seconds"]) for _ in range(2)]
+                total += seconds[1]
+        self._passes = max(1, min(_MOST_PASSES, int(LOOK_SECONDS / total)))
+        self._own = own
+
+    def measure(self, worker: Contender, entry: Entry) -> None:
+        """Measure a candidate in turn with the plan's own engine."""
+        # What is new to the candidate is no part of its speed.
+        worker.ask({"items": self._items})
+        own, found = in_turn([self._own, worker], self._items, self._passes)
+        measured(entry, found, own, len(self._items))
+
+
+def spread(items: int) -> list[int]:
+    """Return the places of all inputs in an order of which every beginning is evenly spread."""
+    return sorted(range(items), key=lambda place: place * _GOLDEN % 1)
+
+
+def in_turn(workers: Sequence[Contender], items: list[int], rounds: int, deadline: float = math.inf) -> list[Times]:
+    """Return the seconds that each candidate took in each round; one round is always finished."""
+    found: list[Times] = [{LATENCY: [], THROUGHPUT: []} for _ in workers]
+    for place in range(rounds):
+        if place and time.monotonic() > deadline:
+            break
+        alone = [0.0] * len(workers)
+        for item in items:
+            for index, worker in enumerate(workers):
+                alone[index] += sum(worker.ask({"items": [item], "stream": False})["seconds"])
+        for times, worker, seconds in zip(found, workers, alone, strict=True):
+            times[LATENCY].append(seconds)
+            times[THROUGHPUT].append(sum(worker.ask({"items": items})["seconds"]))
+    return found
+
+
+def measured(entry: Entry, found: Times, own: Times, items: int) -> None:
+    """Fill in milliseconds per input, and the medians over the rounds of times ÷ those of the plan's own engine."""
+    ratios = {kind: [one / other for one, other in zip(times, own[kind], strict=True)] for kind, times in found.items()}
+    entry.milliseconds = {kind: round(1000 * statistics.median(times) / items, 3) for kind, times in found.items()}
+    entry.ratio = {kind: round(statistics.median(values), 4) for kind, values in ratios.items()}
+    entry.rounds = len(found[LATENCY])
