@@ -96,9 +96,9 @@ OTHER_MAPPINGS = {
     "hpi_planner/paddlex/builtin_configs.py": "PaddleX's YAML",
     "hpi_planner/paddlex/definitions.py": "the pipelines' data",
     "hpi_planner/paddlex/inheritance.py": "PaddleX's YAML",
+    "hpi_planner/paddlex/module_file.py": "PaddleX's YAML",
     "hpi_planner/paddlex/node_reader.py": "PaddleX's YAML",
-    "hpi_planner/passes/inherit.py": "PaddleX's YAML",
-    "hpi_planner/passes/schedule.py": "the pipelines' data",
+    "hpi_planner/paddlex/graph.py": "the pipelines' data",
     "hpi_runtime/bench/recorder.py": "what its process is asked",
     "hpi_runtime/judge/compare.py": "a comparison",
     "hpi_runtime/prepare/__init__.py": "the record of an artefact",
@@ -131,3 +131,21 @@ def test_plans_are_read_by_their_types_outside_the_schemas() -> None:
             if words:
                 found[f"{package}/{path.relative_to(SOURCES[package])}"] = words
     assert set(found) == set(OTHER_MAPPINGS), found
+
+
+# A file has one reason to exist, and that fits in few lines.
+MOST_LINES, MOST_LINES_OF_A_PASS = 300, 150
+# The plan is one document, and stands in one file.
+LARGER = {"hpi_schemas/plan/model.py"}
+
+
+@pytest.mark.parametrize("package", SOURCES)
+def test_files_are_short_and_passes_shorter(package: str) -> None:
+    long = {}
+    for path in _files(package):
+        name = f"{package}/{path.relative_to(SOURCES[package])}"
+        lines = len(path.read_text(encoding="utf-8").splitlines())
+        most = MOST_LINES_OF_A_PASS if path.parent.name == "passes" else MOST_LINES
+        if lines > most and name not in LARGER:
+            long[name] = lines
+    assert long == {}

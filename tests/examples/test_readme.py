@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hpi_planner.cli.plan import _parser as plan_parser
+from hpi_planner.cli.plan_options import parser as plan_parser
 from hpi_planner.cli.review import _parser as review_parser
 from hpi_runtime import load_plan
 from hpi_runtime.cli.run import _parser as run_parser

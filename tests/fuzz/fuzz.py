@@ -31,7 +31,8 @@ with atheris.instrument_imports(include=["hpi_planner", "hpi_runtime", "hpi_sche
     from hpi_schemas.documents import DocumentError
     from hpi_schemas.model_config import ModelConfigError, read_config
     from hpi_schemas.target import from_json
-    from hpi_schemas.tasks.check import Facts, contradictions
+    from hpi_schemas.tasks.check import contradictions
+    from hpi_schemas.tasks.contradiction import Facts
     from hpi_schemas.tasks.processing import processing
     from support import records
     from support.pipelines import CPU, request

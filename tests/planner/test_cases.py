@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 from hpi_planner import request, snapshot
-from hpi_planner.cli.plan import _measured, _parser
+from hpi_planner.cli.plan import _measured
+from hpi_planner.cli.plan_options import parser as _parser
 from hpi_planner.compile import compile
 from hpi_planner.diagnostics import render
 from hpi_planner.diagnostics.model import Code

@@ -56,6 +56,10 @@ class Doubling(Engine):
     def actual(self) -> dict[str, Any]:
         return {"device": "cpu"}
 
+    @property
+    def streams(self) -> int:
+        return int(self.config["num_streams"])
+
 
 class Numbers(Task):
     """A batch of each number; the next one is made when ``ready`` says so."""

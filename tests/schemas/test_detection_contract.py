@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from hpi_schemas import tasks
 from hpi_schemas.tasks.binding import BindError, bind_inputs, bind_outputs
-from hpi_schemas.tasks.check import Facts, contradictions
+from hpi_schemas.tasks.check import contradictions
+from hpi_schemas.tasks.contradiction import Facts
 from hpi_schemas.tasks.processing import processing
 from support.toy_detectors import NORMALIZE, PERMUTE, RESIZE
 

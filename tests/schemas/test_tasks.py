@@ -12,7 +12,8 @@ from hpi_runtime import tasks as classes
 from hpi_runtime.errors import EngineError
 from hpi_runtime.run.loading import make_task
 from hpi_schemas import tasks
-from hpi_schemas.tasks.check import Facts, contradictions
+from hpi_schemas.tasks.check import contradictions
+from hpi_schemas.tasks.contradiction import Facts
 from hpi_schemas.tasks.processing import number, processing
 from hypothesis import given, settings
 from hypothesis import strategies as st

@@ -13,8 +13,8 @@ from hpi_schemas.console import DONE, NEGATIVE, WRONG, emit, guarded, say
 from hpi_schemas.files import CANDIDATES, PLAN, Kind, Outputs
 
 from hpi_planner import request, snapshot
-from hpi_planner.cli import plan_options
 from hpi_planner.cli.plan_options import NAME, WRITERS
+from hpi_planner.cli.plan_options import parser as _parser
 from hpi_planner.compile import Request, compile
 from hpi_planner.diagnostics import render
 from hpi_planner.diagnostics.model import has_errors
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; the exit code is the return value."""
-    options = plan_options.parser().parse_args(arguments)
+    options = _parser().parse_args(arguments)
     return guarded(NAME, lambda: _run(options))
 
 

@@ -11,7 +11,7 @@ from hpi_planner.passes import schedule
 from hpi_planner.syntax.tree import Tree
 
 if TYPE_CHECKING:
-    from hpi_schemas.tasks.check import Contradiction
+    from hpi_schemas.tasks.contradiction import Contradiction
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,8 @@ def _contradictions(module: Module) -> list[Contradiction]:
     if module.broken or module.facts is None or module.engine is None:
         return []
     # Planning up to `inherit` does without.
-    from hpi_schemas.tasks.check import Facts, contradictions
+    from hpi_schemas.tasks.check import contradictions
+    from hpi_schemas.tasks.contradiction import Facts
 
     facts = module.facts
     forms = dict.fromkeys(engine.format for engine in (module.engine, *module.fallback))
@@ -59,7 +60,7 @@ def _contradictions(module: Module) -> list[Contradiction]:
 
 
 def _diagnostic(tree: Tree, module: Module, item: Contradiction, is_run: bool) -> Diagnostic:
-    from hpi_schemas.tasks.check import BATCH, MODEL
+    from hpi_schemas.tasks.contradiction import BATCH, MODEL
 
     # People plan for elsewhere too: there, it keeps nothing but `hpi-run --module` from running.
     made = error if is_run else note

@@ -1,24 +1,17 @@
-"""schedule: which modules really run, in which order, and what flows between them.
-
-The stages of a sub-pipeline are written into those of its parent, under the name of the stage
-that stands for it; a stage that is switched off disappears, and who used its output gets what
-the definition says instead.
-"""
+"""schedule: which modules really run, in which order, and what flows between them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import dataclass, replace
 
 from hpi_schemas.plan.graph import typed
-from hpi_schemas.plan.model import INPUT, Graph, Stage, of_one
+from hpi_schemas.plan.model import of_one
 from hpi_schemas.tasks import find, runnable
 
 from hpi_planner.diagnostics.model import Code, Diagnostic, Label, has_errors, warning
-from hpi_planner.ir import Ir, Module, Pipeline
-from hpi_planner.paddlex import definitions
-from hpi_planner.syntax.tree import Path, Tree, dotted
+from hpi_planner.ir import Ir, Module
+from hpi_planner.paddlex import graph
+from hpi_planner.syntax.tree import Tree
 
 _ELSEWHERE = "the plan is good for review, and for whatever else executes it"
 
@@ -34,9 +27,9 @@ class Schedule:
         if ir.tree is None or has_errors(ir.diagnostics) or not ir.modules:
             return ir
         if ir.pipeline is None:
-            graph = of_one(ir.modules[0].address)
-            return replace(ir, graph=graph).report(*_unknown(ir.tree, ir.modules[0]))
-        builder = _built(ir, ir.pipeline)
+            alone = of_one(ir.modules[0].address)
+            return replace(ir, graph=alone).report(*_unknown(ir.tree, ir.modules[0]))
+        builder = graph.build(ir.pipeline, ir.modules)
         tasks = {module.address: module.module_name for module in ir.modules}
         if builder.missing:
             message = (
@@ -44,10 +37,10 @@ class Schedule:
             )
             label = Label(ir.tree.span(("pipeline_name",)))
             return ir.report(warning(Code.GRAPH_MISSING, message, label, help=_ELSEWHERE))
-        graph = builder.graph(_drawing(ir.pipeline))
+        found = builder.graph(graph.drawing(ir.pipeline))
         # A wire that does not fit is a fault of the pipeline's data, not of the user's.
-        typed(graph, tasks)
-        return replace(ir, graph=graph)
+        typed(found, tasks)
+        return replace(ir, graph=found)
 
 
 def _unknown(tree: Tree, module: Module) -> list[Diagnostic]:
@@ -60,120 +53,4 @@ def _unknown(tree: Tree, module: Module) -> list[Diagnostic]:
 
 def has_graph(ir: Ir) -> bool:
     """Tell whether the runner has a stage graph for the pipeline; for a module file it always has."""
-    return ir.pipeline is None or not _built(ir, ir.pipeline).missing
-
-
-def _built(ir: Ir, pipeline: Pipeline) -> _Builder:
-    builder = _Builder({module.path: module.settings for module in ir.modules})
-    builder.inline(pipeline, "", {"image": f"{INPUT}.image"})
-    return builder
-
-
-@dataclass
-class _Builder:
-    """Collects the stages of a pipeline and its sub-pipelines."""
-
-    settings: Mapping[Path, Mapping[str, Any]]
-    stages: dict[str, Stage] = field(default_factory=dict)
-    outputs: dict[str, str | None] = field(default_factory=dict)
-    missing: str = ""
-
-    def inline(self, pipeline: Pipeline, prefix: str, inputs: Mapping[str, str]) -> bool:
-        """Add the stages of ``pipeline``; False if it, or a part of it, has no graph."""
-        graph = definitions.load(pipeline.name).graph
-        if graph is None:
-            self.missing = f"`{pipeline.name}`"
-            return False
-        for setting, value in graph.get("when", {}).items():
-            found = self._param(pipeline, {"setting": setting})
-            if found != value:
-                self.missing = f"`{pipeline.name}` with `{setting}: {found}`"
-                return False
-        return self._wire(pipeline, graph, prefix, inputs)
-
-    def _wire(self, pipeline: Pipeline, graph: Mapping[str, Any], prefix: str, inputs: Mapping[str, str]) -> bool:
-        """Add the stages of a graph of ``pipeline``."""
-        # For each stage of it: port → reference to a real stage, None where it is gone.
-        ports: dict[str, Mapping[str, str | None] | None] = {INPUT: dict(inputs)}
-        for name, stage in graph["stages"].items():
-            wired = {port: _follow(ports, ref, prefix) for port, ref in stage.get("inputs", {}).items()}
-            here = {port: ref for port, ref in wired.items() if ref is not None}
-            if not self._runs(pipeline, stage, ports):
-                ports[name] = {
-                    port: _follow(ports, ref, prefix) for port, ref in stage.get("otherwise", {}).items()
-                } | {"": None}
-            elif "sub_pipeline" in stage:
-                child = _Builder(self.settings, self.stages)
-                if not child.inline(pipeline.pipelines[stage["sub_pipeline"]], f"{prefix}{name}/", here):
-                    self.missing = child.missing
-                    return False
-                ports[name] = child.outputs | {"": None}
-            elif "each" in stage:
-                inner = _Builder(self.settings)
-                if not inner._wire(pipeline, stage["each"], "", {port: f"{INPUT}.{port}" for port in here}):
-                    self.missing = inner.missing
-                    return False
-                ports[name] = None
-                self.stages[prefix + name] = Stage(here, each=inner.graph())
-            else:
-                ports[name] = None
-                self.stages[prefix + name] = self._stage(pipeline, stage, here)
-        self.outputs = {port: _follow(ports, ref, prefix) for port, ref in graph["outputs"].items()}
-        return True
-
-    def graph(self, drawing: str = "") -> Graph:
-        """Return what was collected as a graph."""
-        outputs = {name: ref for name, ref in self.outputs.items() if ref is not None}
-        return Graph(self.stages, tuple(_topological(self.stages)), outputs, drawing)
-
-    def _runs(self, pipeline: Pipeline, stage: Mapping[str, Any], ports: Mapping[str, Any]) -> bool:
-        if "module" in stage:
-            return stage["module"] in pipeline.modules
-        if "sub_pipeline" in stage:
-            return stage["sub_pipeline"] in pipeline.pipelines
-        return all(ports[need] is None for need in stage.get("needs", ()))
-
-    def _stage(self, pipeline: Pipeline, stage: Mapping[str, Any], inputs: Mapping[str, str]) -> Stage:
-        if "module" in stage:
-            return Stage(inputs, module=dotted(pipeline.modules[stage["module"]]), many=stage.get("many", False))
-        params = {key: self._param(pipeline, item) for key, item in stage.get("params", {}).items()}
-        return Stage(inputs, op=stage["op"], params=params)
-
-    def _param(self, pipeline: Pipeline, item: Mapping[str, Any]) -> Any:
-        if "value" in item:
-            return item["value"]
-        if "member" in item:
-            return item["member"] in pipeline.modules or item["member"] in pipeline.pipelines
-        if "settings" in item:
-            settings = self._module_settings(pipeline, item["settings"])
-            return {key: settings.get(key) for key in item["keys"]}
-        owner, _, key = item["setting"].rpartition(".")
-        return self._module_settings(pipeline, owner).get(key) if owner else pipeline.settings.get(key)
-
-    def _module_settings(self, pipeline: Pipeline, key: str) -> Mapping[str, Any]:
-        path = pipeline.modules.get(key)
-        return {} if path is None else self.settings.get(path, {})
-
-
-def _follow(ports: Mapping[str, Mapping[str, str | None] | None], ref: str, prefix: str) -> str | None:
-    """Return the real stage output behind a reference, None if it is switched off."""
-    stage, _, port = ref.partition(".")
-    known = ports.get(stage)
-    return f"{prefix}{ref}" if known is None and stage in ports else (known or {}).get(port)
-
-
-def _drawing(pipeline: Pipeline) -> str:
-    """Return what PaddleX calls the picture drawn of the pipeline's result."""
-    graph = definitions.load(pipeline.name).graph
-    assert graph is not None
-    return str(graph["drawing"])
-
-
-def _topological(stages: Mapping[str, Stage]) -> list[str]:
-    import networkx
-
-    graph: Any = networkx.DiGraph()
-    graph.add_nodes_from(stages)
-    for name, stage in stages.items():
-        graph.add_edges_from((source, name) for source in stage.sources if source != INPUT)
-    return list(networkx.lexicographical_topological_sort(graph))
+    return ir.pipeline is None or not graph.build(ir.pipeline, ir.modules).missing

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any
 
+from hpi_schemas.backends import tuning
 from hpi_schemas.plan.model import Plan
 
 from hpi_planner.review.plans import ReviewedPlan
@@ -77,13 +78,10 @@ _PATTERNS: tuple[tuple[str, Impact], ...] = (
     ("modules.*.device", Impact.DEVICE),
     ("modules.*.engine.config.arena_extend_strategy", Impact.PERFORMANCE),
     ("modules.*.engine.config.builder_optimization_level", Impact.REBUILD),
-    ("modules.*.engine.config.cpu_num_threads", Impact.PERFORMANCE),
-    ("modules.*.engine.config.cpu_threads", Impact.PERFORMANCE),
     ("modules.*.engine.config.device_name", Impact.DEVICE),
     ("modules.*.engine.config.gpu_mem_limit_mib", Impact.PERFORMANCE),
     ("modules.*.engine.config.memory_pattern", Impact.PERFORMANCE),
     ("modules.*.engine.config.mkldnn_cache_capacity", Impact.PERFORMANCE),
-    ("modules.*.engine.config.num_streams", Impact.PERFORMANCE),
     ("modules.*.engine.config.dynamic_shapes.**", Impact.REBUILD),
     ("modules.*.engine.config.use_dynamic_shapes", Impact.REBUILD),
     ("modules.*.engine.config.workspace_mib", Impact.REBUILD),
@@ -153,6 +151,8 @@ def _impact(path: Path, used: frozenset[str]) -> Impact:
     if path[:2] in (("target", "backends"), ("target", "tools")):
         # Another version of what nothing here uses changes nothing.
         return Impact.REBUILD if path[-1] in used else Impact.COSMETIC
+    if len(path) == 5 and path[2:4] == ("engine", "config") and path[4] in tuning():
+        return Impact.PERFORMANCE
     return next(impact for pattern, impact in _PATTERNS if _fits(path, pattern.split(".")))
 
 

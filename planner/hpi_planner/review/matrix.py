@@ -119,7 +119,7 @@ def _facts(plan: ReviewedPlan, address: str) -> dict[str, Any]:
         "device": str(record.device),
         "backend": record.engine.backend,
         "precision": config.get("precision"),
-        "threads": threads(config),
+        "threads": threads(record.engine),
         "batch": record.batch_size,
         "prepare": [step.step for step in record.engine.prepare],
         "fallback": [item.backend for item in record.fallback],

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
+from hpi_schemas.backends import THREADS, option_of
 from hpi_schemas.canonical import digest
 from hpi_schemas.device import Device
 from hpi_schemas.model_store import program_files
@@ -15,7 +16,7 @@ from hpi_schemas.target import Target
 from hpi_planner.review.plans import ReviewedPlan, place
 
 # What a record must hold where the plan says it; its absence is a difference too.
-_EVIDENCE = ("device", "providers", "cpu_num_threads", "cpu_threads", "run_mode")
+_EVIDENCE = ("device", "providers", "run_mode")
 
 
 class Difference(NamedTuple):
@@ -83,7 +84,8 @@ def _module(address: str, planned: ModuleRecord, ran: EngineRun, target: Target)
         yield Difference(address, "version", version, ran.version)
     expected = {**engine.config, "device": device, **_providers(engine.backend, device)}
     actual = ran.actual
-    for key in (*(key for key in _EVIDENCE if key in expected), *(key for key in actual if key not in _EVIDENCE)):
+    evidence = (*_EVIDENCE, *filter(None, (option_of(engine.backend, THREADS),)))
+    for key in (*(key for key in evidence if key in expected), *(key for key in actual if key not in evidence)):
         if key in expected and expected[key] != actual.get(key):
             yield Difference(address, key, expected[key], actual.get(key))
     # Files that a prepare step makes have no digest in the plan; what they are made from has.

@@ -7,16 +7,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, is_dataclass, replace
 from typing import Any
 
-from hpi_schemas.backends import load_all
+from hpi_schemas.backends import THREADS, load_all, value_of
 from hpi_schemas.plan import origin as plan_origin
-from hpi_schemas.plan.model import INPUT, External, Graph, ModuleRecord, Plan, PrepareStep, Source
+from hpi_schemas.plan.model import INPUT, EngineRecord, External, Graph, ModuleRecord, Plan, PrepareStep, Source
 from hpi_schemas.plan.origin import Origin
 from hpi_schemas.tasks import runnable
 
 from hpi_planner.review.text import clean, counted
 from hpi_planner.select.reasons import WHY
 
-_THREADS = ("cpu_num_threads", "cpu_threads")
 _STEPS = {
     "to_onnx": "convert the model to ONNX",
     "to_fp16": "convert the model to fp16",
@@ -117,9 +116,9 @@ def view(plan: Plan) -> PlanView:
     )
 
 
-def threads(config: Mapping[str, Any]) -> Any:
-    """Return the threads of an engine's configuration, None where they do not count."""
-    return next((config[key] for key in _THREADS if key in config), None)
+def threads(engine: EngineRecord) -> Any:
+    """Return the threads of an engine, None where they do not count."""
+    return value_of(engine.backend, engine.config, THREADS)
 
 
 def _cleaned(item: Any) -> Any:
@@ -142,7 +141,7 @@ def _module(address: str, record: ModuleRecord, plan: Plan) -> ModuleView:
         device=str(record.device),
         backend=engine.backend,
         precision=str(config.get("precision", "")),
-        threads="" if threads(config) is None else str(threads(config)),
+        threads="" if threads(engine) is None else str(threads(engine)),
         batch=record.batch_size,
         reason=_reason(origins.get("engine.backend"), plan.source),
         others={name: WHY.get(code, code) for name, code in record.not_chosen.items()},

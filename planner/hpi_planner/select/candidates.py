@@ -12,7 +12,7 @@ from itertools import product
 from typing import Any
 
 from hpi_schemas import tasks
-from hpi_schemas.backends import Backend, load_all
+from hpi_schemas.backends import STREAMS, THREADS, Backend, load_all, option_of
 from hpi_schemas.candidates import Candidate, Candidates, ModuleCandidates
 from hpi_schemas.plan.model import EngineRecord
 
@@ -25,8 +25,7 @@ from hpi_planner.select.facts import TargetFacts
 UNKNOWN_CALIBRATION = f"sha256:{0:064}"
 _TRIED = rule("candidates")
 _BATCH_SIZES = (1, 8)
-_PRECISION, _RUN_MODE, _CALIBRATION, _STREAMS = "precision", "run_mode", "calibration", "num_streams"
-_THREADS = ("cpu_num_threads", "cpu_threads")
+_PRECISION, _RUN_MODE, _CALIBRATION = "precision", "run_mode", "calibration"
 
 
 @dataclass(frozen=True)
@@ -129,16 +128,17 @@ def _parallelism(choice: Choice, backend: Backend) -> list[dict[str, Any]]:
     if plain is None:
         return []
     config, given = plain[0].config, choice.given()
-    name = next((key for key in _THREADS if key in config), None)
-    if name is None:
+    name, together = option_of(backend.name, THREADS), option_of(backend.name, STREAMS)
+    if name is None or name not in config:
         return [{}]
     threads = int(config[name])
     found: list[dict[str, Any]] = [{}]
     # Where there are two, one is never faster.
     if name not in given and threads > 2:
         found.append({name: threads // 2})
-    streams = _trials(backend, choice, _STREAMS)
-    return found + [{_STREAMS: number} for number in streams if 1 < number <= threads]
+    if together is not None:
+        found += [{together: number} for number in _trials(backend, choice, together) if 1 < number <= threads]
+    return found
 
 
 def _batch_sizes(module: Module) -> list[int]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from hpi_schemas import tasks
-from hpi_schemas.backends import Backend, Option, load_all
+from hpi_schemas.backends import THREADS, Backend, Option, load_all, option_of, value_of
 from hpi_schemas.backends.options import fault, provider
 from hpi_schemas.model_inputs import Tensors
 from hpi_schemas.plan import origin as plan_origin
@@ -266,18 +266,18 @@ class _Resolver:
         return dict(facts.inputs.get(form, {})) or None
 
     def _check_threads(self) -> None:
-        for key in ("cpu_num_threads", "cpu_threads"):
-            threads: Any = self.result.config.get(key, 0)
-            origin = self.result.origins.get(key)
-            if threads > self.target.cores and origin is not None and origin.span is not None:
-                self.result.found.append(
-                    warning(
-                        Code.THREADS_EXCEED_CORES,
-                        f"{threads} threads, but the target has {self.target.cores} cores",
-                        *origin.labels(),
-                        help="leave the option out to use as many as there are, 8 at most",
-                    )
+        key = option_of(self.backend.name, THREADS)
+        origin = None if key is None else self.result.origins.get(key)
+        threads: Any = value_of(self.backend.name, self.result.config, THREADS) or 0
+        if threads > self.target.cores and origin is not None and origin.span is not None:
+            self.result.found.append(
+                warning(
+                    Code.THREADS_EXCEED_CORES,
+                    f"{threads} threads, but the target has {self.target.cores} cores",
+                    *origin.labels(),
+                    help="leave the option out to use as many as there are, 8 at most",
                 )
+            )
 
     def _fail(self, message: str, labels: tuple[Label, ...], help: str | None = None) -> None:
         text = f"{self.module.address}: {message}"

@@ -11,13 +11,23 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from hpi_schemas.backends import STREAMS, THREADS, value_of
 from hpi_schemas.candidates import ModuleCandidates
 from hpi_schemas.plan.model import EngineRecord, Plan, PrepareStep
 from hpi_schemas.plan.write import write
 from hpi_schemas.profile import FP32, LATENCY, THROUGHPUT, Entry, ModuleProfile, entry_of
 
 from hpi_runtime.bench import replay, search
-from hpi_runtime.bench.contender import LEAST_ITEMS, LOOK_SECONDS, Contender, FaultError, Look, in_turn, measured, spread
+from hpi_runtime.bench.contender import (
+    LEAST_ITEMS,
+    LOOK_SECONDS,
+    Contender,
+    FaultError,
+    Look,
+    in_turn,
+    measured,
+    spread,
+)
 from hpi_runtime.bench.process import Process
 from hpi_runtime.errors import EngineError
 from hpi_runtime.judge import truth
@@ -235,8 +245,9 @@ def name(engine: EngineRecord, batch_size: int, settings: Mapping[str, Any]) -> 
     config = engine.config
     words = [engine.backend]
     words += [str(config[key]) for key in ("precision", "run_mode") if key in config]
-    words += [f"{config[key]} threads" for key in ("cpu_num_threads", "cpu_threads") if key in config]
-    words += [f"{config['num_streams']} streams"] if config.get("num_streams", 1) > 1 else []
+    threads, streams = (value_of(engine.backend, config, role) for role in (THREADS, STREAMS))
+    words += [f"{threads} threads"] if threads is not None else []
+    words += [f"{streams} streams"] if (streams or 1) > 1 else []
     words.append(f"batch_size {batch_size}")
     return ", ".join([*words, *(f"{key} {value}" for key, value in settings.items())])
 

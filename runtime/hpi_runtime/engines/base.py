@@ -13,6 +13,7 @@ from typing import Any, ClassVar, NamedTuple, TypeVar
 from weakref import WeakSet
 
 import numpy as np
+from hpi_schemas.backends import STREAMS, tuning, value_of
 from hpi_schemas.device import Device
 
 from hpi_runtime.errors import EngineError
@@ -21,8 +22,6 @@ Arrays = dict[str, np.ndarray[Any, Any]]
 _Result = TypeVar("_Result")
 # Backends explain themselves at length; the beginning says what is wrong.
 _MAX_REASON = 400
-# Options that change how fast an engine is, and not what it answers.
-_TUNING = frozenset({"cpu_num_threads", "cpu_threads", "num_streams"})
 
 
 class Tensor(NamedTuple):
@@ -185,7 +184,7 @@ class Engine(ABC):
         for option, real in self.actual().items():
             if option not in planned or real == planned[option]:
                 continue
-            if option not in _TUNING:
+            if option not in tuning():
                 raise self._refuse(option, planned[option], real, self._cause(option))
             self.deviations.append(str(self._refuse(option, planned[option], real)))
 
@@ -207,7 +206,7 @@ class Engine(ABC):
     @property
     def streams(self) -> int:
         """How many runs the backend does side by side."""
-        return 1 if self.thread_bound else int(self.config.get("num_streams", 1))
+        return 1 if self.thread_bound else int(value_of(self.name, self.config, STREAMS) or 1)
 
     @property
     def _device_number(self) -> int:

@@ -12,7 +12,8 @@ from hpi_schemas.model_config import ModelConfigError, read_config
 from hpi_schemas.model_store import CONFIG_FILE
 from hpi_schemas.plan.model import EngineRecord, ModuleRecord
 from hpi_schemas.tasks.binding import BindError, Binding, bind_inputs, bind_outputs
-from hpi_schemas.tasks.check import Contradiction, Facts, contradictions
+from hpi_schemas.tasks.check import contradictions
+from hpi_schemas.tasks.contradiction import Contradiction, Facts
 from hpi_schemas.tasks.processing import processing
 
 from hpi_runtime import engines, prepare, tasks

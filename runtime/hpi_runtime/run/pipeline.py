@@ -17,6 +17,7 @@ from hpi_schemas.plan.model import INPUT, Graph, of_one
 from hpi_schemas.values import PICTURE, RECORD, Value
 
 from hpi_runtime import kinds
+from hpi_runtime.engines.base import Engine
 from hpi_runtime.errors import PlanError
 from hpi_runtime.inputs import values
 from hpi_runtime.inputs.limits import DEFAULT, Limits
@@ -83,8 +84,9 @@ class Pipeline:
         addresses = self._graph.modules
         folders, self.warnings = check(plan, addresses, strict)
         self._engines = Engines(plan, strict, observe, measure)
-        self.engines, self.replicas = self._engines.first, self._engines.replicas
-        self.fallbacks = self._engines.fallbacks
+        self.engines: dict[str, Engine] = self._engines.first
+        self.replicas: dict[int, dict[str, Engine]] = self._engines.replicas
+        self.fallbacks: dict[str, str] = self._engines.fallbacks
         try:
             numbers: list[int | None] = [*plan.plan.replicas] or [None]
             chains: list[list[Worker]] = []

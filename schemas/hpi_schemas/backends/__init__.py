@@ -16,6 +16,7 @@ from typing import Any
 from hpi_schemas import packaged, yaml_data
 
 ENTRY_POINTS = "hpi_plan.backends"
+THREADS, STREAMS = _TUNING = ("threads", "streams")
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,8 @@ class Option:
 
     Attributes:
         type: ``boolean``, ``integer``, ``number``, ``string``, ``list`` or ``mapping``.
+        role: ``threads`` of a run, or ``streams``, runs side by side, which change neither numbers nor the device;
+            empty for all else.
         items: what a list or mapping holds: ``string``; ``shapes``, per input the least, best and
             greatest shape; ``values``, per input the values of a sample of each of them; ``provider``, options of
             the provider that runs the model, see ``keys``. For a string: ``name``, a file name that leads nowhere
@@ -40,6 +43,7 @@ class Option:
     """
 
     type: str
+    role: str = ""
     items: str = ""
     default: Any = None
     rule: str = ""
@@ -103,6 +107,26 @@ class Backend:
 def load_all() -> Mapping[str, Backend]:
     """Return every backend by name, sorted."""
     return {name: _read(name, path) for name, path in packaged.files(ENTRY_POINTS, Path(__file__).parent).items()}
+
+
+def option_of(backend: str, role: str) -> str | None:
+    """Return the option of a backend that has a role, None if it has none, or nobody here knows the backend."""
+    known = load_all().get(backend)
+    options = {} if known is None else known.options
+    return next((key for key, option in options.items() if option.role == role), None)
+
+
+def value_of(backend: str, config: Mapping[str, Any], role: str) -> Any:
+    """Return what an engine's configuration has for the option with a role, None if nothing."""
+    key = option_of(backend, role)
+    return None if key is None else config.get(key)
+
+
+def tuning() -> frozenset[str]:
+    """Return the options of all backends that change neither numbers nor the device."""
+    return frozenset(
+        key for backend in load_all().values() for key, option in backend.options.items() if option.role in _TUNING
+    )
 
 
 def packages() -> dict[str, tuple[str, ...]]:

@@ -2,52 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
 from typing import Any
 
 from hpi_schemas import tasks
-from hpi_schemas.tasks import Contract, Tensor, Transforms
-from hpi_schemas.tasks.binding import BindError, Tensors, bind_inputs, bind_outputs, fits
-from hpi_schemas.tasks.rules import entries, fault, is_size, short
+from hpi_schemas.tasks import Contract, Tensor
+from hpi_schemas.tasks.binding import BindError, bind_inputs, bind_outputs, fits
+from hpi_schemas.tasks.check_config import argument, at, processing_faults
+from hpi_schemas.tasks.contradiction import BATCH, CONFIG, MODEL, Contradiction, Facts
+from hpi_schemas.tasks.rules import entries, is_size
 from hpi_schemas.value_types import is_of
-
-CONFIG = "inference.yml"
-# What a contradiction is about: the place in the YAML that it is shown at.
-MODEL, BATCH = "model", "batch_size"
-
-
-@dataclass(frozen=True)
-class Facts:
-    """What is known of a model.
-
-    Attributes:
-        inputs, outputs: in order; empty where its file does not tell.
-        processing: as ``processing`` returns it; None where it is not known.
-        settings: the plan's, of the module.
-        batch_size: pictures that a run takes at most.
-    """
-
-    inputs: Tensors
-    outputs: Tensors
-    processing: Mapping[str, Any] | None
-    settings: Mapping[str, Any]
-    batch_size: int
-
-
-@dataclass(frozen=True)
-class Contradiction:
-    """Something in which a model contradicts its task.
-
-    Attributes:
-        where: ``model``, ``batch_size``, or the name of a setting.
-        message: what, for people.
-        help: how to mend it, None if nobody knows.
-    """
-
-    where: str
-    message: str
-    help: str | None = None
 
 
 def contradictions(task: str, facts: Facts) -> list[Contradiction]:
@@ -55,7 +19,7 @@ def contradictions(task: str, facts: Facts) -> list[Contradiction]:
     contract = tasks.find(task)
     if contract is None:
         return []
-    found = [*_settings(contract, facts), *_processing(contract, facts)]
+    found = [*_settings(contract, facts), *processing_faults(contract, facts)]
     # Sizes are worked out from these: only where they make sense.
     return found or [*_inputs(contract, facts), *_outputs(contract, facts)]
 
@@ -84,99 +48,6 @@ def _settings(contract: Contract, facts: Facts) -> Iterator[Contradiction]:
 
 
 _AXES = {"C": "channels", "H": "height", "W": "width"}
-
-
-# -- inference.yml -------------------------------------------------------------------------------
-
-
-def _processing(contract: Contract, facts: Facts) -> Iterator[Contradiction]:
-    if facts.processing is None:
-        return
-    if contract.transforms is not None:
-        wrong = list(_transforms(contract.transforms, facts.processing.get("transforms")))
-        yield from wrong or _multiples(contract, facts)
-    yield from _postprocess(contract, facts.processing.get("postprocess"))
-
-
-def _transforms(wanted: Transforms, listed: Any) -> Iterator[Contradiction]:
-    if not isinstance(listed, list) or not all(isinstance(item, Mapping) and len(item) == 1 for item in listed):
-        yield _wrong(f"has no usable {_PLACES[wanted.dialect]}: a list of operations, one each entry")
-        return
-    known = (*wanted.required, *wanted.optional)
-    operations = {name: arguments for item in listed for name, arguments in item.items()}
-    for name, arguments in operations.items():
-        if name not in known:
-            yield _wrong(f"asks for {name}; known here: {', '.join(known)}")
-        elif not isinstance(arguments, (Mapping, type(None))):
-            yield _wrong(f"{name} takes arguments by name, not {short(arguments)}")
-        else:
-            yield from _arguments(wanted.dialect, name, arguments or {})
-    for name in wanted.required:
-        if name not in operations:
-            yield _wrong(f"does not name {name}, and nobody knows what to do instead")
-
-
-_PLACES = {"classic": "PreProcess.transform_ops", "detector": "Preprocess"}
-
-
-def _multiples(contract: Contract, facts: Facts) -> Iterator[Contradiction]:
-    for source in contract.size:
-        sides = _argument(contract, source, facts) if "transform" in source else None
-        if isinstance(sides, list) and any(side % contract.multiple for side in sides):
-            named = f"{source['transform']}.{source['argument']}"
-            yield _wrong(f"{named} must hold multiples of {contract.multiple}, not {short(sides)}")
-
-
-def _arguments(dialect: str, name: str, given: Mapping[str, Any]) -> Iterator[Contradiction]:
-    known = tasks.operations(dialect)[name]
-    rules: Mapping[str, Mapping[str, Any]] = known.get("arguments", {})
-    if not known.get("is_open", False):
-        for key in given:
-            if key not in rules:
-                yield _wrong(f"{name} has no argument {key}; known: {', '.join(rules) or 'none'}")
-    for key, rule in rules.items():
-        if given.get(key) is None and not rule.get("required", False):
-            continue
-        problem = fault(given.get(key), rule)
-        if problem is None and "by" in rule:
-            choice = str(given.get(rule["by"]) or next(iter(rule["only"])))
-            if str(given[key]).upper() not in rule["only"].get(choice, ()):
-                problem = f"must be one of {', '.join(rule['only'].get(choice, ()))} with {choice}"
-        if problem is not None:
-            yield _wrong(f"{name}.{key} {problem}, not {short(given.get(key))}")
-    needed = known.get("needs_one_of", ())
-    if needed and all(given.get(key) is None for key in needed):
-        yield _wrong(f"{name} needs {' or '.join(needed)}")
-
-
-def _postprocess(contract: Contract, given: Any) -> Iterator[Contradiction]:
-    if not contract.postprocess:
-        return
-    if not isinstance(given, Mapping):
-        yield _wrong("has no PostProcess")
-        return
-    for key, rule in contract.postprocess.items():
-        value = _at(given, key)
-        if value is None and not rule.get("required", False):
-            continue
-        problem = fault(value, rule)
-        if problem is not None:
-            yield _wrong(f"PostProcess.{key} {problem}, not {short(value)}", _mend(key, value))
-
-
-def _at(value: Any, key: str) -> Any:
-    """Return what stands at a dotted key, None if nothing does."""
-    for part in key.split("."):
-        value = value.get(part) if isinstance(value, Mapping) else None
-    return value
-
-
-def _mend(key: str, value: Any) -> str | None:
-    if key != "character_dict" or value is not None:
-        return None
-    return (
-        "a `character_dict_path` names a file of the training; PaddleX writes the characters themselves when it exports"
-    )
 
 
 # -- tensors -------------------------------------------------------------------------------------
@@ -241,26 +112,11 @@ def _given(contract: Contract, facts: Facts) -> tuple[dict[str, int], str]:
         if "setting" in source:
             value, named = facts.settings.get(source["setting"]), f"`{source['setting']}`"
         else:
-            value, named = _argument(contract, source, facts), f"{source['transform']}.{source['argument']} of {CONFIG}"
+            value, named = argument(contract, source, facts), f"{source['transform']}.{source['argument']} of {CONFIG}"
         if value is not None:
             sides = value if isinstance(value, list) else [value] * len(source["order"])
             return {axis: side for axis, side in zip(source["order"], sides, strict=False) if axis != "C"}, named
     return {}, ""
-
-
-def _argument(contract: Contract, source: Mapping[str, Any], facts: Facts) -> Any:
-    listed = (facts.processing or {}).get("transforms") or []
-    operations = {name: arguments or {} for item in listed for name, arguments in item.items()}
-    arguments = operations.get(source["transform"])
-    if arguments is None:
-        return None
-    if arguments.get(source.get("free_with", "")):
-        return None
-    assert contract.transforms is not None
-    rule = tasks.operations(contract.transforms.dialect)[source["transform"]]["arguments"][source["argument"]]
-    value = arguments.get(source["argument"])
-    value = rule.get("default") if value is None else value
-    return value[:1] if value is not None and arguments.get(source.get("first_with", "")) else value
 
 
 def _outputs(contract: Contract, facts: Facts) -> Iterator[Contradiction]:
@@ -291,7 +147,7 @@ def _classes(contract: Contract, facts: Facts, classes: Any) -> Iterator[Contrad
     for key, rule in contract.postprocess.items():
         if rule["type"] != "entries":
             continue
-        count = entries(_at(facts.processing.get("postprocess"), key))
+        count = entries(at(facts.processing.get("postprocess"), key))
         if count is not None and count + rule["classes"] != classes:
             listed = f"{CONFIG} lists {count:,} entries in {key.rpartition('.')[2]}"
             if rule["classes"]:
@@ -308,7 +164,3 @@ def _unlike(name: str, what: str, tensor: tuple[str, Any], wanted: Tensor, also:
         return None
     have = ", ".join("?" if dim is None else str(dim) for dim in dims)
     return Contradiction(MODEL, f"the model's {what} `{name}` is {dtype} [{have}], and the task takes {wanted}")
-
-
-def _wrong(message: str, help: str | None = None) -> Contradiction:
-    return Contradiction(MODEL, f"{CONFIG} {message}", help)
