@@ -149,3 +149,26 @@ def test_files_are_short_and_passes_shorter(package: str) -> None:
         if lines > most and name not in LARGER:
             long[name] = lines
     assert long == {}
+
+
+# Where people are spoken to: the commands, their shell, and what is run as a process of a command's.
+SPEAKING = (
+    *("cli/", "__main__.py", "bench/show.py", "bench/candidate.py", "bench/recorder.py", "bench/worker.py"),
+    *("inputs/pdf_child.py", "prepare/child.py", "prepare/steps/"),
+)
+
+
+@pytest.mark.parametrize("path", _files("hpi_runtime"), ids=lambda path: path.name)
+def test_library_code_writes_nothing_to_the_streams(path: Path) -> None:
+    name = path.relative_to(SOURCES["hpi_runtime"]).as_posix()
+    if name.startswith(SPEAKING):
+        return
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    calls = {node.func.id for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)}
+    streams = {
+        node.attr
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "sys"
+    }
+    assert not calls & {"say", "print", "drawing_console", "table_console"}
+    assert not streams & {"stdout", "stderr"}

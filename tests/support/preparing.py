@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,8 @@ def arguments(step: Mapping[str, Any], files: Mapping[str, str], folder: Path, f
 
 
 def main(given: str, folder: str) -> None:
-    """Prepare."""
+    """Prepare, and tell on stderr what is done."""
+    logging.basicConfig(level=logging.INFO)
     from hpi_runtime.prepare import engine_files
     from hpi_schemas.device import CPU
 

@@ -22,6 +22,7 @@ from hpi_schemas.values import RECORD, Value
 from hpi_runtime import kinds
 from hpi_runtime.bench import replay
 from hpi_runtime.bench.meter import peak_mib
+from hpi_runtime.cli.telling import telling
 from hpi_runtime.errors import EngineError
 from hpi_runtime.results.result import Result
 from hpi_runtime.run.executor import Item, execute_one
@@ -38,7 +39,12 @@ Items = Sequence[Item[str]]
 def main(text: str) -> int:
     """Serve until stdin ends; the exit code is the return value."""
     options = json.loads(text)
-    return guarded("hpi-bench", lambda: _serve(options))
+
+    def work() -> int:
+        with telling("hpi-bench"):
+            return _serve(options)
+
+    return guarded("hpi-bench", work)
 
 
 def _serve(options: Mapping[str, Any]) -> int:

@@ -19,6 +19,7 @@ from hpi_schemas.console import DONE, data_stream, guarded
 
 from hpi_runtime.bench import replay
 from hpi_runtime.bench.meter import Meter
+from hpi_runtime.cli.telling import telling
 from hpi_runtime.engines.base import Arrays
 from hpi_runtime.prepare import calibration
 from hpi_runtime.run.pipeline import Pipeline
@@ -60,7 +61,12 @@ class Samples:
 def main(text: str) -> int:
     """Record; the exit code is the return value."""
     options = json.loads(text)
-    return guarded("hpi-bench", lambda: _record(options))
+
+    def work() -> int:
+        with telling("hpi-bench"):
+            return _record(options)
+
+    return guarded("hpi-bench", work)
 
 
 def _record(options: Mapping[str, Any]) -> int:

@@ -16,6 +16,7 @@ from typing import Any, BinaryIO
 from hpi_schemas.console import DONE, data_stream, guarded
 
 from hpi_runtime.bench.meter import Meter
+from hpi_runtime.cli.telling import telling
 from hpi_runtime.judge import truth
 from hpi_runtime.run.pipeline import Pipeline
 from hpi_runtime.run.plan import load
@@ -24,7 +25,12 @@ from hpi_runtime.run.plan import load
 def main(text: str) -> int:
     """Serve until stdin ends; the exit code is the return value."""
     options = json.loads(text)
-    return guarded(f"hpi-bench: {options['plan']}", lambda: _serve(options))
+
+    def work() -> int:
+        with telling("hpi-bench"):
+            return _serve(options)
+
+    return guarded(f"hpi-bench: {options['plan']}", work)
 
 
 def _serve(options: Mapping[str, Any]) -> int:

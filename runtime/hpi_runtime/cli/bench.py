@@ -14,8 +14,9 @@ from hpi_schemas.console import DONE, FAILED, NEGATIVE, UNSATISFIED, WRONG, emit
 from hpi_schemas.packages import install
 from hpi_schemas.tables import drawing_console
 
+from hpi_runtime.cli.inputs import input_names
+from hpi_runtime.cli.telling import telling
 from hpi_runtime.errors import PlanError
-from hpi_runtime.inputs.arguments import input_names
 
 if TYPE_CHECKING:
     from hpi_schemas.files import Outputs
@@ -46,7 +47,12 @@ _EXIT_CODES = {
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; the exit code is the return value."""
     options = _parser().parse_args(arguments)
-    return guarded("hpi-bench", lambda: _run(options))
+
+    def work() -> int:
+        with telling("hpi-bench"):
+            return _run(options)
+
+    return guarded("hpi-bench", work)
 
 
 def _parser() -> CommandLine:

@@ -22,8 +22,9 @@ from hpi_schemas.console import (
     write_all,
 )
 
+from hpi_runtime.cli.inputs import input_names
+from hpi_runtime.cli.telling import telling
 from hpi_runtime.errors import PlanError
-from hpi_runtime.inputs.arguments import input_names
 from hpi_runtime.inputs.limits import Limits
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
 
     def work() -> int:
-        with data_stream() as lines:
+        with telling(_NAME), data_stream() as lines:
             return _run(options, lines)
 
     return guarded(_NAME, work)
@@ -155,6 +156,7 @@ def _outputs(options: argparse.Namespace, plan: LocatedPlan, names: Sequence[str
 def _compare(options: argparse.Namespace, plan: LocatedPlan, named: list[str], lines: BinaryIO) -> int:
     from hpi_schemas.canonical import dumps
 
+    from hpi_runtime.cli import comparison
     from hpi_runtime.judge import compare
     from hpi_runtime.run import plan as plans
 
@@ -162,7 +164,7 @@ def _compare(options: argparse.Namespace, plan: LocatedPlan, named: list[str], l
     if not named:
         raise PlanError("--compare needs something to read, named with --input")
     found = compare.compare(plan, reference, named, options.module, options.strict, _limits(options))
-    compare.show(found)
+    comparison.show(found)
     write_all(lines, dumps(found.to_json()).encode())
     return DONE if found.is_within else NEGATIVE
 

@@ -5,7 +5,6 @@ The tolerances are in docs/accuracy.md too.
 
 from __future__ import annotations
 
-import sys
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,7 +12,6 @@ from typing import Any
 
 import numpy as np
 from hpi_schemas.plan.model import ModuleRecord
-from hpi_schemas.tables import cell, table_console
 
 from hpi_runtime.engines.base import Arrays
 from hpi_runtime.errors import EngineError, PlanError
@@ -226,40 +224,6 @@ def _introduce(found: Comparison, candidate: Pipeline, other: Pipeline) -> None:
         files = [plan.modules[address].model.files for plan in (found.plan, found.reference)]
         if any(files[0][name] != files[1][name] for name in set(files[0]) & set(files[1])):
             found.notes.append(f"{address}: the two plans have other files of the model")
-
-
-def show(found: Comparison) -> None:
-    """Show a comparison to people, on stderr."""
-    from rich.table import Table
-
-    console = table_console(sys.stderr)
-    table = Table(box=None, pad_edge=False)
-    for heading in ("module and output", "backends", "precision"):
-        table.add_column(heading, overflow="fold")
-    for heading in ("max abs", "max rel", "cosine"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    table.add_column("")
-    for (address, output), item in sorted(found.numbers.items()):
-        names = " / ".join(found.engines[address])
-        precision = found.precision(address)
-        mark = "" if item.within(TOLERANCES[precision]) else f"outside: {item.fault or 'tolerance'}"
-        figures = (f"{item.absolute:.2g}", f"{item.relative:.2g}", f"{item.cosine:.7f}")
-        table.add_row(cell(f"{address} {output}"), names, precision, *figures, cell(mark))
-    for address in sorted(set(found.engines) - {address for address, _ in found.numbers}):
-        table.add_row(
-            cell(address), " / ".join(found.engines[address]), found.precision(address), "", "", "", "did not run"
-        )
-    console.print(table)
-    for note in found.notes:
-        console.print(cell(note))
-    for kind, share in found.results.shares().items():
-        mark = "" if share >= found.tolerance.agreement else f", outside: at least {found.tolerance.agreement:.0%}"
-        console.print(cell(f"{kind}: {share:.2%} the same{mark}"))
-    for fault in found.results.faults:
-        console.print(cell(fault))
-    verdict = "within" if found.is_within else "OUTSIDE"
-    told = f"{found.results.compared} of {found.results.inputs} inputs compared: {verdict} the tolerances"
-    console.print(cell(told if found.results.compared else "nothing was compared"))
 
 
 def _precision(module: ModuleRecord) -> str:

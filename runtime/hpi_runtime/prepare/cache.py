@@ -18,7 +18,6 @@ from typing import Any
 
 from hpi_schemas import probe
 from hpi_schemas.canonical import JsonError, digest, digest_file, dumps, loads
-from hpi_schemas.console import say
 from hpi_schemas.device import Device
 from hpi_schemas.files import ReadError, read_bounded, write_atomic
 from hpi_schemas.model_store import is_file_below
@@ -27,6 +26,7 @@ from hpi_schemas.plan.model import PrepareStep
 
 from hpi_runtime.errors import PrepareError
 from hpi_runtime.prepare import process, steps
+from hpi_runtime.progress import LOG
 
 _RECORD = "artefact.json"
 KEY_LENGTH = 24
@@ -249,7 +249,7 @@ def _move_aside(home: Path, key: str) -> None:
     """Move what lies in the place of an artefact out of the way, whatever it is: kept for whoever wants to know."""
     place = home / key
     if os.path.lexists(place):
-        say("hpi-run", f"{place} is damaged, and is moved aside and made again")
+        LOG.info("%s is damaged, and is moved aside and made again", place)
         _quarantine(place, home, key)
 
 

@@ -1,4 +1,4 @@
-"""Running a prepare step as a process of its own, with its progress shown and its words kept."""
+"""Running a prepare step as a process of its own, whose words are kept."""
 
 from __future__ import annotations
 
@@ -8,24 +8,19 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from hpi_schemas import children
 from hpi_schemas.canonical import JsonError, dumps, loads
-from hpi_schemas.cleaning import clean_line
-from hpi_schemas.console import say
-from hpi_schemas.tables import cell, drawing_console
 
 from hpi_runtime.errors import PrepareError
 from hpi_runtime.prepare.child import RESULT
 from hpi_runtime.prepare.steps import Job
+from hpi_runtime.progress import LOG, going_on
 
-_NAME = "hpi-run"
 _CHILD = "hpi_runtime.prepare.child"
-_REMIND_SECONDS = 30.0
 _POLL_SECONDS = 0.05
 _FULL = 1 << 20
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
@@ -47,7 +42,7 @@ def run(job: Job, title: str, log: Path) -> Mapping[str, Any]:
     given = {"device": str(job.device), "files": list(map(str, job.files)), "options": job.options, "step": job.step}
     places = {"folder": str(job.folder), "out": str(job.out)}
     command = children.command(_CHILD, dumps({**given, **places, "parent": os.getpid()}))
-    with _fresh(log) as stream, _progress(title) as remind:
+    with _fresh(log) as stream, going_on(title) as remind:
         child = subprocess.Popen(command, stdout=stream, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)  # noqa: S603 (our own module)
         try:
             while child.poll() is None:
@@ -64,7 +59,7 @@ def run(job: Job, title: str, log: Path) -> Mapping[str, Any]:
         raise PrepareError(f"{title} made no {job.out.name}; its log is {log}")
     found = _result(job.out.parent / RESULT)
     if "warning" in found:
-        say(_NAME, f"warning: {title}: {found['warning']}")
+        LOG.warning("%s: %s", title, found["warning"])
     return found
 
 
@@ -107,25 +102,3 @@ def _last_line(log: Path) -> str:
     told = (line.strip() for line in reversed(lines) if any(map(str.isalnum, line)) and not _CODE.match(line))
     line = next(told, "")
     return f": {line}" if line else ""
-
-
-@contextmanager
-def _progress(title: str) -> Iterator[Any]:
-    """Show that a build goes on: a spinner on a terminal, else a line at once and another every half minute."""
-    began = time.monotonic()
-    console = drawing_console()
-    if console is not None:
-        with console.status(cell(clean_line(title))) as status:
-            yield lambda: status.update(cell(clean_line(f"{title} ({time.monotonic() - began:.0f} s)")))
-        return
-    told = began
-    say(_NAME, title)
-
-    def remind() -> None:
-        nonlocal told
-        now = time.monotonic()
-        if now - told >= _REMIND_SECONDS:
-            told = now
-            say(_NAME, f"still at it after {now - began:.0f} s: {title}")
-
-    yield remind
