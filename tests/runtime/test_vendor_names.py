@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import platform
 import shutil
 import subprocess
 import sys
@@ -44,6 +45,9 @@ def test_the_imitation_has_no_name_that_the_real_bindings_lack(major: str) -> No
     folder = ROOT / ".tensorrt" / major
     if not folder.is_dir() or shutil.which("cc") is None:
         pytest.skip("needs a C compiler and `make .tensorrt/.ready`")
+    made_for = (ROOT / ".tensorrt/.ready").read_text().strip()
+    if made_for != platform.python_version():
+        pytest.skip(f"the bindings that are here are of Python {made_for}")
     script = Path(fake_tensorrt.__file__).with_name("real_tensorrt.py")
     done = subprocess.run([sys.executable, str(script), str(folder)], check=True, capture_output=True, text=True)
     real: dict[str, Any] = json.loads(done.stdout)
