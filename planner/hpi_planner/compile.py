@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from hpi_schemas.plan.model import Source
 from hpi_schemas.target import Target
@@ -11,19 +12,11 @@ from hpi_schemas.target import Target
 from hpi_planner.diagnostics.model import ordered
 from hpi_planner.diagnostics.suggest import did_you_mean
 from hpi_planner.ir import Ir, Pass
-from hpi_planner.models import ModelReader
-from hpi_planner.passes.bind_target import BindTarget
-from hpi_planner.passes.conform import Conform
-from hpi_planner.passes.freeze import Freeze
-from hpi_planner.passes.inherit import Inherit
-from hpi_planner.passes.locate import Locate
-from hpi_planner.passes.override import LayOverrides
-from hpi_planner.passes.read import Read
-from hpi_planner.passes.schedule import Schedule
-from hpi_planner.passes.select import Select
-from hpi_planner.passes.share import Share
-from hpi_planner.select.profile import Evidence
 from hpi_planner.syntax.overrides import Override
+
+if TYPE_CHECKING:
+    from hpi_planner.models import ModelReader
+    from hpi_planner.select.profile import Evidence
 
 
 @dataclass(frozen=True)
@@ -49,23 +42,57 @@ class Request:
     profile: Evidence | None = None
 
 
-def passes(request: Request) -> tuple[Pass, ...]:
-    """Return the passes in order."""
-    return (
-        Read(request.source_name, request.data),
-        LayOverrides(request.overrides),
-        Inherit(),
-        BindTarget(request.target),
-        Locate(request.reader),
-        Select(request.profile),
-        Share(),
-        Conform(),
-        Schedule(),
-        Freeze(),
-    )
+# The passes in order.
+PASSES = (
+    *("read", "override", "inherit", "bind_target", "locate"),
+    *("select", "share", "conform", "schedule", "freeze"),
+)
 
 
-def compile(request: Request, stop_after: str = "freeze") -> Ir:
+def passes(request: Request) -> Iterator[Pass]:
+    """Yield the passes in order; each is imported when it is its turn, so that an early stop does not pay for all."""
+    from hpi_planner.passes.read import Read
+
+    yield Read(request.source_name, request.data)
+
+    from hpi_planner.passes.override import LayOverrides
+
+    yield LayOverrides(request.overrides)
+
+    from hpi_planner.passes.inherit import Inherit
+
+    yield Inherit()
+
+    from hpi_planner.passes.bind_target import BindTarget
+
+    yield BindTarget(request.target)
+
+    from hpi_planner.passes.locate import Locate
+
+    yield Locate(request.reader)
+
+    from hpi_planner.passes.select import Select
+
+    yield Select(request.profile)
+
+    from hpi_planner.passes.share import Share
+
+    yield Share()
+
+    from hpi_planner.passes.conform import Conform
+
+    yield Conform()
+
+    from hpi_planner.passes.schedule import Schedule
+
+    yield Schedule()
+
+    from hpi_planner.passes.freeze import Freeze
+
+    yield Freeze()
+
+
+def compile(request: Request, stop_after: str = PASSES[-1]) -> Ir:
     """Run the passes in order, up to and including ``stop_after``.
 
     Returns:
@@ -74,13 +101,13 @@ def compile(request: Request, stop_after: str = "freeze") -> Ir:
     Raises:
         ValueError: no pass is called ``stop_after``.
     """
-    steps = passes(request)
-    names = [step.name for step in steps]
-    if stop_after not in names:
-        raise ValueError(f"there is no pass `{stop_after}`; {did_you_mean(stop_after, names)}")
+    if stop_after not in PASSES:
+        raise ValueError(f"there is no pass `{stop_after}`; {did_you_mean(stop_after, PASSES)}")
     profile = None if request.profile is None else request.profile.reference
     overrides = tuple(layer.token for layer in request.overrides)
     ir = Ir(source=replace(request.source, overrides=overrides, profile=profile))
-    for step in steps[: names.index(stop_after) + 1]:
+    for step in passes(request):
         ir = step.apply(ir)
+        if step.name == stop_after:
+            break
     return replace(ir, diagnostics=ordered(ir.diagnostics))

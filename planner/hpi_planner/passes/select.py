@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from hpi_schemas.plan.model import External
 from hpi_schemas.target import Target
@@ -11,10 +12,11 @@ from hpi_planner.diagnostics.model import Code, Diagnostic, Findings, error, not
 from hpi_planner.diagnostics.suggest import did_you_mean
 from hpi_planner.ir import Ir, Module
 from hpi_planner.paddlex import engine_names
-from hpi_planner.select import evidence
 from hpi_planner.select.choice import Choice
 from hpi_planner.select.facts import TargetFacts
-from hpi_planner.select.profile import Evidence
+
+if TYPE_CHECKING:
+    from hpi_planner.select.profile import Evidence
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,8 @@ class Select:
             decided = choice.decide()
             found.extend(choice.found)
             if self.profile is not None and not decided.broken:
+                from hpi_planner.select import evidence
+
                 decided, told = evidence.decide(choice, decided, self.profile)
                 found.extend(told)
             modules.append(decided)
