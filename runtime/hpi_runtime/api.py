@@ -73,9 +73,12 @@ def plan_pipeline(
 
     Raises:
         PlanError: it cannot be compiled; the message is what ``hpi-plan`` prints.
+        TypeError: ``config`` is not a mapping.
     """
     from hpi_planner.syntax import overrides as layers
 
+    if config is not None and not isinstance(config, Mapping):
+        raise TypeError(f"`config` holds the values of a YAML, not a {type(config).__name__}; name a file as `pipeline`")
     flags = {
         "device": device,
         "use_hpip": _json(use_hpip),

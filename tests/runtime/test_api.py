@@ -59,6 +59,11 @@ def test_an_argument_that_no_yaml_can_hold_is_said() -> None:
         create_pipeline("OCR", hpi_config={"backend": object()})
 
 
+def test_a_file_given_as_config_is_told_where_it_belongs() -> None:
+    with pytest.raises(TypeError, match="not a str; name a file as `pipeline`"):
+        create_pipeline(config=str(OCR / "pipeline.yaml"))  # type: ignore[arg-type]
+
+
 def test_what_hpi_plan_warns_of_is_not_lost(models: Path) -> None:
     layers = ["SubModules.TextDetection.use_hpip=null"]
     with pytest.warns(UserWarning, match="use-hpip-null"):
