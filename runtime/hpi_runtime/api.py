@@ -78,7 +78,8 @@ def plan_pipeline(
     from hpi_planner.syntax import overrides as layers
 
     if config is not None and not isinstance(config, Mapping):
-        raise TypeError(f"`config` holds the values of a YAML, not a {type(config).__name__}; name a file as `pipeline`")
+        kind = type(config).__name__
+        raise TypeError(f"`config` holds the values of a YAML, not a {kind}; name a file as `pipeline`")
     flags = {
         "device": device,
         "use_hpip": _json(use_hpip),

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
+
+from hpi_schemas.value_types import described, is_of
 
 
 @dataclass(frozen=True)
@@ -20,6 +22,8 @@ class Setting:
         one_of: the values it may have; empty means any.
         minimum, maximum: the least and the greatest number.
         above: a number that it must be greater than.
+        count: how many numbers a list has; None if its items are not checked.
+        by_class: whether a mapping gives, under the number of each class, what it could be alone.
         help: one line for ``--get-config``.
     """
 
@@ -31,9 +35,48 @@ class Setting:
     minimum: float | None = None
     maximum: float | None = None
     above: float | None = None
+    count: int | None = None
+    by_class: bool = False
     help: str = ""
 
 
 def read(data: Mapping[str, Mapping[str, Any]] | None) -> dict[str, Setting]:
     """Return settings by key, from the plain values of a data file."""
     return {key: Setting(**{**item, "one_of": tuple(item.get("one_of", ()))}) for key, item in (data or {}).items()}
+
+
+def fault(value: Any, setting: Setting) -> str | None:
+    """Return what a value must be and is not, as the end of a sentence, or None."""
+    if setting.by_class and isinstance(value, Mapping):
+        return _fault_by_class(value, setting)
+    if setting.one_of and value not in setting.one_of:
+        return " or ".join(f"`{item}`" for item in setting.one_of)
+    if not is_of(value, setting.type):
+        return f"of type {described(setting.type)}"
+    if isinstance(value, list) and setting.count is not None:
+        return None if _are_numbers(value, setting.count) else f"a list of {setting.count} numbers"
+    return _bound(value, setting) if isinstance(value, (int, float)) else None
+
+
+def _fault_by_class(value: Mapping[Any, Any], setting: Setting) -> str | None:
+    alone = replace(setting, by_class=False, type=setting.type.removesuffix("|mapping"))
+    for key, item in value.items():
+        # JSON has no numbers as keys.
+        if not (is_of(key, "integer") or (isinstance(key, str) and key.isdecimal())) or int(key) < 0:
+            return f"by the numbers of classes, and `{key}` is none"
+        problem = fault(item, alone)
+        if problem is not None:
+            return f"{problem} for the class {key}"
+    return None
+
+
+def _are_numbers(value: list[Any], count: int) -> bool:
+    return len(value) == count and all(is_of(item, "number") for item in value)
+
+
+def _bound(value: float, setting: Setting) -> str | None:
+    if setting.minimum is not None and value < setting.minimum:
+        return f"at least {setting.minimum}"
+    if setting.maximum is not None and value > setting.maximum:
+        return f"at most {setting.maximum}"
+    return f"more than {setting.above}" if setting.above is not None and value <= setting.above else None

@@ -187,8 +187,8 @@ def _settings(settings: Mapping[str, Setting]) -> Schema:
 def _setting(setting: Setting) -> Schema:
     found: Schema = {"description": setting.help}
     if setting.one_of:
-        found["enum"] = [*setting.one_of, *([] if setting.required else [None])]
-        return found
+        known: Schema = {"enum": [*setting.one_of, *([] if setting.required else [None])]}
+        return {**found, **({"anyOf": [known, {"type": "object"}]} if setting.by_class else known)}
     plain = _typed(f"{setting.type}|null")
     for name, bound in (
         ("minimum", setting.minimum),

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from hpi_schemas.plan import origin as plan_origin
-from hpi_schemas.settings import Setting
-from hpi_schemas.value_types import described, is_of
+from hpi_schemas.settings import Setting, fault
+from hpi_schemas.value_types import is_of
 
 from hpi_planner.diagnostics import model
 from hpi_planner.diagnostics.model import Code, Findings, Label, Span
@@ -103,14 +103,9 @@ class NodeReader:
     def _check_setting(self, place: Path, value: Any, setting: Setting) -> None:
         if value is None and not (setting.required and setting.one_of):
             return
-        if setting.one_of and value not in setting.one_of:
-            choices = " or ".join(f"`{item}`" for item in setting.one_of)
-            self.error(Code.SETTING_INVALID, f"`{place[-1]}` must be {choices}, not `{value}`", place)
-        elif not is_of(value, setting.type):
-            wanted = described(setting.type)
-            self.error(Code.SETTING_INVALID, f"`{place[-1]}` must be of type {wanted}, not `{value}`", place)
-        elif isinstance(value, (int, float)) and (bound := _out_of_bounds(value, setting)) is not None:
-            self.error(Code.SETTING_INVALID, f"`{place[-1]}` must be {bound}, not {value}", place)
+        problem = fault(value, setting)
+        if problem is not None:
+            self.error(Code.SETTING_INVALID, f"`{place[-1]}` must be {problem}, not `{value}`", place)
 
     def batch_size(self, path: Path, value: Mapping[str, Any], least: int = 1) -> Any:
         """Return the batch size: a number from ``least``, or None where it is given as null."""
@@ -165,15 +160,6 @@ class NodeReader:
         if near is not None and not self.found.is_full:
             help = did_you_mean(path[-1], near)
         self.found.append(model.warning(code, message, Label(self.tree.key_span(path)), help=help))
-
-
-def _out_of_bounds(value: float, setting: Setting) -> str | None:
-    """Return the bound that a number breaks, None if it keeps to all."""
-    if setting.minimum is not None and value < setting.minimum:
-        return f"at least {setting.minimum}"
-    if setting.maximum is not None and value > setting.maximum:
-        return f"at most {setting.maximum}"
-    return f"more than {setting.above}" if setting.above is not None and value <= setting.above else None
 
 
 def first_line(span: Span) -> Span:
