@@ -114,7 +114,7 @@ MISTAKES = {
         ["no pictures and no PDF"],
     ),
     "a score of fifty": (
-        *(yaml("topk: 2", "topk: 0"), PLAN, 2, ["pipeline.yaml:4:", "`topk` must be at least 1, not 0"]),
+        *(yaml("topk: 2", "topk: 0"), PLAN, 2, ["pipeline.yaml:4:", "`topk` must be at least 1, not `0`"]),
     ),
 }
 
