@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -298,3 +299,16 @@ def test_what_sending_raised_in_the_time_is_heard_by_whoever_adds_next() -> None
             time.sleep(0.02)
             grouper.add(2)
     grouper.close()
+
+
+def test_a_callback_that_exits_does_not_stop_the_pipeline(pipeline: Pipeline) -> None:
+    def leave(_: object) -> None:
+        raise SystemExit(3)
+
+    with Session(pipeline) as session:
+        future = session.submit(noise(1))
+        # One that comes too late is called here.
+        with suppress(SystemExit):
+            future.add_done_callback(leave)
+        future.result(30)
+        assert len(session.submit(noise(9)).result(30)) == 1

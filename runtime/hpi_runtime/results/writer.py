@@ -141,7 +141,7 @@ class Writer:
 def _drawn(result: Result) -> bytes | None:
     try:
         return result.to_png()
-    except (OSError, ValueError, ArithmeticError, LookupError) as fault:
+    except (OSError, RuntimeError, ValueError, ArithmeticError, LookupError) as fault:
         raise InputError("DRAWING_FAILED", f"the result cannot be drawn: {type(fault).__name__}: {fault}") from None
 
 

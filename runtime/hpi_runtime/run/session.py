@@ -212,6 +212,6 @@ class _Request:
         if is_done and self.is_wanted():
             try:
                 self.future.set_result([self._session.result(item, self.input) for item in self.items])
-            except Exception as fault:
-                # In a thread that others need.
+            except BaseException as fault:
+                # Of a callback too: this is a thread that others need, and an exit would end it unseen.
                 self.fail(fault)
