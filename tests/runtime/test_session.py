@@ -312,3 +312,25 @@ def test_a_callback_that_exits_does_not_stop_the_pipeline(pipeline: Pipeline) ->
             future.add_done_callback(leave)
         future.result(30)
         assert len(session.submit(noise(9)).result(30)) == 1
+
+
+def test_a_callback_that_exits_after_a_failure_keeps_no_other_input_waiting(
+    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begin, failed = threading.Event(), threading.Event()
+
+    def read(*_: object) -> Any:
+        begin.wait(30)
+        raise RuntimeError("the reader failed")
+
+    def leave(_: object) -> None:
+        failed.set()
+        raise SystemExit(3)
+
+    with Session(pipeline, max_wait=60) as session:
+        with monkeypatch.context() as patch:
+            patch.setattr(pipeline, "read", read)
+            session.submit(noise(1)).add_done_callback(leave)
+            begin.set()
+            assert failed.wait(30)
+        assert len(session.submit(noise(9)).result(30)) == 1

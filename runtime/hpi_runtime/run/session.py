@@ -202,7 +202,9 @@ class _Request:
     def fail(self, fault: BaseException) -> None:
         """End with an exception."""
         if self.is_wanted() and not self.future.done():
-            self.future.set_exception(fault)
+            # What a callback raises, an exit too, must not end a thread that others need.
+            with suppress(BaseException):
+                self.future.set_exception(fault)
 
     def _count(self, pages: int) -> None:
         with self._lock:
