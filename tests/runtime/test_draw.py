@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
 from hpi_runtime import kinds
 from hpi_runtime.results import fonts
-from hpi_runtime.results.canvas import draw
+from hpi_runtime.results.canvas import Canvas, draw
 from hpi_schemas import ops, tasks
+from hpi_schemas.cleaning import clean_line
 from PIL import ImageFont
 from support import fields
 
@@ -107,3 +109,19 @@ def test_without_any_font_there_is_still_a_drawing(monkeypatch: pytest.MonkeyPat
         assert draw({"rec_texts": ["plain"], "rec_polys": [BOX]}, fields.OCR, {}, PAGE).size == (600, 120)
     finally:
         fonts._best.cache_clear()
+
+
+def _write(canvas: Canvas, text: str) -> None:
+    canvas.add_page()
+    canvas.write(text, BOX, 0)
+
+
+@pytest.mark.parametrize("control", ["\n", "\r", "\t", "\0", "\x1b", "\x85", "\u2028", "\u2029", "\u202e"])
+@pytest.mark.parametrize("put", [lambda canvas, text: canvas.polygon(BOX, 0, text), Canvas.caption, _write])
+def test_controls_in_a_text_are_written_out_where_it_is_drawn(put: Callable[[Canvas, str], None], control: str) -> None:
+    def drawn(text: str) -> bytes:
+        canvas = Canvas(PAGE)
+        put(canvas, text)
+        return canvas.finish().tobytes()
+
+    assert drawn(f"ab{control}cd") == drawn(f"ab{clean_line(control)}cd") != drawn("abcd")

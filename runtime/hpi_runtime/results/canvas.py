@@ -9,6 +9,7 @@ from typing import Any
 import cv2
 import numpy as np
 import PIL.Image
+from hpi_schemas.cleaning import clean_line
 from hpi_schemas.values import Value
 from PIL import ImageDraw
 
@@ -45,7 +46,7 @@ class Canvas:
         fill = (*colour, _FILL_ALPHA) if is_filled else None
         pen.polygon(corners, fill=fill, outline=(*colour, 255), width=max(2, max(self._page.size) // 500))
         if label:
-            self._label(pen, label, corners, colour)
+            self._label(pen, clean_line(label), corners, colour)
 
     def add_page(self) -> None:
         """Put an empty page beside this one, to write on."""
@@ -61,7 +62,7 @@ class Canvas:
             # A vertical line was read lying on its side: its text runs down the box.
             corners = np.roll(corners, -1, axis=0)
             width, height = height, width
-        line = np.asarray(_line(text, width, height, _colour(index)))
+        line = np.asarray(_line(clean_line(text), width, height, _colour(index)))
         source = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
         matrix = cv2.getPerspectiveTransform(source, corners)
         options: dict[str, Any] = {"borderMode": cv2.BORDER_TRANSPARENT, "flags": cv2.INTER_AREA}
@@ -69,7 +70,7 @@ class Canvas:
 
     def caption(self, text: str) -> None:
         """Write a line beneath the page."""
-        self._captions.append(text)
+        self._captions.append(clean_line(text))
 
     def finish(self) -> PIL.Image.Image:
         """Return all of it as one picture."""
