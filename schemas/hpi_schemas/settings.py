@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from hpi_schemas.value_types import described, is_of
+from hpi_schemas.value_types import are_numbers, described, is_of, out_of_bounds
 
 
 @dataclass(frozen=True)
@@ -54,29 +54,20 @@ def fault(value: Any, setting: Setting) -> str | None:
     if not is_of(value, setting.type):
         return f"of type {described(setting.type)}"
     if isinstance(value, list) and setting.count is not None:
-        return None if _are_numbers(value, setting.count) else f"a list of {setting.count} numbers"
-    return _bound(value, setting) if isinstance(value, (int, float)) else None
+        return None if are_numbers(value, setting.count) else f"a list of {setting.count} numbers"
+    if not isinstance(value, (int, float)):
+        return None
+    return out_of_bounds(value, setting.minimum, setting.maximum, setting.above)
 
 
 def _fault_by_class(value: Mapping[Any, Any], setting: Setting) -> str | None:
     alone = replace(setting, by_class=False, type=setting.type.removesuffix("|mapping"))
     for key, item in value.items():
         # JSON has no numbers as keys.
-        if not (is_of(key, "integer") or (isinstance(key, str) and key.isdecimal())) or int(key) < 0:
+        is_class = key >= 0 if is_of(key, "integer") else isinstance(key, str) and key.isdecimal()
+        if not is_class:
             return f"by the numbers of classes, and `{key}` is none"
         problem = fault(item, alone)
         if problem is not None:
             return f"{problem} for the class {key}"
     return None
-
-
-def _are_numbers(value: list[Any], count: int) -> bool:
-    return len(value) == count and all(is_of(item, "number") for item in value)
-
-
-def _bound(value: float, setting: Setting) -> str | None:
-    if setting.minimum is not None and value < setting.minimum:
-        return f"at least {setting.minimum}"
-    if setting.maximum is not None and value > setting.maximum:
-        return f"at most {setting.maximum}"
-    return f"more than {setting.above}" if setting.above is not None and value <= setting.above else None

@@ -13,6 +13,8 @@ DETECTION = tasks.load_all()["layout_detection"].settings
     [
         ("threshold", 0.3),
         ("threshold", {0: 0.3, "1": 1}),
+        # More digits than Python makes a number of.
+        ("threshold", {"9" * 5000: 0.3}),
         ("layout_unclip_ratio", 1.5),
         ("layout_unclip_ratio", [1.2, 0.8]),
         ("layout_unclip_ratio", {1: [2.0, 0.5], 3: 1}),

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from hpi_schemas.backends import Backend, Option
-from hpi_schemas.value_types import described, is_of
+from hpi_schemas.value_types import described, is_of, out_of_bounds
 
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _FILE_NAME = re.compile(r"[\w-][\w.-]*")
@@ -56,10 +56,9 @@ def fault(key: str, option: Option, value: Any, provider: str = "") -> str | Non
         return f"`{key}` must be of type {described(option.type)}, not `{value}`"
     if option.one_of and value not in option.one_of:
         return f"`{key}` must be one of {', '.join(map(str, option.one_of))}, not `{value}`"
-    if option.minimum is not None and isinstance(value, (int, float)) and value < option.minimum:
-        return f"`{key}` must be at least {option.minimum}, not {value}"
-    if option.maximum is not None and isinstance(value, (int, float)) and value > option.maximum:
-        return f"`{key}` must be at most {option.maximum}, not {value}"
+    bound = out_of_bounds(value, option.minimum, option.maximum) if isinstance(value, (int, float)) else None
+    if bound is not None:
+        return f"`{key}` must be {bound}, not {value}"
     if option.items == "string" and not all(isinstance(item, str) for item in value):
         return f"`{key}` must be a list of names, not `{value}`"
     if option.items == "digest" and not _DIGEST.fullmatch(value):

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from hpi_schemas.tasks.processing import number, odd_entry
+from hpi_schemas.value_types import are_numbers, out_of_bounds
 
 _LONGEST = 80
 
@@ -28,13 +29,8 @@ def _folded(value: Any, rule: Mapping[str, Any]) -> Any:
 
 
 def _bounds(value: float, rule: Mapping[str, Any]) -> str | None:
-    if value < rule.get("minimum", value):
-        return f"must be at least {rule['minimum']}"
-    if value > rule.get("maximum", value):
-        return f"must be at most {rule['maximum']}"
-    if "above" in rule and value <= rule["above"]:
-        return f"must be more than {rule['above']}"
-    return None
+    bound = out_of_bounds(value, rule.get("minimum"), rule.get("maximum"), rule.get("above"))
+    return None if bound is None else f"must be {bound}"
 
 
 def _boolean(value: Any, rule: Mapping[str, Any]) -> str | None:
@@ -59,7 +55,7 @@ def _integer(value: Any, rule: Mapping[str, Any]) -> str | None:
 
 def _numbers(value: Any, rule: Mapping[str, Any]) -> str | None:
     count = rule["count"]
-    if not isinstance(value, list) or len(value) != count or any(_number(item, {}) for item in value):
+    if not are_numbers(value, count):
         return f"must be a list of {count} numbers"
     return "must hold no 0" if rule.get("nonzero", False) and 0 in value else None
 
