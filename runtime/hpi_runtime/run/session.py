@@ -72,6 +72,7 @@ class Session:
         Returns:
             What will hold the results: one, or one for each page of a document. A failure is a result that says why.
             Until its first batch begins it can be cancelled.
+            Its callbacks run in the pipeline's threads: they must wait for nothing, and close nothing.
 
         Raises:
             TypeError: it is none of these, but perhaps a list of them.
