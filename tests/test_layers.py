@@ -96,7 +96,6 @@ OTHER_MAPPINGS = {
     "hpi_planner/paddlex/builtin_configs.py": "PaddleX's YAML",
     "hpi_planner/paddlex/definitions.py": "the pipelines' data",
     "hpi_planner/paddlex/inheritance.py": "PaddleX's YAML",
-    "hpi_planner/paddlex/module_file.py": "PaddleX's YAML",
     "hpi_planner/paddlex/node_reader.py": "PaddleX's YAML",
     "hpi_planner/paddlex/graph.py": "the pipelines' data",
     "hpi_runtime/bench/recorder.py": "what its process is asked",

@@ -13,6 +13,7 @@ from hpi_schemas.plan.model import EngineRecord, External, Graph, Measurement, P
 from hpi_schemas.target import Target
 
 from hpi_planner.diagnostics.model import Diagnostic, Label, Span
+from hpi_planner.paddlex.document import Document
 from hpi_planner.syntax.tree import Path, Tree
 
 Json = Any
@@ -169,6 +170,7 @@ class Ir:
         source: what the plan is made from.
         texts: the source and the overrides, which diagnostics point into, by name.
         tree: the YAML with overrides applied; None if it cannot be read.
+        document: its form, filled in with the tree.
         device: the device as given, None if nobody named one.
         parsed_device: the same taken apart.
         pipeline: the top pipeline; None for a module config.
@@ -186,6 +188,7 @@ class Ir:
     source: Source
     texts: Mapping[str, str] = field(default_factory=dict)
     tree: Tree | None = None
+    document: Document | None = None
     device: Traced | None = None
     parsed_device: Device | None = None
     pipeline: Pipeline | None = None

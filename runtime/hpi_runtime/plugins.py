@@ -6,7 +6,7 @@ import importlib
 import importlib.util
 from typing import Any
 
-from hpi_schemas.packaged import refuse_second
+from hpi_schemas.packaged import entry_points, refuse_second
 
 
 def find(package: str, name: str, attribute: str, group: str) -> Any | None:
@@ -24,9 +24,8 @@ def find(package: str, name: str, attribute: str, group: str) -> Any | None:
     found: Any = None
     if name.isidentifier() and importlib.util.find_spec(f"{package}.{name}") is not None:
         found = getattr(importlib.import_module(f"{package}.{name}"), attribute, None)
-    from importlib.metadata import entry_points
-
-    for point in entry_points(group=group, name=name):
-        refuse_second(group, name, found is not None)
-        found = point.load()
+    for point in entry_points(group):
+        if point.name == name:
+            refuse_second(group, name, found is not None)
+            found = point.load()
     return found

@@ -1,12 +1,16 @@
-"""Data that other packages bring: files named by entry points, read without importing any code of theirs."""
+"""What other packages bring: entry points, and data files that they name, read without importing any code of theirs."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from hpi_schemas.console import UNSATISFIED, CommandError
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 
 class PackageError(CommandError):
@@ -26,16 +30,27 @@ def files(group: str, own: Path) -> Mapping[str, Path]:
     Raises:
         PackageError: two packages bring a file of one name.
     """
-    from importlib.metadata import entry_points
     from importlib.util import find_spec
 
     found = {path.stem: path for path in own.glob("*.yaml")}
-    for point in entry_points(group=group):
+    for point in entry_points(group):
         refuse_second(group, point.name, point.name in found)
         spec = find_spec(point.value)
         for folder in (spec and spec.submodule_search_locations) or ():
             found[point.name] = Path(folder) / f"{point.name}.yaml"
     return {name: found[name] for name in sorted(found)}
+
+
+def entry_points(group: str) -> tuple[EntryPoint, ...]:
+    """Return the entry points of a group; what is installed is looked at once a process."""
+    return tuple(_installed().select(group=group))
+
+
+@cache
+def _installed() -> Any:
+    from importlib import metadata
+
+    return metadata.entry_points()
 
 
 def refuse_second(group: str, name: str, is_there: bool) -> None:

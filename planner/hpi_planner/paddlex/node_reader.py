@@ -14,7 +14,7 @@ from hpi_planner.diagnostics import model
 from hpi_planner.diagnostics.model import Code, Findings, Label, Span
 from hpi_planner.diagnostics.suggest import did_you_mean
 from hpi_planner.ir import Origin, Traced, default
-from hpi_planner.paddlex import legal_keys
+from hpi_planner.paddlex.document import Document
 from hpi_planner.syntax.tree import Path, Tree, dotted
 
 _SECTIONS = ("SubModules", "SubPipelines")
@@ -28,34 +28,31 @@ class NodeReader:
     Attributes:
         tree: where the nodes are.
         found: the diagnostics so far; methods add to it.
+        document: the form of the file.
     """
 
     tree: Tree
     found: Findings
+    document: Document
 
     def check_keys(self, path: Path, value: Mapping[str, Any]) -> None:
         """Report keys of a mapping that nothing reads there."""
-        allowed = legal_keys.keys_at(self.tree, path)
+        allowed = self.document.keys_at(self.tree, path)
         for key in value:
             if isinstance(key, tuple):
                 # No key of a file, but one that could not be read; it was reported.
                 continue
-            if key == "device" and path != ("Global",) and path[-2:-1] != ("SubModules",):
+            if key == "device" and path[-2:-1] != ("SubModules",):
                 self.warning(
                     Code.KEY_MISPLACED, "PaddleX ignores `device` in a pipeline file; use `--device`", (*path, key)
                 )
             elif allowed is not None and key not in allowed:
-                here = (
-                    "hpi-plan does not pass the key `{}` on"
-                    if path == ("Predict",)
-                    else "nothing reads the key `{}` here"
-                )
-                self.warning(Code.KEY_UNKNOWN, here.format(key), (*path, key), near=allowed)
+                self.warning(Code.KEY_UNKNOWN, self.document.unread.format(key), (*path, key), near=allowed)
         for section in _SECTIONS:
             self._check_section((*path, section), value.get(section))
 
     def _check_section(self, path: Path, value: Any) -> None:
-        allowed = legal_keys.keys_at(self.tree, path)
+        allowed = self.document.keys_at(self.tree, path)
         if allowed is None or not isinstance(value, dict):
             return
         for key in value:

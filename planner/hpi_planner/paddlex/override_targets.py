@@ -9,6 +9,7 @@ from hpi_schemas.backends import load_all
 from hpi_planner.diagnostics.model import Code, Diagnostic, Label, Span, error
 from hpi_planner.diagnostics.suggest import did_you_mean
 from hpi_planner.paddlex import legal_keys
+from hpi_planner.paddlex.document import Document
 from hpi_planner.syntax.tree import Path, Tree, dotted
 
 
@@ -20,7 +21,7 @@ def no_switch(path: Path, value: Tree) -> Diagnostic | None:
     return error(Code.OVERRIDE_INVALID, message, Label(value.shadow.span))
 
 
-def unmatched(tree: Tree, path: Path, span: Span) -> Diagnostic | None:
+def unmatched(document: Document, tree: Tree, path: Path, span: Span) -> Diagnostic | None:
     """Return why an override of ``path``, which stands at ``span``, has nothing to act on; None if it has."""
     for depth, key in enumerate(path):
         place = path[:depth]
@@ -34,7 +35,7 @@ def unmatched(tree: Tree, path: Path, span: Span) -> Diagnostic | None:
         if here is None and depth and tree.has(place):
             help = f"set the whole of it: `-o {dotted(place)}={{{key}: …}}`"
             return _no_match(path, f"`{dotted(place)}` is null", span, help)
-        allowed = legal_keys.keys_at(tree, place)
+        allowed = document.keys_at(tree, place)
         is_node = place[-1:] in (("SubModules",), ("SubPipelines",)) or key in ("SubModules", "SubPipelines")
         if is_node or (allowed is not None and key not in allowed) or (not place[:1] and isinstance(key, int)):
             known = set(here or ()) | set(() if is_node else allowed or ())

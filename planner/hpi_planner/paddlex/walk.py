@@ -18,6 +18,7 @@ from hpi_planner.diagnostics.suggest import closest, did_you_mean
 from hpi_planner.ir import Module, Pipeline, Traced
 from hpi_planner.paddlex import definitions, engine_names, inheritance
 from hpi_planner.paddlex.definitions import Definition, External, Member
+from hpi_planner.paddlex.document import Document
 from hpi_planner.paddlex.inheritance import Inherited
 from hpi_planner.paddlex.node_reader import NodeReader, first_line
 from hpi_planner.syntax.tree import Path, Tree, dotted
@@ -29,6 +30,7 @@ class Walk:
 
     Attributes:
         tree: the YAML.
+        document: its form.
         modules: those that exist, in the order in which PaddleX creates them.
         external: what runs elsewhere, by address.
         found: what there is to tell.
@@ -36,6 +38,7 @@ class Walk:
     """
 
     tree: Tree
+    document: Document
     modules: list[Module] = field(default_factory=list)
     external: dict[str, plan.External] = field(default_factory=dict)
     found: Findings = field(default_factory=Findings)
@@ -44,7 +47,13 @@ class Walk:
     @property
     def node(self) -> NodeReader:
         """Reads the keys of nodes."""
-        return NodeReader(self.tree, self.found)
+        return NodeReader(self.tree, self.found, self.document)
+
+    def device(self) -> Traced | None:
+        """Return the device that the file names, None if it names none."""
+        place = self.document.device
+        named = None if place is None else self.tree.get(place)
+        return None if named is None or place is None else Traced(str(named), self.node.origin(place))
 
     # -- nodes ---------------------------------------------------------------------------------
 
@@ -122,7 +131,8 @@ class Walk:
         assert member.module_name is not None
         # -1 stands for no limit where PaddleX's own default is that.
         least_batch = min(1, member.batch_size or 1)
-        self.add(path, value, member.module_name, name, settings, inherited, lazy, least_batch)
+        model_name = Traced(name, self.node.origin((*path, "model_name")))
+        self.add(path, value, member.module_name, model_name, settings, inherited, lazy, least_batch)
         return True
 
     def add(
@@ -130,7 +140,7 @@ class Walk:
         path: Path,
         value: Mapping[str, Any],
         module_name: str,
-        model_name: str,
+        model_name: Traced,
         settings: Mapping[str, Traced],
         inherited: Inherited,
         lazy: int,
@@ -148,9 +158,8 @@ class Walk:
             least_batch: the least number that its batch size may be.
         """
         self.visited.add(path)
-        asked = engine_names.asked(self.node, model_name, inherited)
-        name_place = ("Global", "model") if path == ("Predict",) else (*path, "model_name")
-        origins = {"model_name": self.node.origin(name_place), "use_hpip": inherited.use_hpip.origin}
+        asked = engine_names.asked(self.node, model_name.value, inherited)
+        origins = {"model_name": model_name.origin, "use_hpip": inherited.use_hpip.origin}
         if inherited.engine.value is not None:
             origins["engine"] = inherited.engine.origin
         for name, config in (("hpi_config", inherited.hpi_config), ("engine_config", inherited.engine_config)):
@@ -166,7 +175,7 @@ class Walk:
                 path=path,
                 address=dotted(path),
                 module_name=module_name,
-                model_name=model_name,
+                model_name=model_name.value,
                 model_dir=model_dir,
                 batch_size=self.node.batch_size(path, value, least_batch),
                 use_hpip=bool(inherited.use_hpip.value),

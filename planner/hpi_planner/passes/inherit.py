@@ -7,9 +7,8 @@ from dataclasses import dataclass, replace
 from hpi_schemas import device
 
 from hpi_planner.diagnostics.model import Code, Diagnostic, Label, Span, error, warning
-from hpi_planner.ir import Ir, Module, Pipeline
-from hpi_planner.paddlex import engine_names, legal_keys, module_file
-from hpi_planner.paddlex.inheritance import Inherited
+from hpi_planner.ir import Ir, Module
+from hpi_planner.paddlex import engine_names, legal_keys
 from hpi_planner.paddlex.walk import Walk
 from hpi_planner.syntax.overrides import REGULAR, Override, from_token
 from hpi_planner.syntax.tree import Path, dotted
@@ -23,15 +22,12 @@ class Inherit:
 
     def apply(self, ir: Ir) -> Ir:
         """Fill in ``pipeline``, ``modules`` and the parsed device."""
-        if ir.tree is None:
+        if ir.tree is None or ir.document is None:
             return ir
-        walk = Walk(ir.tree)
-        pipeline: Pipeline | None = None
-        if legal_keys.is_module_config(ir.tree.value):
-            ir = replace(ir, device=module_file.read(walk, ir.device))
-        else:
-            pipeline = walk.pipeline((), Inherited())
-        given = ir.device
+        walk = Walk(ir.tree, ir.document)
+        pipeline = ir.document.expand(walk)
+        given = ir.device or walk.device()
+        ir = replace(ir, device=given)
         if given is not None:
             try:
                 ir = replace(ir, parsed_device=device.parse(given.value))

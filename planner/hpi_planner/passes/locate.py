@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from hpi_planner import knowledge
-from hpi_planner.diagnostics.model import Code, Diagnostic, Findings, Label, error
+from hpi_planner.diagnostics.model import Code, Diagnostic, Findings, error
 from hpi_planner.diagnostics.suggest import closest
 from hpi_planner.ir import Ir, Module
 from hpi_planner.models import FactsError, ModelReader
 from hpi_planner.paddlex import engine_names
-from hpi_planner.syntax.tree import Tree
 
 
 @dataclass(frozen=True)
@@ -22,15 +21,13 @@ class Locate:
 
     def apply(self, ir: Ir) -> Ir:
         """Fill in ``facts``; a module without them is broken, unless no backend of ours could run it."""
-        if ir.tree is None:
-            return ir
         modules: list[Module] = []
         found = Findings()
         for module in ir.modules:
             if module.broken or not engine_names.ours(module.model_name):
                 modules.append(module)
                 continue
-            located = self._locate(ir.tree, module)
+            located = self._locate(module)
             if isinstance(located, Diagnostic):
                 found.append(located)
                 modules.append(replace(module, broken=True))
@@ -38,10 +35,10 @@ class Locate:
                 modules.append(located)
         return replace(ir, modules=tuple(modules)).report(*found)
 
-    def _locate(self, tree: Tree, module: Module) -> Module | Diagnostic:
+    def _locate(self, module: Module) -> Module | Diagnostic:
         is_named = module.model_dir is not None
-        name_path = ("Global", "model") if module.path == ("Predict",) else (*module.path, "model_name")
-        path = (*module.path, "model_dir") if is_named else name_path
+        named = module.origins["model_name"].labels()
+        given = module.origins["model_dir"].labels() if is_named else named
         try:
             facts = self.reader.read(module.address, module.model_name, module.model_dir)
         except FactsError as fault:
@@ -49,12 +46,12 @@ class Locate:
             if not is_named and knowledge.module_of(module.model_name) is None:
                 near = closest(module.model_name, knowledge.all_models())
                 help = f"PaddleX has no model of that name; did you mean `{near}`?" if near else help
-            return error(fault.code, f"{module.address}: {fault.message}", Label(tree.span(path)), help=help)
+            return error(fault.code, f"{module.address}: {fault.message}", *given, help=help)
         if facts.model_name is not None and facts.model_name != module.model_name:
             return error(
                 Code.MODEL_NAME_MISMATCH,
                 f"{module.address}: `{facts.dir}` holds the model `{facts.model_name}`, not `{module.model_name}`",
-                *dict.fromkeys([Label(tree.span(name_path)), Label(tree.span(path))]),
+                *dict.fromkeys((*named, *given)),
                 help="name the model that is in the folder, or point `model_dir` at the other one",
             )
         return replace(module, facts=facts)

@@ -10,7 +10,6 @@ from hpi_schemas.plan import origin as plan_origin
 
 from hpi_planner.diagnostics.model import Code, Diagnostic, Label, Span, error, note, warning
 from hpi_planner.ir import Ir, Origin, Traced
-from hpi_planner.paddlex import legal_keys
 from hpi_planner.paddlex.override_targets import no_switch, unmatched
 from hpi_planner.syntax.compose import YamlTextError, compose
 from hpi_planner.syntax.overrides import REGULAR, Override
@@ -34,10 +33,10 @@ class LayOverrides:
             recorded = plan_origin.Origin(plan_origin.OVERRIDE, str(index))
             source = str(recorded)
             ir = replace(ir, texts={**ir.texts, source: layer.token})
-            if ir.tree is None:
+            if ir.tree is None or ir.document is None:
                 continue
             if layer.flag == REGULAR:
-                ir = replace(ir, tree=_regular(ir.tree, _token_span(source, layer)))
+                ir = replace(ir, tree=_regular(ir.tree, ir.document.root, _token_span(source, layer)))
                 continue
             value = _value(source, layer)
             if isinstance(value, Diagnostic):
@@ -82,23 +81,22 @@ def _value(source: str, layer: Override) -> Tree | Diagnostic:
 
 
 def _lay(ir: Ir, layer: Override, value: Tree) -> Ir:
-    tree = ir.tree
-    if tree is None:
+    tree, document = ir.tree, ir.document
+    if tree is None or document is None:
         return ir
     if layer.flag is not None:
-        section: Path = ("Predict",) if legal_keys.is_module_config(tree.value) else ()
-        path = (*section, layer.flag)
+        path = (*document.root, layer.flag)
     else:
         path = layer.path
         first = layer.value_column
         end = first + len(layer.text.partition("=")[0])
         place = value.shadow.span._replace(line=1, column=first, end_line=1, end_column=end)
-        problem = unmatched(tree, path, place)
+        problem = unmatched(document, tree, path, place)
         problem = problem or no_switch(path, value)
         if problem is not None:
             return ir.report(problem)
     before = tree.get(path)
-    if path[:1] == ("Global",) and path[1:] == ("device",):
+    if path == document.device:
         ir = replace(
             ir, device=Traced(value.value, Origin(plan_origin.parse(value.shadow.span.source), value.shadow.span))
         )
@@ -112,11 +110,9 @@ def _lay(ir: Ir, layer: Override, value: Tree) -> Ir:
     return ir
 
 
-def _regular(tree: Tree, span: Span) -> Tree:
+def _regular(tree: Tree, root: Path, span: Span) -> Tree:
     """Return the tree with high-performance inference off at every level, and PaddleX's engines left to it."""
-    if not isinstance(tree.value, dict):
-        return tree
-    for path in _nodes(tree, ("Predict",) if legal_keys.is_module_config(tree.value) else ()):
+    for path in _nodes(tree, root):
         tree = tree.replace((*path, "use_hpip"), False, Shadow(span))
         for key in ("engine", "engine_config"):
             if tree.has((*path, key)):

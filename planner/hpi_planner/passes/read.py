@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 
 from hpi_planner.diagnostics.model import Code, Diagnostic, Label, Span, error
 from hpi_planner.ir import Ir
+from hpi_planner.paddlex import module_file
+from hpi_planner.paddlex.pipeline_file import PipelineFile
 from hpi_planner.syntax.compose import YamlTextError, compose
 from hpi_planner.syntax.tree import Tree
 from hpi_planner.syntax.values import resolved
@@ -27,7 +29,7 @@ class Read:
     name: str = "read"
 
     def apply(self, ir: Ir) -> Ir:
-        """Fill in ``tree`` and the text of the source, or say why there is none."""
+        """Fill in ``tree``, its form and the text of the source, or say why there is none."""
         if len(self.data) > MAX_BYTES:
             message = f"the file has more than {MAX_BYTES >> 20} MiB; PaddleX's largest pipeline has 11 kB"
             help = "name a pipeline file; sample values of shapes and the like belong in the model's inference.yml"
@@ -52,7 +54,8 @@ class Read:
                 )
             )
         value, more = resolved(tree)
-        return replace(ir, tree=Tree(value, tree.shadow)).report(*found, *more)
+        document = module_file.ModuleFile() if module_file.is_one(value) else PipelineFile()
+        return replace(ir, tree=Tree(value, tree.shadow), document=document).report(*found, *more)
 
 
 def _not_utf8(name: str, data: bytes, offset: int) -> Diagnostic:

@@ -11,7 +11,6 @@ from hpi_schemas.tasks import find, runnable
 from hpi_planner.diagnostics.model import Code, Diagnostic, Label, has_errors, warning
 from hpi_planner.ir import Ir, Module
 from hpi_planner.paddlex import graph
-from hpi_planner.syntax.tree import Tree
 
 _ELSEWHERE = "the plan is good for review, and for whatever else executes it"
 
@@ -28,7 +27,7 @@ class Schedule:
             return ir
         if ir.pipeline is None:
             alone = of_one(ir.modules[0].address)
-            return replace(ir, graph=alone).report(*_unknown(ir.tree, ir.modules[0]))
+            return replace(ir, graph=alone).report(*_unknown(ir.modules[0]))
         builder = graph.build(ir.pipeline, ir.modules)
         tasks = {module.address: module.module_name for module in ir.modules}
         if builder.missing:
@@ -43,12 +42,12 @@ class Schedule:
         return replace(ir, graph=found)
 
 
-def _unknown(tree: Tree, module: Module) -> list[Diagnostic]:
+def _unknown(module: Module) -> list[Diagnostic]:
     """Return a warning where nobody here runs the task of a single module."""
     if find(module.module_name) is not None:
         return []
     told = runnable({module.address: module.module_name})
-    return [warning(Code.TASK_UNKNOWN, told, Label(tree.span(("Global",))), help=_ELSEWHERE)]
+    return [warning(Code.TASK_UNKNOWN, told, *module.origins["model_name"].labels(), help=_ELSEWHERE)]
 
 
 def has_graph(ir: Ir) -> bool:

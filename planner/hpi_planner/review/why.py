@@ -246,7 +246,7 @@ def _own_key(key: str) -> tuple[str, ...] | None:
 def _levels(path: tuple[str, ...], handed_down: bool) -> Iterator[tuple[str, ...]]:
     """Yield the module, and where keys are handed down, every level above it."""
     yield path
-    if handed_down and path != ("Predict",):
+    if handed_down:
         for end in range(len(path) - 2, -1, -2):
             yield path[:end]
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import pkgutil
 
+from hpi_schemas.packaged import entry_points
+
 from hpi_runtime import plugins
 from hpi_runtime.engines.base import Engine
 
@@ -25,7 +27,5 @@ def find(backend: str) -> type[Engine] | None:
 
 def names() -> tuple[str, ...]:
     """Return every backend that has an engine, sorted."""
-    from importlib.metadata import entry_points
-
     own = {item.name for item in pkgutil.iter_modules(__path__)} - {"base", "native"}
-    return tuple(sorted(own | {point.name for point in entry_points(group=ENTRY_POINTS)}))
+    return tuple(sorted(own | {point.name for point in entry_points(ENTRY_POINTS)}))
