@@ -11,7 +11,7 @@ from hpi_schemas import backends
 from hpi_schemas.canonical import JsonError, loads
 from hpi_schemas.console import CommandError
 from hpi_schemas.documents import DocumentError
-from hpi_schemas.files import LFS, LFS_POINTER, ReadError, read_bounded
+from hpi_schemas.files import LFS, LFS_POINTER, ReadError, is_folder, read_bounded
 from hpi_schemas.model_store import official_folders
 from hpi_schemas.plan.model import Source
 from hpi_schemas.target import Target, from_json
@@ -65,9 +65,9 @@ def make(
     """
     given = tuple(Path(folder) for folder in models)
     for folder in given:
-        if not folder.is_dir():
+        if not is_folder(folder):
             raise RequestError(f"`--models {folder}` is no folder")
-    if root is not None and not Path(root).is_dir():
+    if root is not None and not is_folder(root):
         raise RequestError(f"`--root {root}` is no folder")
     if pipeline.endswith(".json"):
         raise RequestError(f"{pipeline} is no YAML; hpi-run runs a plan, and `hpi-plan --check {pipeline}` checks it")

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import warnings
 from collections.abc import Mapping, Sequence
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
+from hpi_runtime import argument_checks
 from hpi_runtime.errors import PlanError
 from hpi_runtime.run.pipeline import Pipeline
 from hpi_runtime.run.plan import LocatedPlan, load, locate
@@ -73,26 +75,21 @@ def plan_pipeline(
 
     Raises:
         PlanError: it cannot be compiled; the message is what ``hpi-plan`` prints.
-        TypeError: ``config`` is not a mapping.
+        TypeError: an argument is of none of these types.
     """
     from hpi_planner.syntax import overrides as layers
 
     if config is not None and not isinstance(config, Mapping):
         kind = type(config).__name__
         raise TypeError(f"`config` holds the values of a YAML, not a {kind}; name a file as `pipeline`")
-    flags = {
-        "device": device,
-        "use_hpip": _json(use_hpip),
-        "hpi_config": _json(hpi_config),
-        "engine": engine,
-        "engine_config": _json(engine_config),
-    }
-    laid = layers.collect(flags, overrides)
+    argument_checks.texts("overrides", overrides, "a list of `PATH=VALUE` texts")
+    laid = layers.collect(_flags(device, use_hpip, hpi_config, engine, engine_config), overrides)
     if config is not None:
         # As in PaddleX, it counts before a name.
         return _compiled(_json(config) or "", laid, models, Path())
     if pipeline is None:
         raise PlanError("name a pipeline, or give a config")
+    argument_checks.instance("pipeline", pipeline, (str, PathLike), "the path of a YAML, or a name such as OCR")
     return _compiled(str(pipeline), laid, models)
 
 
@@ -160,13 +157,16 @@ def plan_model(
 
     Raises:
         PlanError: the model is unknown or cannot be planned.
+        TypeError: an argument is of none of these types.
     """
+    argument_checks.instance("model_name", model_name, str, "the name of a model")
+    argument_checks.instance("model_dir", model_dir, (str, PathLike, type(None)), "a path")
     folder = None if model_dir is None else Path(model_dir).absolute()
-    predict: dict[str, Any] = {"batch_size": batch_size, "use_hpip": use_hpip}
+    predict: dict[str, Any] = {"batch_size": batch_size}
     if folder is not None:
         predict["model_dir"] = folder.name
-    given = {"hpi_config": hpi_config, "engine": engine, "engine_config": engine_config}
-    predict.update({key: value for key, value in given.items() if value is not None})
+    given = _flags(device, use_hpip, hpi_config, engine, engine_config)
+    predict.update({key: value for key, value in given.items() if value is not None and key != "device"})
     top: dict[str, Any] = {"model": model_name}
     if module_name is not None:
         top["module"] = module_name
@@ -174,9 +174,8 @@ def plan_model(
     text = _json({"Global": top, "Predict": predict})
     from hpi_planner.syntax import overrides as layers
 
-    return _compiled(
-        text or "", layers.collect({"device": device}), models, folder.parent if folder is not None else Path()
-    )
+    laid = layers.collect({"device": device})
+    return _compiled(text or "", laid, models, folder.parent if folder is not None else Path())
 
 
 def load_plan(path: str | Path, *, root: str | Path | None = None, models: Sequence[str | Path] = ()) -> Pipeline:
@@ -198,8 +197,36 @@ def read_plan(path: str | Path, *, root: str | Path | None = None, models: Seque
 
     Raises:
         PlanError: it is not there, or no plan that this version executes.
+        TypeError: an argument is of none of these types.
     """
+    argument_checks.instance("path", path, (str, PathLike), "the path of a plan")
+    argument_checks.instance("root", root, (str, PathLike, type(None)), "a path")
+    argument_checks.texts("models", models, "a list of folders")
     return load(Path(path), None if root is None else Path(root), [Path(item) for item in models])
+
+
+def _flags(
+    device: Any, use_hpip: Any, hpi_config: Any, engine: Any, engine_config: Any
+) -> dict[str, str | bool | Mapping[str, Any] | None]:
+    """Return the arguments that commands have as flags, None where they are not given.
+
+    Raises:
+        TypeError: one is of another type than the key in a YAML.
+        PlanError: one holds what cannot stand in a YAML.
+    """
+    for name, value in (("device", device), ("engine", engine)):
+        argument_checks.instance(name, value, (str, type(None)), "a text")
+    argument_checks.instance("use_hpip", use_hpip, (bool, type(None)), "True, False or None")
+    for name, value in (("hpi_config", hpi_config), ("engine_config", engine_config)):
+        argument_checks.instance(name, value, (Mapping, type(None)), "a mapping")
+        _json(value)
+    return {
+        "device": device,
+        "use_hpip": use_hpip,
+        "hpi_config": hpi_config,
+        "engine": engine,
+        "engine_config": engine_config,
+    }
 
 
 def _json(value: object) -> str | None:
@@ -211,6 +238,7 @@ def _json(value: object) -> str | None:
 
 def _compiled(pipeline: str, overrides: Any, models: Sequence[str | Path], folder: Path | None = None) -> LocatedPlan:
     """Compile a pipeline: a file or a name, or with a ``folder`` the text of a YAML that lies there."""
+    argument_checks.texts("models", models, "a list of folders")
     from hpi_planner import request
     from hpi_planner.compile import compile
     from hpi_planner.diagnostics import render

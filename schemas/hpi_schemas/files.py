@@ -102,7 +102,7 @@ class Outputs:
         """
         self._refuse(path, kind)
         folder = path.parent
-        if not folder.is_dir():
+        if not is_folder(folder):
             raise OutputError(f"{path} cannot be written: {folder} is no folder")
         if not os.access(folder, os.W_OK):
             raise OutputError(f"{path} cannot be written: {folder} is not writable")
@@ -118,17 +118,43 @@ class Outputs:
             write_atomic(path, data)
         except OSError as fault:
             raise OutputError(f"{path} cannot be written: {fault.strerror or fault}") from fault
+        except ValueError as fault:
+            raise OutputError(f"{str(path)!r} is no path: {fault}") from fault
 
     def _refuse(self, path: Path, kind: Kind) -> None:
         if self.is_read(path):
             raise OutputError(f"{path} would be written over, and this command reads it; name another place")
-        if path.is_dir():
+        if is_folder(path):
             raise OutputError(f"{path} is a folder; name a file")
-        if not path.is_file() or self._overwrite or path.stat().st_size == 0:
+        if _identity(path) is None or self._overwrite or path.stat().st_size == 0:
             # What is no regular file, such as a pipe, is written to and never replaced.
             return
         if not kind.holds(path):
             raise OutputError(f"{path} is there and holds no {kind.title}; remove it first, or name another place")
+
+
+def is_folder(path: str | Path) -> bool:
+    """Tell whether a folder is there; what cannot be a path, such as one that is too long, is none."""
+    try:
+        return Path(path).is_dir()
+    except (OSError, ValueError):
+        return False
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder, with those above it, where there is none.
+
+    Raises:
+        OutputError: it cannot be made.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except FileExistsError as fault:
+        raise OutputError(f"{path} is a file, and not a folder") from fault
+    except OSError as fault:
+        raise OutputError(f"{path} cannot be made: {fault.strerror or fault}") from fault
+    except ValueError as fault:
+        raise OutputError(f"{str(path)!r} is no path: {fault}") from fault
 
 
 def json_with(*alternatives: frozenset[str]) -> Callable[[Path], bool]:

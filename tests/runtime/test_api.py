@@ -5,12 +5,23 @@ from __future__ import annotations
 import json
 import threading
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 import pytest
 import yaml
-from hpi_runtime import create_model, create_pipeline, load_plan, open_engine, plan_pipeline, read_plan, record
+from hpi_runtime import (
+    Limits,
+    create_model,
+    create_pipeline,
+    load_plan,
+    open_engine,
+    plan_model,
+    plan_pipeline,
+    read_plan,
+    record,
+)
 from hpi_runtime.errors import PlanError, PreflightError
 from hpi_runtime.run.pipeline import Pipeline
 from hpi_runtime.run.runner import PREPROCESS
@@ -57,6 +68,46 @@ def test_an_engine_of_paddlex_is_taken_as_in_paddlex(models: Path, line: np.ndar
 def test_an_argument_that_no_yaml_can_hold_is_said() -> None:
     with pytest.raises(PlanError, match="cannot stand in a YAML"):
         create_pipeline("OCR", hpi_config={"backend": object()})
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *(("overrides", value) for value in ("a=b", b"a=b", [3], 3, None)),
+        *(("models", value) for value in ("folder", Path("folder"), [3], None)),
+        *(("device", value) for value in (0, ["cpu"])),
+        *(("use_hpip", value) for value in ("yes", 1)),
+        *(("hpi_config", value) for value in ("{}", ["backend"])),
+        *(("engine", value) for value in (1, ["hpi"])),
+        *(("engine_config", value) for value in ("{}", 3)),
+        *(("pipeline", value) for value in (3, ["OCR"], b"OCR")),
+    ],
+)
+def test_an_argument_of_another_type_is_a_type_error_that_names_it(name: str, value: Any) -> None:
+    with pytest.raises(TypeError, match=f"`{name}` must be"):
+        plan_pipeline(**{"pipeline": "OCR", name: value})
+
+
+@pytest.mark.parametrize(("name", "value"), [("model_name", 3), ("model_dir", 3), ("device", 0), ("use_hpip", "yes")])
+def test_one_model_has_the_same_checks(name: str, value: Any) -> None:
+    with pytest.raises(TypeError, match=f"`{name}` must be"):
+        plan_model(**{"model_name": "PP-OCRv4_mobile_rec", name: value})
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "fault"),
+    [
+        ("pages", 0, ValueError),
+        ("bytes", "1 GB", TypeError),
+        ("pixels", 1e6, TypeError),
+        ("page_seconds", float("inf"), ValueError),
+        ("url_seconds", -1, ValueError),
+        ("private_redirects", 1, TypeError),
+    ],
+)
+def test_limits_are_numbers_that_a_limit_can_be(name: str, value: Any, fault: type[Exception]) -> None:
+    with pytest.raises(fault, match=f"`{name}` must be"):
+        Limits(**{name: value})
 
 
 def test_a_file_given_as_config_is_told_where_it_belongs() -> None:

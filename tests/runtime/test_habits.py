@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import PIL.Image
 import pytest
+from hpi_runtime import OutputError
 from hpi_runtime.errors import PlanError
 from hpi_runtime.results.result import Result
 from hpi_runtime.run import arguments
@@ -47,16 +48,41 @@ def test_what_the_plan_has_anyway_may_be_asked_for(given: dict[str, Any]) -> Non
     [
         ({"text_det_thresh": 0.5}, "`text_det_thresh` is 0.5, and the plan has 0.3"),
         ({"text_det_thresh": 0.5}, "write `SubModules.TextDetection.thresh: 0.5` in the YAML"),
-        ({"use_doc_unwarping": True}, "overrides=['SubPipelines.DocPreprocessor.use_doc_unwarping=True']"),
-        ({"use_textline_orientation": False}, "`use_textline_orientation: False` in the YAML"),
+        ({"use_doc_unwarping": True}, "overrides=['SubPipelines.DocPreprocessor.use_doc_unwarping=true']"),
+        ({"use_textline_orientation": False}, "`use_textline_orientation: false` in the YAML"),
         ({"return_word_box": True}, "SubModules.TextRecognition.return_word_box"),
-        ({"use_textline_orientation": 1}, "the plan has True"),
+        ({"use_textline_orientation": False}, "the plan has true"),
+        ({"text_det_thresh": np.float64(0.5)}, "thresh: 0.5` in the YAML"),
     ],
 )
 def test_what_the_plan_does_not_have_is_refused_with_what_to_write(given: dict[str, Any], reason: str) -> None:
     with pytest.raises(PlanError) as told:
         check(OCR, **given)
     assert reason in str(told.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "reason"),
+    [
+        ("use_textline_orientation", 1, "must be of type boolean, not 1"),
+        ("use_doc_unwarping", "no", "must be of type boolean, not 'no'"),
+        ("text_det_thresh", "0.3", "must be of type number, not '0.3'"),
+        ("text_det_thresh", (1, 2), r"must be of type number, not \(1, 2\)"),
+        ("text_det_thresh", np.array([0.3, 0.4]), "must be of type number"),
+        ("text_det_thresh", float("nan"), "has no place in a YAML"),
+        ("text_det_limit_type", "widest", "must be `min` or `max`"),
+        ("text_det_limit_type", object(), "must be `min` or `max`"),
+    ],
+)
+def test_a_value_that_no_yaml_may_have_there_is_a_type_error(name: str, value: Any, reason: str) -> None:
+    with pytest.raises(TypeError, match=f"`{name}` .*{reason}"):
+        check(OCR, **{name: value})
+
+
+def test_numbers_of_numpy_are_numbers() -> None:
+    check(
+        OCR, text_det_thresh=np.float64(0.3), text_det_limit_side_len=np.int64(736), use_doc_unwarping=np.bool_(False)
+    )
 
 
 def test_an_argument_that_paddlex_does_not_have_is_a_type_error_that_lists_those_it_has() -> None:
@@ -119,3 +145,23 @@ def test_records_are_saved_with_the_indentation_that_is_asked_for(result: Result
 def test_all_that_there_is_is_saved_into_a_folder(result: Result, tmp_path: Path) -> None:
     result.save_all(save_path=tmp_path / "out")
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["p_res.json", "p_res.png"]
+
+
+@pytest.mark.parametrize(
+    "name", ["a\0b", "a\0b.json", "a\0b.png", "x" * 300, "x" * 300 + ".json", "file", "file/x.json"]
+)
+@pytest.mark.parametrize("save", ["save_to_json", "save_to_img", "save_all"])
+def test_a_place_where_nothing_can_be_written_is_an_output_error(
+    result: Result, save: str, name: str, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("kept")
+    with pytest.raises(OutputError):
+        getattr(result, save)(tmp_path / name)
+    assert (tmp_path / "file").read_text() == "kept"
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_format_without_colours_is_an_output_error_and_leaves_no_file(result: Result, tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match=r"a.xbm cannot be written: .*; name a .png"):
+        result.save_to_img(tmp_path / "a.xbm")
+    assert not list(tmp_path.iterdir())

@@ -166,6 +166,64 @@ def test_what_a_callback_raises_harms_nobody_else(pipeline: Pipeline) -> None:
         assert session.submit(noise(2)).result(30)
 
 
+@pytest.mark.parametrize("closed", ["session", "pipeline"])
+@pytest.mark.parametrize("bad", [False, True])
+def test_a_callback_may_close_what_calls_it(plan: Path, closed: str, bad: bool) -> None:
+    pipeline = load_plan(plan)
+    session = Session(pipeline)
+    seen = threading.Event()
+
+    def close(_: Any) -> None:
+        (session if closed == "session" else pipeline).close()
+        seen.set()
+
+    # An input that cannot be read is answered in another thread than one that can.
+    first = session.submit("nowhere.png" if bad else noise(0))
+    first.add_done_callback(close)
+    rest: list[Any] = []
+    with suppress(PlanError):
+        rest.extend(session.submit(noise(seed)) for seed in range(1, 40))
+    assert seen.wait(30)
+    for future in rest:
+        # What was under way is answered, be it by saying that the pipeline was closed.
+        assert len(future.result(30)) == 1
+    with pytest.raises(PlanError, match="is closed"):
+        session.submit(noise(1))
+    session.close()
+    pipeline.close()
+    deadline = time.monotonic() + 10
+    while any(thread.name.startswith("hpi-") for thread in threading.enumerate()) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert not [thread.name for thread in threading.enumerate() if thread.name.startswith("hpi-")]
+
+
+@pytest.mark.parametrize(
+    ("given", "fault"),
+    [
+        ({"max_waiting": 0}, ValueError),
+        ({"max_waiting": -1}, ValueError),
+        ({"max_waiting": True}, TypeError),
+        ({"readers": 0}, ValueError),
+        ({"readers": 1.5}, TypeError),
+        ({"max_wait": -1}, ValueError),
+        ({"max_wait": float("nan")}, ValueError),
+        ({"max_wait": "x"}, TypeError),
+        ({"limits": None}, TypeError),
+    ],
+)
+def test_an_argument_that_a_session_cannot_have_is_named(
+    pipeline: Pipeline, given: dict[str, Any], fault: type[Exception]
+) -> None:
+    (name,) = given
+    with pytest.raises(fault, match=f"`{name}` must be"):
+        Session(pipeline, **given)
+
+
+def test_a_session_needs_a_pipeline() -> None:
+    with pytest.raises(TypeError, match="`pipeline` must be a Pipeline"):
+        Session("plan.json")  # type: ignore[arg-type]
+
+
 # -- streams -------------------------------------------------------------------------------------
 
 

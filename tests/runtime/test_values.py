@@ -153,6 +153,20 @@ def test_bytes_that_are_no_picture_are_one_error_record(pipeline: Pipeline) -> N
     assert "open it with mode 'rb'" in result["error"]["message"]
 
 
+def test_a_picture_that_is_open_as_text_is_told_so(pipeline: Pipeline, tmp_path: Path) -> None:
+    path = tmp_path / "p.png"
+    path.write_bytes(cv2.imencode(".png", np.zeros((8, 8, 3), np.uint8))[1].tobytes())
+    with path.open(encoding="utf-8") as text:
+        (result,) = pipeline.predict(text)
+    assert result["error"]["message"] == f"{path} gives text and no bytes; open it with mode 'rb'"
+
+
+@pytest.mark.parametrize("limits", [None, 3, {"pages": 1}])
+def test_limits_are_limits(pipeline: Pipeline, limits: Any) -> None:
+    with pytest.raises(TypeError, match="`limits` must be a Limits"):
+        pipeline.predict("p.png", limits=limits)
+
+
 def test_a_closed_pipeline_says_so(tmp_path: Path) -> None:
     lay_out(tmp_path)
     with load_plan(tmp_path / "plan.json") as pipeline:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from hpi_schemas.cleaning import clean_line
 from hpi_schemas.command_line import CommandLine
 from hpi_schemas.console import DONE, NEGATIVE, UNSATISFIED, WRONG, guarded, show
+from hpi_schemas.files import is_folder
 
 from hpi_runtime.errors import PlanError
 
@@ -55,7 +56,7 @@ def _run(options: argparse.Namespace) -> int:
 
     models = [Path(name) for name in options.models]
     for folder in models:
-        if not folder.is_dir():
+        if not is_folder(folder):
             raise PlanError(f"`--models {folder}` is no folder")
     root = None if options.root is None else Path(options.root)
     plans = [loader.load(Path(name), root, models) for name in options.plans]

@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from hpi_runtime import argument_checks
+
+# What an argument of that name must be.
+LIMITS = "a Limits, such as `Limits(pages=10)`"
+
 
 @dataclass(frozen=True)
 class Limits:
@@ -16,6 +21,10 @@ class Limits:
         page_seconds: that drawing a page of a PDF may take.
         url_seconds: that fetching a URL may take, from the first connection to the last byte.
         private_redirects: a URL may redirect to an address inside a private network.
+
+    Raises:
+        TypeError: one is no number.
+        ValueError: one is none that a limit can be.
     """
 
     bytes: int = 1 << 30
@@ -24,6 +33,13 @@ class Limits:
     page_seconds: float = 30.0
     url_seconds: float = 300.0
     private_redirects: bool = False
+
+    def __post_init__(self) -> None:
+        for name in ("bytes", "pixels", "pages"):
+            argument_checks.whole(name, getattr(self, name), 1)
+        for name in ("page_seconds", "url_seconds"):
+            argument_checks.number(name, getattr(self, name), 0)
+        argument_checks.instance("private_redirects", self.private_redirects, bool, "true or false")
 
 
 DEFAULT = Limits()

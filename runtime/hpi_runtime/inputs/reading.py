@@ -81,14 +81,20 @@ def _data(item: Any, name: str, limits: Limits) -> bytes:
         if not item:
             raise InputError("INPUT_UNREADABLE", "an empty text names no file")
         return _fetched(item, limits) if is_url(item) else _file(Path(item), name, limits)
-    data = item.read(limits.bytes + 1) if hasattr(item, "read") else bytes(item)
+    try:
+        data = item.read(limits.bytes + 1) if hasattr(item, "read") else bytes(item)
+    except UnicodeDecodeError:
+        # A picture is no text in any encoding.
+        raise _is_text(name) from None
     if not isinstance(data, bytes):
-        raise InputError(
-            "INPUT_UNSUPPORTED", f"{name} gives {type(data).__name__} and no bytes; open it with mode 'rb'"
-        )
+        raise _is_text(name)
     if len(data) > limits.bytes:
         raise InputError("INPUT_TOO_LARGE", f"{name} has more than {limits.bytes:,} bytes")
     return data
+
+
+def _is_text(name: str) -> InputError:
+    return InputError("INPUT_UNSUPPORTED", f"{name} gives text and no bytes; open it with mode 'rb'")
 
 
 def _fetched(url: str, limits: Limits) -> bytes:

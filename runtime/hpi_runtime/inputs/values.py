@@ -9,6 +9,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+from hpi_schemas.files import is_folder
 
 from hpi_runtime.errors import InputError
 from hpi_runtime.inputs import named
@@ -86,19 +87,12 @@ def _files(items: Iterable[Any]) -> Iterator[Any]:
             continue
         path = fspath(item)
         path = path if isinstance(path, str) else path.decode("utf-8", "surrogateescape")
-        if not named.is_url(path) and _is_folder(path):
+        # An empty text is no name, though to `Path` it is the current folder.
+        if path and not named.is_url(path) and is_folder(path):
             # An empty one stays what it is, and becomes an error of its own.
             yield from named.folder(Path(path))[0] or [path]
         else:
             yield path
-
-
-def _is_folder(path: str) -> bool:
-    try:
-        # An empty text is no name, though to `Path` it is the current folder.
-        return path != "" and Path(path).is_dir()
-    except (OSError, ValueError):
-        return False
 
 
 def _checked(items: Iterable[Any]) -> Iterator[Any]:

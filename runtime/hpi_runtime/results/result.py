@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from hpi_schemas.console import emit
-from hpi_schemas.files import Kind, Outputs, ReadError, json_with, read_bounded
+from hpi_schemas.files import Kind, OutputError, Outputs, ReadError, is_folder, json_with, make_folder, read_bounded
 from hpi_schemas.values import Value
 
 from hpi_runtime.errors import InputError
@@ -168,7 +168,11 @@ class Result(dict[str, Any]):
         own = Path(str(self["input_path"] or "")).suffix.lower()
         suffix = own if own in kinds and self["page_index"] is None else ".png"
         path = _place(save_path, kinds, f"{self.stem}_{self.drawing}{suffix}")
-        data = self._drawn(kinds[path.suffix.lower()])
+        try:
+            data = self._drawn(kinds[path.suffix.lower()])
+        except (OSError, ValueError) as fault:
+            # Some formats have no colours, or no such sizes.
+            raise OutputError(f"{path} cannot be written: {fault}; name a .png") from fault
         if data is None:
             return None
         self._save(path, data)
@@ -266,8 +270,8 @@ def _json(value: Any, indent: int | None = None, ensure_ascii: bool = False) -> 
 
 def _place(save_path: str | Path, suffixes: Any, name: str) -> Path:
     place = Path(save_path)
-    if place.suffix.lower() in suffixes and not place.is_dir():
-        place.parent.mkdir(parents=True, exist_ok=True)
+    if place.suffix.lower() in suffixes and not is_folder(place):
+        make_folder(place.parent)
         return place
-    place.mkdir(parents=True, exist_ok=True)
+    make_folder(place)
     return place / name

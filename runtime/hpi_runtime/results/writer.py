@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from hpi_schemas.console import write_all
-from hpi_schemas.files import OutputError, Outputs
+from hpi_schemas.files import OutputError, Outputs, make_folder
 
 from hpi_runtime.errors import InputError, PlanError
 from hpi_runtime.results import naming
@@ -58,9 +58,9 @@ class Writer:
         self._taken = None if taken is None else taken.resolve()
         for folder in filter(None, (records, pictures)):
             try:
-                folder.mkdir(parents=True, exist_ok=True)
-            except (OSError, ValueError) as fault:
-                raise PlanError(f"{folder} cannot be made: {getattr(fault, 'strerror', fault)}") from None
+                make_folder(folder)
+            except OutputError as fault:
+                raise PlanError(str(fault)) from None
 
     def check(self, names: Iterable[str]) -> None:
         """Look whether the results of inputs would be written over what this run reads.
@@ -109,12 +109,12 @@ class Writer:
         drawn = None if picture is None else _drawn(result)
         try:
             if picture is not None and drawn is not None:
-                picture.parent.mkdir(parents=True, exist_ok=True)
+                make_folder(picture.parent)
                 self._outputs.write(picture, drawn, drawing_of(path, page))
             if record is not None:
-                record.parent.mkdir(parents=True, exist_ok=True)
+                make_folder(record.parent)
                 self._outputs.write(record, data, record_of(path, page))
-        except (OutputError, OSError) as fault:
+        except OutputError as fault:
             raise _refused(fault) from None
         if record is None:
             self._line(result)
@@ -145,10 +145,7 @@ def _drawn(result: Result) -> bytes | None:
         raise InputError("DRAWING_FAILED", f"the result cannot be drawn: {type(fault).__name__}: {fault}") from None
 
 
-def _refused(fault: OutputError | OSError) -> Exception:
-    cause = fault.__cause__ if isinstance(fault, OutputError) else fault
-    if isinstance(cause, OSError) and cause.errno not in _OF_A_NAME:
+def _refused(fault: OutputError) -> Exception:
+    if isinstance(fault.__cause__, OSError) and fault.__cause__.errno not in _OF_A_NAME:
         return PlanError(f"results cannot be written: {fault}")
-    return InputError(
-        "OUTPUT_REFUSED", str(fault) if isinstance(fault, OutputError) else f"{fault.filename}: {fault.strerror}"
-    )
+    return InputError("OUTPUT_REFUSED", str(fault))

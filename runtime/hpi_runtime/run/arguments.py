@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any, NamedTuple
 import hpi_schemas
 from hpi_schemas import tasks, yaml_data
 from hpi_schemas.plan.model import Graph
+from hpi_schemas.settings import Setting, fault
 
 from hpi_runtime.errors import PlanError
 from hpi_runtime.run.plan import LocatedPlan
@@ -17,12 +19,17 @@ from hpi_runtime.run.plan import LocatedPlan
 BATCH_SIZE = "batch_size"
 
 
+_SWITCH = Setting("boolean")
+_BATCH = Setting("integer", minimum=1)
+
+
 class Argument(NamedTuple):
-    """An argument, what the plan has for it, and the address in the YAML that says so."""
+    """An argument, what the plan has for it, the address in the YAML that says so, and what may stand there."""
 
     name: str
     planned: Any
     key: str
+    setting: Setting | None
 
 
 def check(plan: LocatedPlan, graph: Graph, module: str | None, given: Mapping[str, Any]) -> None:
@@ -35,7 +42,7 @@ def check(plan: LocatedPlan, graph: Graph, module: str | None, given: Mapping[st
         given: the arguments by name.
 
     Raises:
-        TypeError: PaddleX has no such argument here.
+        TypeError: PaddleX has no such argument here, or it cannot have this value.
         PlanError: the plan has another value.
     """
     known = {item.name: item for item in _known(plan, graph, module)}
@@ -45,12 +52,30 @@ def check(plan: LocatedPlan, graph: Graph, module: str | None, given: Mapping[st
             raise TypeError(
                 f"predict() takes no argument {name!r} here; beside `input` and `limits` it takes: {listed}"
             )
-        item = known[name]
-        if value is None or _is_same(value, item.planned):
-            continue
-        has = "leaves it to the model" if item.planned is None else f"has {item.planned}"
-        mend = f"write `{item.key}: {value}` in the YAML, or give `overrides=['{item.key}={value}']`, and plan again"
-        raise PlanError(f"`{name}` is {value}, and the plan {has}; a plan is frozen: {mend}")
+        _compare(known[name], value)
+
+
+def _compare(item: Argument, given: Any) -> None:
+    value = _plain(given)
+    if value is None or _is_same(value, item.planned):
+        return
+    wrong = fault(value, item.setting) if item.setting is not None else None
+    if wrong is not None:
+        raise TypeError(f"`{item.name}` must be {wrong}, not {given!r}")
+    try:
+        written = json.dumps(value, ensure_ascii=False, allow_nan=False)
+    except (TypeError, ValueError):
+        raise TypeError(f"`{item.name}` cannot be {given!r}: it has no place in a YAML") from None
+    has = "leaves it to the model" if item.planned is None else f"has {json.dumps(item.planned, ensure_ascii=False)}"
+    mend = f"write `{item.key}: {written}` in the YAML, or give `overrides=['{item.key}={written}']`, and plan again"
+    raise PlanError(f"`{item.name}` is {written}, and the plan {has}; a plan is frozen: {mend}")
+
+
+def _plain(value: Any) -> Any:
+    """Return a value as a YAML gives it: numbers of NumPy as numbers, arrays and tuples as lists."""
+    if hasattr(value, "dtype") and hasattr(value, "tolist"):
+        return value.tolist()
+    return list(value) if isinstance(value, tuple) else value
 
 
 def _known(plan: LocatedPlan, graph: Graph, module: str | None) -> Iterator[Argument]:
@@ -58,22 +83,28 @@ def _known(plan: LocatedPlan, graph: Graph, module: str | None) -> Iterator[Argu
     if module is not None or name is None:
         address = module or next(iter(plan.modules))
         record = plan.modules[address]
-        contract = tasks.find(record.module_name)
-        settings = () if contract is None else tuple(contract.settings)
-        yield from (Argument(key, record.settings.get(key), f"{address}.{key}") for key in settings)
+        for key, setting in _settings(record.module_name).items():
+            yield Argument(key, record.settings.get(key), f"{address}.{key}", setting)
     else:
         yield from (_argument(plan, key, place) for key, place in _all().get(name, {}).items())
     if len(graph.modules) == 1:
         (address,) = graph.modules
-        yield Argument(BATCH_SIZE, plan.modules[address].batch_size, f"{address}.{BATCH_SIZE}")
+        yield Argument(BATCH_SIZE, plan.modules[address].batch_size, f"{address}.{BATCH_SIZE}", _BATCH)
 
 
 def _argument(plan: LocatedPlan, name: str, place: str | Mapping[str, str]) -> Argument:
     if not isinstance(place, str):
-        return Argument(name, place["module"] in plan.modules, place["key"])
+        return Argument(name, place["module"] in plan.modules, place["key"], _SWITCH)
     address, _, key = place.rpartition(".")
     record = plan.modules.get(address)
-    return Argument(name, None if record is None else record.settings.get(key), place)
+    if record is None:
+        return Argument(name, None, place, None)
+    return Argument(name, record.settings.get(key), place, _settings(record.module_name).get(key))
+
+
+def _settings(task: str) -> Mapping[str, Setting]:
+    contract = tasks.find(task)
+    return {} if contract is None else contract.settings
 
 
 def _is_same(value: Any, planned: Any) -> bool:
@@ -82,7 +113,7 @@ def _is_same(value: Any, planned: Any) -> bool:
     if isinstance(value, Mapping) and isinstance(planned, Mapping):
         # JSON has texts for the numbers of classes.
         return {str(key): item for key, item in value.items()} == dict(planned)
-    return bool((list(value) if isinstance(value, tuple) else value) == planned)
+    return bool(value == planned)
 
 
 @cache

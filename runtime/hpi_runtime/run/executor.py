@@ -22,6 +22,8 @@ from hpi_runtime.errors import EngineError, InputError, PlanError
 
 Source = TypeVar("Source")
 _POLL_SECONDS = 0.1
+# What the names of all threads begin with in which callbacks may be called.
+THREADS = "hpi-"
 
 
 @dataclass
@@ -123,22 +125,23 @@ class Executor:
         _fail(group)
 
     def close(self) -> None:
-        """End the threads, when each has finished what it is at; what waits fails. Calling it again does nothing."""
+        """End the threads, when each has finished what it is at; what waits fails. Calling it again does nothing.
+
+        One of them may call it, in whose callback somebody does: it ends when it is done with that.
+        """
         self._is_closed.set()
         _OPEN.discard(self)
         if os.getpid() != self._process:
             return
         with self._lock:
             threads, self._threads = self._threads, []
-        while any(thread.is_alive() for thread in threads):
-            for link in self._all_links:
-                _empty(link)
-                with suppress(queue.Full):
-                    link.put_nowait(None)
-            for thread in threads:
+        others = [thread for thread in threads if thread is not threading.current_thread()]
+        while any(thread.is_alive() for thread in others):
+            self._wake()
+            for thread in others:
                 thread.join(_POLL_SECONDS)
-        for link in self._all_links:
-            _empty(link)
+        # What was put meanwhile fails; the end stays, for the one that calls this.
+        self._wake()
 
     def serve(self, stream: Ends) -> None:
         """Remember who sends groups, for as long as that lives; it is ended before the program ends."""
@@ -148,6 +151,13 @@ class Executor:
         """Read no more inputs, and want nothing of what is under way."""
         for stream in list(self._streams):
             stream.end()
+
+    def _wake(self) -> None:
+        """Fail what waits, and tell the threads to end."""
+        for link in self._all_links:
+            _empty(link)
+            with suppress(queue.Full):
+                link.put_nowait(None)
 
     @property
     def _all_links(self) -> Iterator[queue.Queue[Group | None]]:
@@ -171,7 +181,7 @@ class Executor:
             for index, worker in enumerate(workers):
                 out = links[index + 1] if index + 1 < len(links) else None
                 arguments = (worker, links[index], out, self._is_closed)
-                thread = threading.Thread(target=_work, args=arguments, name=f"hpi-{index}", daemon=True)
+                thread = threading.Thread(target=_work, args=arguments, name=f"{THREADS}{index}", daemon=True)
                 try:
                     thread.start()
                 except RuntimeError as fault:

@@ -16,11 +16,11 @@ from hpi_schemas.plan.graph import fields
 from hpi_schemas.plan.model import INPUT, Graph, of_one
 from hpi_schemas.values import PICTURE, RECORD, Value
 
-from hpi_runtime import kinds
+from hpi_runtime import argument_checks, kinds
 from hpi_runtime.engines.base import Engine
 from hpi_runtime.errors import PlanError
 from hpi_runtime.inputs import values
-from hpi_runtime.inputs.limits import DEFAULT, Limits
+from hpi_runtime.inputs.limits import DEFAULT, LIMITS, Limits
 from hpi_runtime.inputs.reading import Input, read
 from hpi_runtime.results.result import Result, failed
 from hpi_runtime.run import arguments
@@ -122,6 +122,7 @@ class Pipeline:
             PlanError: the plan has another value; the message says where to write it.
             RunnerError: the pipeline is closed, or was loaded before this process was forked.
         """
+        argument_checks.instance("limits", limits, Limits, LIMITS)
         given = settings if batch_size is None else {arguments.BATCH_SIZE: batch_size, **settings}
         arguments.check(self.plan, self._graph, self.module, given)
         outputs = cache(partial(self._outputs, input))

@@ -7,18 +7,17 @@ from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
+from hpi_runtime import argument_checks
 from hpi_runtime.errors import BusyError, EngineError, InputError, PlanError
 from hpi_runtime.inputs import values
-from hpi_runtime.inputs.limits import DEFAULT, Limits
+from hpi_runtime.inputs.limits import DEFAULT, LIMITS, Limits
 from hpi_runtime.inputs.reading import Input
 from hpi_runtime.results.result import Result
-from hpi_runtime.run.executor import Group, Item, no_threads
+from hpi_runtime.run.executor import THREADS, Group, Item, no_threads
 from hpi_runtime.run.grouping import MAX_WAIT, Grouper
-
-if TYPE_CHECKING:
-    from hpi_runtime.run.pipeline import Pipeline
+from hpi_runtime.run.pipeline import Pipeline
 
 
 class Session:
@@ -46,13 +45,19 @@ class Session:
             limits: what each input may cost.
 
         Raises:
+            TypeError, ValueError: an argument cannot be that.
             EngineError: the system starts no more threads.
         """
+        argument_checks.instance("pipeline", pipeline, Pipeline, "a Pipeline, such as `load_plan` returns")
+        argument_checks.whole("max_waiting", max_waiting, 1)
+        argument_checks.number("max_wait", max_wait, 0)
+        argument_checks.whole("readers", readers, 1)
+        argument_checks.instance("limits", limits, Limits, LIMITS)
         self._pipeline = pipeline
         self._limits = limits
         self._room = threading.Semaphore(max_waiting)
         self._max_waiting = max_waiting
-        self._readers = ThreadPoolExecutor(readers, "hpi-decode")
+        self._readers = ThreadPoolExecutor(readers, f"{THREADS}decode")
         self._lock = threading.Lock()
         self._reading = 0
         self._is_closed = False
@@ -72,7 +77,7 @@ class Session:
         Returns:
             What will hold the results: one, or one for each page of a document. A failure is a result that says why.
             Until its first batch begins it can be cancelled.
-            Its callbacks run in the pipeline's threads: they must wait for nothing, and close nothing.
+            Its callbacks run in the pipeline's threads, and must wait for nothing.
 
         Raises:
             TypeError: it is none of these, but perhaps a list of them.
@@ -99,8 +104,17 @@ class Session:
         return request.future
 
     def close(self) -> None:
-        """Take no more inputs, and wait for those that are under way; calling it again does nothing."""
+        """Take no more inputs, and wait for those that are under way; calling it again does nothing.
+
+        In a callback nothing is waited for: those that are under way need its thread.
+        """
         self._is_closed = True
+        if threading.current_thread().name.startswith(THREADS):
+            threading.Thread(target=self._end, name="close").start()
+        else:
+            self._end()
+
+    def _end(self) -> None:
         self._readers.shutdown()
         with suppress(Exception):
             self._grouper.flush()
