@@ -15,6 +15,7 @@ from hpi_planner.syntax.overrides import collect
 from hpi_runtime import engines
 from hpi_runtime.errors import PlanError
 from hpi_runtime.run.plan import parse
+from hpi_schemas import validate
 from hpi_schemas.backends import load_all
 from hpi_schemas.model_store import is_file_below, is_folder, is_name
 from hpi_schemas.target import Gpu, Target
@@ -211,6 +212,38 @@ def test_many_faults_are_told_quickly_and_counted(folder: Path) -> None:
     assert len(done.stderr) < 10_000
 
 
+def nested(depth: int) -> dict[str, Any]:
+    """A stage that runs a graph for each element, which has a stage that does."""
+    stage: dict[str, Any] = {"inputs": {}, "op": "x"}
+    for _ in range(depth):
+        stage = {"inputs": {}, "each": {"order": ["s"], "outputs": {}, "stages": {"s": stage}}}
+    return stage
+
+
+@pytest.mark.parametrize(
+    ("graph", "told"),
+    [
+        ([], "graph: [] is not of type null or object"),
+        ({"drawing": 3}, "graph.drawing: 3 is not of type string"),
+        ({"stages": {"s": "x"}}, 'graph.stages.s: "x" is not of type object'),
+        ({"stages": {"s": {"inputs": {}}}}, "graph.stages.s: must have exactly one of `each`, `module`, `op`"),
+        (
+            {"stages": {"s": {"inputs": {}, "op": "x", "module": "y"}}},
+            "graph.stages.s: must have exactly one of `each`, `module`, `op`",
+        ),
+        ({"stages": {"s": {"inputs": {}, "each": None}}}, "graph.stages.s.each: null is not of type object"),
+        (
+            {"stages": {"s": {"inputs": {}, "module": "y", "many": "yes"}}},
+            'graph.stages.s.many: "yes" is not of type boolean',
+        ),
+    ],
+)
+def test_a_mistake_in_a_graph_is_told_where_it_is(folder: Path, graph: Any, told: str) -> None:
+    plan = json.loads((folder / "plan.json").read_text())
+    plan["graph"] = {**plan["graph"], **graph} if isinstance(graph, dict) else graph
+    assert validate.faults("plan", plan) == [told]
+
+
 @pytest.mark.fault("documents that are huge, deep or odd")
 @pytest.mark.parametrize(
     ("value", "keys", "said"),
@@ -219,6 +252,7 @@ def test_many_faults_are_told_quickly_and_counted(folder: Path) -> None:
         (["x"] * 150_000, ("graph", "order"), "does not name every stage once"),
         (["x"] * 250_000, ("graph", "order"), "more than 200,000 values"),
         ({"result": "nowhere.x"}, ("graph", "outputs"), "needs `nowhere.x`, which no stage before it gives"),
+        ({"deep": nested(100)}, ("graph", "stages"), "nested too deeply"),
     ],
 )
 def test_a_plan_that_is_too_large_or_refers_to_nothing_is_refused_by_runner_and_review(

@@ -80,9 +80,11 @@ def from_json(data: Any, name: str, understood: frozenset[str] | None = None) ->
         raise PlanReadError(f"{name} is not a valid plan:\n" + "\n".join(f"  {line}" for line in found))
     try:
         plan = _plan(data)
+        reason = broken(plan) or _stranger(plan)
     except ValueError as fault:
         raise PlanReadError(f"{name} is not a valid plan: {fault}") from None
-    reason = broken(plan) or _stranger(plan)
+    except RecursionError:
+        raise PlanReadError(f"{name} is not a valid plan: it is nested too deeply") from None
     if reason is not None:
         raise PlanReadError(f"{name} is not a valid plan: {reason}")
     return plan
