@@ -53,11 +53,11 @@ def fault(value: Any, setting: Setting) -> str | None:
         return " or ".join(f"`{item}`" for item in setting.one_of)
     if not is_of(value, setting.type):
         return f"of type {described(setting.type)}"
-    if isinstance(value, list) and setting.count is not None:
-        return None if are_numbers(value, setting.count) else f"a list of {setting.count} numbers"
-    if not isinstance(value, (int, float)):
-        return None
-    return out_of_bounds(value, setting.minimum, setting.maximum, setting.above)
+    if isinstance(value, list) and setting.count is not None and not are_numbers(value, setting.count):
+        return f"a list of {setting.count} numbers"
+    numbers = [item for item in (value if isinstance(value, list) else [value]) if is_of(item, "number")]
+    broken = (out_of_bounds(item, setting.minimum, setting.maximum, setting.above) for item in numbers)
+    return next(filter(None, broken), None)
 
 
 def _fault_by_class(value: Mapping[Any, Any], setting: Setting) -> str | None:

@@ -212,6 +212,12 @@ def test_many_faults_are_told_quickly_and_counted(folder: Path) -> None:
     assert len(done.stderr) < 10_000
 
 
+@pytest.mark.parametrize("value", [{"a": 1}, [], "2", 0, True, 1.5])
+def test_a_setting_that_its_task_does_not_have_so_is_a_fault_of_the_plan(folder: Path, value: Any) -> None:
+    change(folder / "plan.json", value, "modules", ADDRESS, "settings", "topk")
+    refused(folder, f"modules.{ADDRESS}.settings.topk: `topk` must be")
+
+
 def nested(depth: int) -> dict[str, Any]:
     """A stage that runs a graph for each element, which has a stage that does."""
     stage: dict[str, Any] = {"inputs": {}, "op": "x"}

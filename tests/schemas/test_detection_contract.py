@@ -112,7 +112,7 @@ def test_outputs_that_are_no_boxes_are_told(outputs: Any, reason: str | None) ->
 def test_sizes_that_the_model_fixes_must_be_those_that_pictures_get(
     settings: Any, operations: Any, reason: str | None
 ) -> None:
-    found = told(settings=settings, config={**CONFIG, "Preprocess": operations})
+    found = told(settings=settings, config={**CONFIG, "Preprocess": [*operations, NORMALIZE, PERMUTE]})
     assert (found == []) if reason is None else (len(found) == 1 and reason in found[0])
 
 
@@ -121,10 +121,22 @@ def test_a_batch_of_more_than_one_needs_a_model_that_takes_it() -> None:
     assert "takes one picture at a time, and `batch_size` is 2" in line
 
 
+@pytest.mark.parametrize("name", ["threshold", "layout_unclip_ratio", "layout_merge_bboxes_mode"])
+def test_a_setting_for_a_class_that_the_model_does_not_have_is_told(name: str) -> None:
+    assert told(settings={name: {"0": 1, "1": 1}}) == []
+    (line,) = told(settings={name: {"1": 1, "99": 1}})
+    assert line.startswith(f"{name}: `{name}` names the class 99, and inference.yml lists 2 in label_list, from 0")
+
+
+STRIDE = {"type": "PadStride", "stride": 32}
+
 ODD = [
     (lambda c: c.update(Preprocess=None), "has no usable Preprocess"),
     (lambda c: c.update(Preprocess=[{"Resize": {}}]), "has no usable Preprocess"),
-    (lambda c: c["Preprocess"].append({"type": "LetterBoxResize"}), "asks for LetterBoxResize; known here: Resize"),
+    (
+        lambda c: c["Preprocess"].append({"type": "LetterBoxResize"}),
+        "asks for LetterBoxResize; known here: Permute, Resize",
+    ),
     (lambda c: c["Preprocess"][0].update(interp=7), "Resize.interp must be at most 4"),
     (lambda c: c["Preprocess"][0].pop("target_size"), "Resize.target_size must be a list of 2 whole numbers"),
     (lambda c: c["Preprocess"][0].update(size=3), "Resize has no argument size"),
@@ -133,6 +145,19 @@ ODD = [
     (lambda c: c["Preprocess"][2].update(to_bgr=True), "Permute has no argument to_bgr"),
     (lambda c: c.pop("label_list"), "label_list must be a list"),
     (lambda c: c.update(draw_threshold="much"), "draw_threshold must be a number"),
+    (lambda c: c["Preprocess"].pop(2), "does not name Permute"),
+    (lambda c: c["Preprocess"].append(PERMUTE), "names Permute 2 times"),
+    (lambda c: c["Preprocess"].insert(1, NORMALIZE), "names NormalizeImage 2 times"),
+    (lambda c: c["Preprocess"].reverse(), "has NormalizeImage behind the operation that puts channels first"),
+    (lambda c: c["Preprocess"].insert(0, STRIDE), "has PadStride before the operation that puts channels first"),
+    (lambda c: c["Preprocess"].append({"type": "PadStride", "stride": 10**9}), "stride must be at most 16384"),
+    (lambda c: c["Preprocess"].insert(1, {"type": "Pad", "size": [800, 600]}), "Pad.size must hold Resize.target_size"),
+    (lambda c: c["Preprocess"][0].update(target_size=[10**9, 608]), "list of 2 whole numbers from 1 to 16384"),
+    (lambda c: c.update(layout_unclip_ratio="wide"), "layout_unclip_ratio must be of type number or list or mapping"),
+    (lambda c: c.update(layout_unclip_ratio=[1, 0]), "layout_unclip_ratio must be more than 0"),
+    (lambda c: c.update(layout_unclip_ratio={0: -1}), "layout_unclip_ratio must be more than 0 for the class 0"),
+    (lambda c: c.update(layout_merge_bboxes_mode="most"), "layout_merge_bboxes_mode must be `large` or `small`"),
+    (lambda c: c.update(layout_merge_bboxes_mode={-1: "large"}), "by the numbers of classes, and `-1` is none"),
 ]
 
 

@@ -122,6 +122,8 @@ class _Pad:
         height, width = image.shape[:2]
         if (height, width) == (self._height, self._width):
             return image
+        if height > self._height or width > self._width:
+            raise ValueError(f"a picture of {width}x{height} does not fit into {self._width}x{self._height} of Pad")
         canvas = np.empty((self._height, self._width, 3), np.float32)
         canvas[:] = self._fill
         canvas[:height, :width] = image

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from shlex import quote
 from typing import Any
 
-from hpi_schemas import device, target
+from hpi_schemas import device, target, tasks
 from hpi_schemas.canonical import JsonError, loads
 from hpi_schemas.console import CommandError
 from hpi_schemas.plan import origin
@@ -27,6 +27,7 @@ from hpi_schemas.plan.model import (
     Stage,
 )
 from hpi_schemas.plan.write import MAJOR
+from hpi_schemas.tasks.check import setting_faults
 
 _YAML = (".yaml", ".yml")
 # Of a name in a message, and of names.
@@ -80,7 +81,7 @@ def from_json(data: Any, name: str, understood: frozenset[str] | None = None) ->
         raise PlanReadError(f"{name} is not a valid plan:\n" + "\n".join(f"  {line}" for line in found))
     try:
         plan = _plan(data)
-        reason = broken(plan) or _stranger(plan)
+        reason = broken(plan) or _stranger(plan) or _unfit(plan)
     except ValueError as fault:
         raise PlanReadError(f"{name} is not a valid plan: {fault}") from None
     except RecursionError:
@@ -181,6 +182,15 @@ def _stranger(plan: Plan) -> str | None:
             return f"{short(address)} uses the session of {short(record.session)}, which has another engine"
         if any(owner.model.files.get(name) != digest for name, digest in record.model.files.items()):
             return f"{short(address)} uses the session of {short(record.session)}, which has another model"
+    return None
+
+
+def _unfit(plan: Plan) -> str | None:
+    """Return which setting its task does not have so, None if all are well."""
+    for address, record in plan.modules.items():
+        contract = tasks.find(record.module_name)
+        for name, told in () if contract is None else setting_faults(contract, record.settings):
+            return f"modules.{address}.settings.{name}: {told}"
     return None
 
 

@@ -2,32 +2,58 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from hpi_schemas import tasks
+from hpi_schemas.settings import fault
 from hpi_schemas.tasks import Contract, Tensor
 from hpi_schemas.tasks.binding import BindError, bind_inputs, bind_outputs, fits
 from hpi_schemas.tasks.check_config import argument, at, processing_faults
 from hpi_schemas.tasks.contradiction import BATCH, CONFIG, MODEL, Contradiction, Facts
-from hpi_schemas.tasks.rules import entries, is_size
+from hpi_schemas.tasks.rules import entries, is_size, short
 from hpi_schemas.value_types import is_of
 
 
 def contradictions(task: str, facts: Facts) -> list[Contradiction]:
-    """Return what keeps a model from doing a task; none for a task without a contract."""
+    """Return what keeps a model from doing a task; none for a task without a contract.
+
+    The settings are those that may stand in a plan: each is of its type, and within its bounds.
+    """
     contract = tasks.find(task)
     if contract is None:
         return []
-    found = [*_settings(contract, facts), *processing_faults(contract, facts)]
+    found = [*_sizes(contract, facts), *processing_faults(contract, facts)]
     # Sizes are worked out from these: only where they make sense.
-    return found or [*_inputs(contract, facts), *_outputs(contract, facts)]
+    return found or [*_unknown_classes(contract, facts), *_inputs(contract, facts), *_outputs(contract, facts)]
 
 
 # -- settings ------------------------------------------------------------------------------------
 
 
-def _settings(contract: Contract, facts: Facts) -> Iterator[Contradiction]:
+def setting_faults(contract: Contract, settings: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield each setting of a plan that the contract does not allow, with what is wrong with it."""
+    for name, setting in contract.settings.items():
+        value = settings.get(name)
+        problem = None if value is None else fault(value, setting)
+        if problem is not None:
+            yield name, f"`{name}` must be {problem}, not {short(value)}"
+
+
+def _unknown_classes(contract: Contract, facts: Facts) -> Iterator[Contradiction]:
+    """Yield each setting that names a class which the model does not have."""
+    given = {name: facts.settings.get(name) for name, setting in contract.settings.items() if setting.by_class}
+    told = (facts.processing or {}).get("postprocess")
+    for key, rule in contract.postprocess.items():
+        count = entries(at(told, key)) if rule.get("type") == "entries" else None
+        for name, value in given.items():
+            unknown = [item for item in value if int(item) >= count] if count and isinstance(value, Mapping) else ()
+            if unknown:
+                message = f"`{name}` names the class {unknown[0]}, and {CONFIG} lists {count} in {key}, from 0"
+                yield Contradiction(name, message)
+
+
+def _sizes(contract: Contract, facts: Facts) -> Iterator[Contradiction]:
     for source in contract.size:
         name = source.get("setting")
         value = facts.settings.get(name) if name is not None else None
@@ -145,7 +171,7 @@ def _classes(contract: Contract, facts: Facts, classes: Any) -> Iterator[Contrad
     if not isinstance(classes, int) or facts.processing is None:
         return
     for key, rule in contract.postprocess.items():
-        if rule["type"] != "entries":
+        if rule.get("type") != "entries":
             continue
         count = entries(at(facts.processing.get("postprocess"), key))
         if count is not None and count + rule["classes"] != classes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from hpi_schemas import tasks
+from hpi_schemas import settings, tasks
 from hpi_schemas.tasks import Contract, Transforms
 from hpi_schemas.tasks.contradiction import Contradiction, Facts, wrong
 from hpi_schemas.tasks.rules import fault, short
@@ -16,8 +16,9 @@ def processing_faults(contract: Contract, facts: Facts) -> Iterator[Contradictio
     if facts.processing is None:
         return
     if contract.transforms is not None:
-        wrong = list(_transforms(contract.transforms, facts.processing.get("transforms")))
-        yield from wrong or _multiples(contract, facts)
+        listed = facts.processing.get("transforms")
+        wrong = list(_transforms(contract.transforms, listed))
+        yield from wrong or (*_order(contract, listed), *_multiples(contract, facts))
     yield from _postprocess(contract, facts.processing.get("postprocess"))
 
 
@@ -26,7 +27,12 @@ def _transforms(wanted: Transforms, listed: Any) -> Iterator[Contradiction]:
         yield wrong(f"has no usable {_PLACES[wanted.dialect]}: a list of operations, one each entry")
         return
     known = (*wanted.required, *wanted.optional)
-    operations = {name: arguments for item in listed for name, arguments in item.items()}
+    given = [entry for item in listed for entry in item.items()]
+    operations = dict(given)
+    for name in sorted(operations):
+        times = sum(other == name for other, _ in given)
+        if times > 1:
+            yield wrong(f"names {name} {times} times")
     for name, arguments in operations.items():
         if name not in known:
             yield wrong(f"asks for {name}; known here: {', '.join(known)}")
@@ -39,6 +45,27 @@ def _transforms(wanted: Transforms, listed: Any) -> Iterator[Contradiction]:
             yield wrong(f"does not name {name}, and nobody knows what to do instead")
 
 
+def _order(contract: Contract, listed: Any) -> Iterator[Contradiction]:
+    """Yield which operation comes too early or too late, or gives more than a later one holds."""
+    assert contract.transforms is not None
+    known = tasks.operations(contract.transforms.dialect)
+    state, before = _PICTURE, {}
+    for name, arguments in (entry for item in listed for entry in item.items()):
+        rules = known[name]
+        if rules.get("works_on", state) != state:
+            yield wrong(
+                f"has {name} {'before' if state == _PICTURE else 'behind'} the operation that puts channels first"
+            )
+        state = rules.get("makes", state)
+        before[name] = arguments or {}
+        for key, rule in rules.get("arguments", {}).items():
+            other, _, argument = rule.get("holds", "").partition(".")
+            inner = before.get(other, {}).get(argument)
+            if inner and any(small > large for small, large in zip(inner, before[name][key], strict=True)):
+                yield wrong(f"{name}.{key} must hold {other}.{argument}, {inner}, and is {before[name][key]}")
+
+
+_PICTURE = "picture"
 _PLACES = {"classic": "PreProcess.transform_ops", "detector": "Preprocess"}
 
 
@@ -82,9 +109,17 @@ def _postprocess(contract: Contract, given: Any) -> Iterator[Contradiction]:
         value = at(given, key)
         if value is None and not rule.get("required", False):
             continue
-        problem = fault(value, rule)
+        problem = _problem(contract, value, rule)
         if problem is not None:
             yield wrong(f"PostProcess.{key} {problem}, not {short(value)}", _mend(key, value))
+
+
+def _problem(contract: Contract, value: Any, rule: Mapping[str, Any]) -> str | None:
+    """Return what is wrong with a value: by a rule of its own, or by that of the setting that comes before it."""
+    if "setting" not in rule:
+        return fault(value, rule)
+    found = settings.fault(value, contract.settings[rule["setting"]])
+    return None if found is None else f"must be {found}"
 
 
 def at(value: Any, key: str) -> Any:

@@ -9,6 +9,8 @@ from hpi_schemas.tasks.processing import number, odd_entry
 from hpi_schemas.value_types import are_numbers, out_of_bounds
 
 _LONGEST = 80
+# Of a side of a model's input; the widest known are some thousands.
+MOST_PIXELS = 16_384
 
 
 def fault(value: Any, rule: Mapping[str, Any]) -> str | None:
@@ -63,7 +65,8 @@ def _numbers(value: Any, rule: Mapping[str, Any]) -> str | None:
 def _integers(value: Any, rule: Mapping[str, Any]) -> str | None:
     count = rule["count"]
     if not isinstance(value, list) or len(value) != count or any(_integer(item, rule) for item in value):
-        return f"must be a list of {count} whole numbers from {rule['minimum']}"
+        most = f" to {rule['maximum']}" if "maximum" in rule else ""
+        return f"must be a list of {count} whole numbers from {rule['minimum']}{most}"
     return f"must begin with {rule['first']}" if rule.get("first", value[0]) != value[0] else None
 
 
@@ -71,7 +74,7 @@ def _size(value: Any, rule: Mapping[str, Any]) -> str | None:
     sides = value if isinstance(value, list) else [value]
     if len(sides) not in (1, 2) or (isinstance(value, list) and len(sides) != 2) or not all(map(is_size, sides)):
         return "must be a number of pixels, or [width, height]"
-    return None
+    return f"must be at most {MOST_PIXELS}" if max(sides) > MOST_PIXELS else None
 
 
 def _expression(value: Any, rule: Mapping[str, Any]) -> str | None:
