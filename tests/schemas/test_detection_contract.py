@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from hpi_schemas import tasks
 from hpi_schemas.tasks.binding import BindError, bind_inputs, bind_outputs
-from hpi_schemas.tasks.check import contradictions
+from hpi_schemas.tasks.check import contradictions, idle_settings
 from hpi_schemas.tasks.contradiction import Facts
 from hpi_schemas.tasks.processing import processing
 from support.toy_detectors import NORMALIZE, PERMUTE, RESIZE
@@ -123,9 +124,13 @@ def test_a_batch_of_more_than_one_needs_a_model_that_takes_it() -> None:
 
 @pytest.mark.parametrize("name", ["threshold", "layout_unclip_ratio", "layout_merge_bboxes_mode"])
 def test_a_setting_for_a_class_that_the_model_does_not_have_is_told(name: str) -> None:
-    assert told(settings={name: {"0": 1, "1": 1}}) == []
-    (line,) = told(settings={name: {"1": 1, "99": 1}})
-    assert line.startswith(f"{name}: `{name}` names the class 99, and inference.yml lists 2 in label_list, from 0")
+    facts = Facts(INPUTS, OUTPUTS, processing(CONFIG), {name: {"0": 1, "1": 1}}, 1)
+    assert idle_settings("layout_detection", facts) == []
+    (item,) = idle_settings("layout_detection", replace(facts, settings={name: {"1": 1, "99": 1}}))
+    assert (item.where, item.message) == (
+        name,
+        f"`{name}` names the class 99, and inference.yml lists 2 in label_list, from 0",
+    )
 
 
 STRIDE = {"type": "PadStride", "stride": 32}

@@ -66,6 +66,7 @@ class Code(str, Enum):
     RANKING_MISSING = "ranking-missing"
     REGULAR_INFERENCE = "regular-inference"
     RUN_MODE_BLOCKED = "run-mode-blocked"
+    SETTING_IDLE = "setting-idle"
     SETTING_INVALID = "setting-invalid"
     TARGET_UNSUPPORTED = "target-unsupported"
     TASK_UNKNOWN = "task-unknown"

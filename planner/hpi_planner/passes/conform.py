@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from hpi_planner.diagnostics.model import Code, Diagnostic, Findings, Label, error, note
+from hpi_planner.diagnostics.model import Code, Diagnostic, Findings, Label, error, note, warning
 from hpi_planner.ir import Ir, Module
 from hpi_planner.passes import schedule
 from hpi_planner.syntax.tree import Tree
@@ -28,48 +29,50 @@ class Conform:
         modules: list[Module] = []
         found = Findings()
         for module in ir.modules:
-            told = _contradictions(module)
-            found.extend(_diagnostic(ir.tree, module, item, is_run) for item in told)
+            told, idle = _contradictions(module)
+            # People plan for elsewhere too: there, it keeps nothing but `hpi-run --module` from running.
+            made = error if is_run else note
+            found.extend(_diagnostic(ir.tree, module, item, Code.MODEL_CONTRACT, made) for item in told)
+            found.extend(_diagnostic(ir.tree, module, item, Code.SETTING_IDLE, warning) for item in idle)
             modules.append(replace(module, broken=True) if told and is_run else module)
         return replace(ir, modules=tuple(modules)).report(*found)
 
 
-def _contradictions(module: Module) -> list[Contradiction]:
+def _contradictions(module: Module) -> tuple[list[Contradiction], list[Contradiction]]:
+    """Return what keeps a model from doing its task, and which settings change nothing with it."""
     if module.broken or module.facts is None or module.engine is None:
-        return []
+        return [], []
     # Planning up to `inherit` does without.
-    from hpi_schemas.tasks.check import contradictions
+    from hpi_schemas.tasks.check import contradictions, idle_settings
     from hpi_schemas.tasks.contradiction import Facts
 
     facts = module.facts
     forms = dict.fromkeys(engine.format for engine in (module.engine, *module.fallback))
-    found = (
-        contradictions(
-            module.module_name,
-            Facts(
-                facts.inputs.get(form, {}),
-                facts.outputs.get(form, {}),
-                facts.processing,
-                module.settings,
-                module.batch_size or 1,
-            ),
+    known = [
+        Facts(
+            facts.inputs.get(form, {}),
+            facts.outputs.get(form, {}),
+            facts.processing,
+            module.settings,
+            module.batch_size or 1,
         )
         for form in forms
-    )
-    return list(dict.fromkeys(item for told in found for item in told))
+    ]
+    told = dict.fromkeys(item for one in known for item in contradictions(module.module_name, one))
+    return list(told), idle_settings(module.module_name, known[0])
 
 
-def _diagnostic(tree: Tree, module: Module, item: Contradiction, is_run: bool) -> Diagnostic:
+def _diagnostic(
+    tree: Tree, module: Module, item: Contradiction, code: Code, made: Callable[..., Diagnostic]
+) -> Diagnostic:
     from hpi_schemas.tasks.contradiction import BATCH, MODEL
 
-    # People plan for elsewhere too: there, it keeps nothing but `hpi-run --module` from running.
-    made = error if is_run else note
     message = f"{module.address}: {item.message}"
     if item.where != MODEL:
         key = item.where if item.where == BATCH else f"settings.{item.where}"
         if key in module.origins and (labels := module.origins[key].labels()):
-            return made(Code.MODEL_CONTRACT, message, *labels, help=item.help)
+            return made(code, message, *labels, help=item.help)
     # What nobody wrote stands for the folder, or else for the name.
     origin = module.origins.get("model_dir") or module.origins["model_name"]
     labels = origin.labels() or (Label(tree.span(module.path)),)
-    return made(Code.MODEL_CONTRACT, message, *labels, help=item.help)
+    return made(code, message, *labels, help=item.help)

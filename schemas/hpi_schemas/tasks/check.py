@@ -25,7 +25,25 @@ def contradictions(task: str, facts: Facts) -> list[Contradiction]:
         return []
     found = [*_sizes(contract, facts), *processing_faults(contract, facts)]
     # Sizes are worked out from these: only where they make sense.
-    return found or [*_unknown_classes(contract, facts), *_inputs(contract, facts), *_outputs(contract, facts)]
+    return found or [*_inputs(contract, facts), *_outputs(contract, facts)]
+
+
+def idle_settings(task: str, facts: Facts) -> list[Contradiction]:
+    """Return the settings that change nothing, for they name a class which the model does not have."""
+    contract = tasks.find(task)
+    if contract is None:
+        return []
+    told = (facts.processing or {}).get("postprocess")
+    listed = {key: entries(at(told, key)) for key, rule in contract.postprocess.items() if rule.get("type") == "entries"}
+    found = []
+    for name in (name for name, setting in contract.settings.items() if setting.by_class):
+        value = facts.settings.get(name)
+        for key, count in listed.items():
+            unknown = [int(item) for item in value if int(item) >= count] if count and isinstance(value, Mapping) else []
+            if unknown:
+                message = f"`{name}` names the class {min(unknown)}, and {CONFIG} lists {count} in {key}, from 0"
+                found.append(Contradiction(name, message))
+    return found
 
 
 # -- settings ------------------------------------------------------------------------------------
@@ -38,19 +56,6 @@ def setting_faults(contract: Contract, settings: Mapping[str, Any]) -> Iterator[
         problem = None if value is None else fault(value, setting)
         if problem is not None:
             yield name, f"`{name}` must be {problem}, not {short(value)}"
-
-
-def _unknown_classes(contract: Contract, facts: Facts) -> Iterator[Contradiction]:
-    """Yield each setting that names a class which the model does not have."""
-    given = {name: facts.settings.get(name) for name, setting in contract.settings.items() if setting.by_class}
-    told = (facts.processing or {}).get("postprocess")
-    for key, rule in contract.postprocess.items():
-        count = entries(at(told, key)) if rule.get("type") == "entries" else None
-        for name, value in given.items():
-            unknown = [item for item in value if int(item) >= count] if count and isinstance(value, Mapping) else ()
-            if unknown:
-                message = f"`{name}` names the class {unknown[0]}, and {CONFIG} lists {count} in {key}, from 0"
-                yield Contradiction(name, message)
 
 
 def _sizes(contract: Contract, facts: Facts) -> Iterator[Contradiction]:
