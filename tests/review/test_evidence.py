@@ -79,6 +79,19 @@ def test_a_module_that_did_not_run_and_another_plan_are_found_out(recorded: Path
     assert "SubModules.TextRecognition: backend is null, the plan says openvino" in output
 
 
+def test_an_engine_that_is_no_part_of_the_run_is_found_out(recorded: Path, tmp_path: Path) -> None:
+    record = json.loads(recorded.read_text())
+    engine = record["modules"]["SubModules.TextDetection"]
+    for extra in ("SubModules.Other", "SubPipelines.DocPreprocessor.SubModules.DocUnwarping"):
+        changed = {**record, "modules": {**record["modules"], extra: engine}}
+        (tmp_path / "run.json").write_text(json.dumps(changed))
+        assert _verify(tmp_path / "run.json") == (1, f"{extra}: engine is openvino, the plan says none\n")
+    (tmp_path / "run.json").write_text(json.dumps({**record, "module": "SubModules.TextDetection"}))
+    code, told = _verify(tmp_path / "run.json")
+    assert code == 1
+    assert "SubModules.TextRecognition: engine is openvino, the plan says none" in told
+
+
 def test_what_is_no_record_is_said(tmp_path: Path) -> None:
     (tmp_path / "run.json").write_text("{}")
     code, output = _verify(tmp_path / "run.json")

@@ -47,14 +47,22 @@ def load(name: str) -> RunRecord:
 def differences(plan: ReviewedPlan, record: RunRecord) -> list[Difference]:
     """Return every way in which a run was not the plan."""
     found = list(_whole(plan, record))
+    expected = _expected(plan, record)
     for address, module in record.modules.items():
         planned = plan.modules.get(address)
-        if planned is None:
-            found.append(Difference(address, "module", None, module.backend))
+        if planned is None or address not in expected:
+            found.append(Difference(address, "engine", "none", module.backend))
         else:
             found.extend(_module(address, planned, module, plan.plan.target))
             found.extend(_replicas(address, planned.device, module, plan.plan.replicas[1:]))
     return found
+
+
+def _expected(plan: ReviewedPlan, record: RunRecord) -> set[str]:
+    """Return the modules that run: those of the graph, or the one that was asked for."""
+    if record.module is not None:
+        return {record.module}
+    return set() if plan.plan.graph is None else set(plan.plan.graph.modules)
 
 
 def _whole(plan: ReviewedPlan, record: RunRecord) -> Iterator[Difference]:
@@ -65,10 +73,7 @@ def _whole(plan: ReviewedPlan, record: RunRecord) -> Iterator[Difference]:
         wanted, here = (getattr(machine, key) for machine in (plan.plan.target, record.machine))
         if here != wanted:
             yield Difference("", key, wanted, here)
-    graph = plan.plan.graph
-    used = set() if graph is None else set(graph.modules)
-    expected = used if record.module is None else {record.module}
-    for address in sorted(expected - set(record.modules)):
+    for address in sorted(_expected(plan, record) - set(record.modules)):
         known = plan.modules.get(address)
         yield Difference(address, "backend", None if known is None else known.engine.backend, None)
 

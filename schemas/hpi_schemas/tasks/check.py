@@ -34,12 +34,15 @@ def idle_settings(task: str, facts: Facts) -> list[Contradiction]:
     if contract is None:
         return []
     told = (facts.processing or {}).get("postprocess")
-    listed = {key: entries(at(told, key)) for key, rule in contract.postprocess.items() if rule.get("type") == "entries"}
+    listed = {
+        key: entries(at(told, key)) for key, rule in contract.postprocess.items() if rule.get("type") == "entries"
+    }
     found = []
     for name in (name for name, setting in contract.settings.items() if setting.by_class):
         value = facts.settings.get(name)
         for key, count in listed.items():
-            unknown = [int(item) for item in value if int(item) >= count] if count and isinstance(value, Mapping) else []
+            numbers = map(int, value) if isinstance(value, Mapping) else ()
+            unknown = [number for number in numbers if count and number >= count]
             if unknown:
                 message = f"`{name}` names the class {min(unknown)}, and {CONFIG} lists {count} in {key}, from 0"
                 found.append(Contradiction(name, message))
