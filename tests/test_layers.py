@@ -11,6 +11,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 SOURCES = {
+    "hpi_paddlex": ROOT / "runtime/hpi_paddlex",
     "hpi_planner": ROOT / "planner/hpi_planner",
     "hpi_runtime": ROOT / "runtime/hpi_runtime",
     "hpi_schemas": ROOT / "schemas/hpi_schemas",
@@ -52,6 +53,19 @@ def test_the_runner_imports_the_planner_in_its_facade_alone(path: Path) -> None:
     assert "hpi_planner" not in _imports(path, top_only=True)
     if path.name != "api.py":
         assert "hpi_planner" not in _imports(path, top_only=False)
+
+
+@pytest.mark.parametrize("path", _files("hpi_paddlex"), ids=lambda path: path.name)
+def test_the_host_imports_no_planner_and_paddlex_in_one_place(path: Path) -> None:
+    assert "hpi_planner" not in _imports(path, top_only=False)
+    assert ("paddlex" in _imports(path, top_only=False)) == (path.name == "engine.py")
+
+
+@pytest.mark.parametrize("path", _files("hpi_runtime"), ids=lambda path: path.name)
+def test_the_runner_knows_the_host_where_plans_are_loaded_alone(path: Path) -> None:
+    assert "hpi_paddlex" not in _imports(path, top_only=True)
+    if path.name != "loader.py":
+        assert "hpi_paddlex" not in _imports(path, top_only=False)
 
 
 @pytest.mark.parametrize("path", _files("hpi_schemas"), ids=lambda path: path.name)

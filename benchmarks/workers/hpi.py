@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from hpi_runtime.bench.meter import Meter
-from hpi_runtime.run.pipeline import Pipeline
+from hpi_runtime.run.native import NativePipeline
 from hpi_runtime.run.plan import load
 from protocol import Lines, lines, serve
 
@@ -14,7 +14,7 @@ from protocol import Lines, lines, serve
 def main() -> None:
     """Load a plan and serve."""
     meter = Meter()
-    pipeline = Pipeline(load(Path(sys.argv[1]), Path(sys.argv[2])), measure=meter.measure)
+    pipeline = NativePipeline(load(Path(sys.argv[1]), Path(sys.argv[2])), measure=meter.measure)
 
     def read(paths: list[str]) -> list[Lines]:
         meter.restart()

@@ -45,7 +45,7 @@ class Request:
 # The passes in order.
 PASSES = (
     *("read", "override", "inherit", "bind_target", "locate"),
-    *("select", "share", "conform", "schedule", "freeze"),
+    *("select", "share", "conform", "schedule", "host", "freeze"),
 )
 
 
@@ -86,6 +86,10 @@ def passes(request: Request) -> Iterator[Pass]:
     from hpi_planner.passes.schedule import Schedule
 
     yield Schedule()
+
+    from hpi_planner.passes.host import Host
+
+    yield Host()
 
     from hpi_planner.passes.freeze import Freeze
 

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from hpi_schemas.device import Device
 from hpi_schemas.model_inputs import OutputTensors, Tensors
 from hpi_schemas.plan import origin as plan_origin
+from hpi_schemas.plan.host import HostRecord
 from hpi_schemas.plan.model import EngineRecord, External, Graph, Measurement, Plan, Source
 from hpi_schemas.target import Target
 
@@ -181,6 +182,8 @@ class Ir:
         replicas: the numbers of the devices that each get a copy; empty for one.
         target_facts: of the target, what a decision read.
         graph: the stage graph, None if the pipeline has none.
+        asked_host: the host that somebody asked for by name.
+        host: what runs the pipeline, None where the graph does.
         plan: what was decided, None after errors.
         text: the plan as canonical JSON.
     """
@@ -199,6 +202,8 @@ class Ir:
     replicas: tuple[int, ...] = ()
     target_facts: Target | None = None
     graph: Graph | None = None
+    asked_host: Traced | None = None
+    host: HostRecord | None = None
     plan: Plan | None = None
     text: str | None = None
     diagnostics: tuple[Diagnostic, ...] = ()

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from hpi_schemas import backends
+from hpi_schemas import backends, hosts
 from hpi_schemas.canonical import JsonError, loads
 from hpi_schemas.console import CommandError
 from hpi_schemas.documents import DocumentError
@@ -139,4 +139,4 @@ def this_machine() -> Target:
     """Describe this machine with every backend and tool that the planner knows."""
     from hpi_schemas import probe
 
-    return probe.this_machine(backends.packages(), backends.TOOLS)
+    return probe.this_machine(backends.packages(), backends.TOOLS, hosts.PACKAGES)

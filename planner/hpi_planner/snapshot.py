@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from hpi_schemas.plan import write
+from hpi_schemas.plan import host, write
 
 from hpi_planner.ir import Ir, Module
 
@@ -21,6 +21,8 @@ def snapshot(ir: Ir, stopped_after: str) -> dict[str, Any]:
         result["external"] = {address: write.external(item) for address, item in ir.external.items()}
     if ir.graph is not None:
         result["graph"] = write.graph(ir.graph)
+    if ir.host is not None:
+        result["host"] = host.write(ir.host)
     return result
 
 

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from hpi_runtime.inputs.limits import Limits
     from hpi_runtime.results.result import Result
     from hpi_runtime.run.loading import open_engine
+    from hpi_runtime.run.native import NativePipeline
     from hpi_runtime.run.pipeline import Pipeline
     from hpi_runtime.run.plan import LocatedPlan
     from hpi_runtime.run.record import record
@@ -46,6 +47,7 @@ __all__ = [
     "InputError",
     "Limits",
     "LocatedPlan",
+    "NativePipeline",
     "OutputError",
     "Pipeline",
     "PlanError",
@@ -88,6 +90,7 @@ _PLACES = {
     "hpi_runtime.inputs.limits": ("Limits",),
     "hpi_runtime.results.result": ("Result",),
     "hpi_runtime.run.loading": ("open_engine",),
+    "hpi_runtime.run.native": ("NativePipeline",),
     "hpi_runtime.run.pipeline": ("Pipeline",),
     "hpi_runtime.run.plan": ("LocatedPlan",),
     "hpi_runtime.run.record": ("record",),

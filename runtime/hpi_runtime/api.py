@@ -9,7 +9,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from hpi_runtime import argument_checks
+from hpi_runtime import argument_checks, loader
 from hpi_runtime.errors import PlanError
 from hpi_runtime.run.pipeline import Pipeline
 from hpi_runtime.run.plan import LocatedPlan, load, locate
@@ -24,6 +24,7 @@ def create_pipeline(
     hpi_config: Mapping[str, Any] | None = None,
     engine: str | None = None,
     engine_config: Mapping[str, Any] | None = None,
+    host: str | None = None,
     overrides: Sequence[str] = (),
     models: Sequence[str | Path] = (),
 ) -> Pipeline:
@@ -33,7 +34,7 @@ def create_pipeline(
         PlanError: it cannot be compiled, or has no stage graph.
         PreflightError, PrepareError, EngineError: it cannot be loaded.
     """
-    return Pipeline(
+    return loader.pipeline(
         plan_pipeline(
             pipeline,
             config=config,
@@ -42,6 +43,7 @@ def create_pipeline(
             hpi_config=hpi_config,
             engine=engine,
             engine_config=engine_config,
+            host=host,
             overrides=overrides,
             models=models,
         )
@@ -57,6 +59,7 @@ def plan_pipeline(
     hpi_config: Mapping[str, Any] | None = None,
     engine: str | None = None,
     engine_config: Mapping[str, Any] | None = None,
+    host: str | None = None,
     overrides: Sequence[str] = (),
     models: Sequence[str | Path] = (),
 ) -> LocatedPlan:
@@ -70,6 +73,7 @@ def plan_pipeline(
         hpi_config: replaces the YAML's top-level ``hpi_config``; ``{}`` counts.
         engine: replaces the YAML's; ``hpi``, ``paddle_static`` or ``onnxruntime``.
         engine_config: replaces the YAML's.
+        host: ``paddlex`` lets PaddleX's own code run the pipeline; by default where hpi-run cannot.
         overrides: ``PATH=VALUE`` texts, as with ``hpi-plan -o``.
         models: folders with official models.
 
@@ -83,7 +87,9 @@ def plan_pipeline(
         kind = type(config).__name__
         raise TypeError(f"`config` holds the values of a YAML, not a {kind}; name a file as `pipeline`")
     argument_checks.texts("overrides", overrides, "a list of `PATH=VALUE` texts")
-    laid = layers.collect(_flags(device, use_hpip, hpi_config, engine, engine_config), overrides)
+    argument_checks.instance("host", host, (str, type(None)), "a text")
+    flags = {**_flags(device, use_hpip, hpi_config, engine, engine_config), "host": host}
+    laid = layers.collect(flags, overrides)
     if config is not None:
         # As in PaddleX, it counts before a name.
         return _compiled(_json(config) or "", laid, models, Path())
@@ -112,7 +118,7 @@ def create_model(
         PlanError: the model is unknown or cannot be planned.
         PreflightError, PrepareError, EngineError: it cannot be loaded.
     """
-    return Pipeline(
+    return loader.pipeline(
         plan_model(
             model_name,
             model_dir,
@@ -184,7 +190,7 @@ def load_plan(path: str | Path, *, root: str | Path | None = None, models: Seque
     Raises:
         PlanError, PreflightError, PrepareError, EngineError: it cannot be loaded.
     """
-    return Pipeline(read_plan(path, root=root, models=models))
+    return loader.pipeline(read_plan(path, root=root, models=models))
 
 
 def read_plan(path: str | Path, *, root: str | Path | None = None, models: Sequence[str | Path] = ()) -> LocatedPlan:

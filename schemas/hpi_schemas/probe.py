@@ -13,6 +13,7 @@ import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from hpi_schemas.target import Gpu, Target
 
@@ -37,12 +38,17 @@ _CPU_FEATURES = frozenset(
 )
 
 
-def this_machine(backends: Mapping[str, Iterable[str]], tools: Mapping[str, Iterable[str]]) -> Target:
+def this_machine(
+    backends: Mapping[str, Iterable[str]],
+    tools: Mapping[str, Iterable[str]],
+    hosts: Mapping[str, Iterable[str]] = MappingProxyType({}),
+) -> Target:
     """Describe the machine that runs this.
 
     Args:
         backends: for each backend the names of the distributions that bring it.
         tools: the same for the tools of prepare steps.
+        hosts: the same for what can run a pipeline around our engines.
     """
     nvidia = _nvidia()
     versions = {name: installed(dists) for name, dists in sorted(backends.items())}
@@ -58,6 +64,7 @@ def this_machine(backends: Mapping[str, Iterable[str]], tools: Mapping[str, Iter
         npus=len(list(Path("/dev").glob("davinci[0-9]*"))),
         backends=versions,
         tools={name: installed(dists) for name, dists in sorted(tools.items())},
+        hosts={name: installed(dists) for name, dists in sorted(hosts.items())},
         paddle_features=_paddle_features(versions) if versions.get("paddle") else None,
     )
 

@@ -41,6 +41,8 @@ class Target:
         npus: number of Ascend NPUs.
         backends: version of each backend's package, None where it is not installed.
         tools: the same for what prepare steps need, such as paddle2onnx.
+        hosts: version of each program that can run a pipeline around our engines, such as ``paddlex``; None where it is
+            not installed.
         paddle_features: what Paddle can use there, of ``mkldnn`` and ``tensorrt``; None means what is usual.
     """
 
@@ -56,6 +58,7 @@ class Target:
     npus: int = 0
     backends: Mapping[str, str | None] = field(default_factory=dict)
     tools: Mapping[str, str | None] = field(default_factory=dict)
+    hosts: Mapping[str, str | None] = field(default_factory=dict)
     paddle_features: tuple[str, ...] | None = None
 
     def paddle_can(self, feature: str) -> bool:
@@ -98,6 +101,7 @@ _TYPES: Mapping[str, tuple[type, ...]] = {
     "npus": (int,),
     "backends": (dict,),
     "tools": (dict,),
+    "hosts": (dict,),
     "paddle_features": (list, type(None)),
 }
 _REQUIRED = ("os", "arch", "cores")
@@ -123,7 +127,7 @@ def from_json(value: Any) -> Target:
     for key, least in (("cores", 1), ("npus", 0)):
         if known.get(key, least) < least:
             raise ValueError(f"`{key}` must be at least {least}")
-    for key in ("backends", "tools"):
+    for key in ("backends", "tools", "hosts"):
         for name, version in known.get(key, {}).items():
             if not isinstance(version, (str, type(None))):
                 raise ValueError(f"`{key}.{name}` must be a version or null, not {version!r}")

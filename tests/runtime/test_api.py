@@ -23,7 +23,7 @@ from hpi_runtime import (
     record,
 )
 from hpi_runtime.errors import PlanError, PreflightError
-from hpi_runtime.run.pipeline import Pipeline
+from hpi_runtime.run.native import NativePipeline
 from hpi_runtime.run.runner import PREPROCESS
 
 ROOT = Path(__file__).parent.parent.parent
@@ -157,7 +157,7 @@ def test_one_picture_is_worked_on_by_the_callers_thread_and_several_by_others(tm
     picture = np.zeros((320, 320, 3), np.uint8)
     with create_model("page_orientation", OCR / "page_orientation", module_name="doc_text_orientation") as model:
         plan = model.plan
-    with Pipeline(plan, measure=measure) as pipeline:
+    with NativePipeline(plan, measure=measure) as pipeline:
         assert len(list(pipeline.predict(picture))) == 1
         assert seen == [True]
         assert len(list(pipeline.predict([picture, picture]))) == 2
@@ -230,7 +230,7 @@ def test_modules_of_one_session_have_one_engine_and_the_answers_of_two(models: P
 def test_a_module_that_uses_another_ones_session_runs_alone_too(models: Path, tmp_path: Path, line: np.ndarray) -> None:
     (tmp_path / "models").symlink_to(models)
     (tmp_path / "pipeline.yaml").write_text(SHARING.format(wanted="true"))
-    with Pipeline(plan_pipeline(tmp_path / "pipeline.yaml", device="cpu"), SECOND) as pipeline:
+    with NativePipeline(plan_pipeline(tmp_path / "pipeline.yaml", device="cpu"), SECOND) as pipeline:
         (result,) = pipeline.predict(line)
     assert len(result["class_ids"]) > 0
     assert list(pipeline.engines) == [SECOND]

@@ -169,7 +169,7 @@ def change(folder: Path, **values: Any) -> None:
         (["plan.json", "--input", "empty"], 2, "the folder holds no pictures"),
         (["plan.json", "--input", "pictures", "--module", "SubModules.Nope"], 2, "SubModules.ImageClassification"),
         (["plan.json", "--input", "pictures", "--save-images"], 2, "needs a folder"),
-        (["plan.json", "--input", "pictures", "--output", "plan.json"], 2, "cannot be made"),
+        (["plan.json", "--input", "pictures", "--output", "plan.json"], 2, "plan.json is a file, and not a folder"),
     ],
 )
 def test_a_mistake_on_the_command_line_is_said_before_anything_runs(
@@ -226,7 +226,6 @@ def test_a_graph_that_does_not_fit_together_is_refused(folder: Path, values: dic
 @pytest.mark.parametrize(
     ("path", "value", "message"),
     [
-        ("settings", {"topk": "many"}, "the settings or model/inference.yml cannot be used"),
         ("engine__config", {}, "the plan's engine.config lacks"),
     ],
 )

@@ -15,7 +15,7 @@ import yaml
 from hpi_runtime.errors import InputError, RunnerError
 from hpi_runtime.inputs import images
 from hpi_runtime.run import plan
-from hpi_runtime.run.pipeline import Pipeline
+from hpi_runtime.run.native import NativePipeline
 from hpi_schemas.canonical import dumps
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -75,7 +75,7 @@ def made() -> dict[str, Any]:
 def test_any_change_of_a_plan_is_answered(made: dict[str, Any], data: st.DataObject) -> None:
     path = data.draw(st.sampled_from(paths(made)))
     text = dumps(changed(made, path, data.draw(st.just(...) | VALUES))).encode()
-    with suppress(RunnerError), Pipeline(plan.parse(text, MODEL.parent, MODEL.parent, [])) as pipeline:
+    with suppress(RunnerError), NativePipeline(plan.parse(text, MODEL.parent, MODEL.parent, [])) as pipeline:
         list(pipeline.predict(np.zeros((32, 32, 3), np.uint8)))
 
 

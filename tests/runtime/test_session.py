@@ -21,6 +21,7 @@ from hpi_runtime import BusyError, Pipeline, PlanError, Session, load_plan, read
 from hpi_runtime.engines.base import Arrays
 from hpi_runtime.run import module_stage
 from hpi_runtime.run.grouping import Grouper
+from hpi_runtime.run.native import NativePipeline
 from support.classifying import lay_out
 
 
@@ -262,7 +263,7 @@ def test_lists_make_the_same_batches_however_slow_the_stages_are(
         monkeypatch.setattr(module_stage.ModuleStage, "_read", methods[1])
         shapes: list[tuple[int, ...]] = []
         note = partial(_note, shapes)
-        with Pipeline(read_plan(plan), observe=note) as pipeline:
+        with NativePipeline(read_plan(plan), observe=note) as pipeline:
             lines = [result.to_line() for result in pipeline.predict(str(tmp_path))]
         found.append((sorted(shapes), lines))
     assert found[0] == found[1] == found[2]

@@ -48,6 +48,10 @@ def parser() -> CommandLine:
         help="a pipeline or module YAML, or the name of a built-in pipeline (OCR)",
     )
     add("--output", metavar="FILE", help="write the plan there, whole or not at all, instead of to stdout")
+    host_help = (
+        "let this program's own code run the pipeline around the engines: paddlex; default: where hpi-run cannot"
+    )
+    add("--host", metavar="NAME", help=host_help)
     on_help = "high-performance inference on, at the top level"
     add("--use_hpip", dest="use_hpip", action="store_true", default=None, help=on_help)
     add("--no-use_hpip", dest="use_hpip", action="store_false", help="and off")
@@ -74,7 +78,7 @@ def parser() -> CommandLine:
     add("--max-accuracy-drop", type=_points, metavar="X", help=drop_help)
     optimize_help = "with --profile: inputs one at a time (the default), or all in one go"
     add("--optimize", choices=(LATENCY, THROUGHPUT), help=optimize_help)
-    passes = "read, override, inherit, bind_target, locate, select, conform, schedule, freeze"
+    passes = "read, override, inherit, bind_target, locate, select, share, conform, schedule, host, freeze"
     add("--stop-after", metavar="PASS", help=f"print the state after this pass as JSON: {passes}")
     add("--check", nargs="+", metavar="PLAN", help="do these plans still follow from their YAML? exit code 1 if not")
     add("--trust-models", action="store_true", help="with --check: take the facts of the models from the plan")

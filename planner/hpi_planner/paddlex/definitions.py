@@ -101,6 +101,7 @@ class Definition:
         external: what it uses beside them.
         config: values of flags in its built-in configuration that are not the flags' defaults.
         graph: how the runner runs it, None if it does not.
+        unhosted: why PaddleX itself does not run it around other engines, None if it does.
     """
 
     name: str
@@ -111,6 +112,7 @@ class Definition:
     external: tuple[External, ...]
     config: Mapping[str, Any]
     graph: Mapping[str, Any] | None
+    unhosted: str | None
 
     @cached_property
     def flags(self) -> dict[str, bool]:
@@ -123,6 +125,11 @@ class Definition:
 def names() -> tuple[str, ...]:
     """Return the names of all pipelines."""
     return tuple(_files())
+
+
+def is_paddlexs(name: str) -> bool:
+    """Tell whether a pipeline is PaddleX's own, and not that of another package."""
+    return name in _files() and _files()[name].parent == _FOLDER
 
 
 def _files() -> Mapping[str, Path]:
@@ -146,6 +153,7 @@ def load(name: str) -> Definition:
         external=tuple(External(**item) for item in data.get("external", ())),
         config=data.get("config", {}),
         graph=data.get("graph"),
+        unhosted=data.get("unhosted"),
     )
 
 

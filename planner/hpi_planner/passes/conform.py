@@ -25,7 +25,7 @@ class Conform:
         """Report contradictions; a module with one is broken, unless the runner does not run the pipeline anyhow."""
         if ir.tree is None:
             return ir
-        is_run = schedule.has_graph(ir)
+        is_run = schedule.is_native(ir)
         modules: list[Module] = []
         found = Findings()
         for module in ir.modules:

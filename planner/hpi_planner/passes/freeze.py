@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from hpi_schemas import hosts
 from hpi_schemas.plan.model import EngineRecord, ModelRecord, ModuleRecord, PipelineRecord, Plan, RequestedEngine
 from hpi_schemas.plan.write import write
 
+from hpi_planner import credentials
 from hpi_planner.diagnostics.model import has_errors
 from hpi_planner.ir import Ir, Module, Pipeline
 from hpi_planner.syntax.tree import dotted
 
 # The version of the rules; it changes when the same inputs may give another plan.
 RULES = "2026.2"
-_SECRET = re.compile(r"(api_?key|token|secret|password|passwd|credential|auth)", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,9 @@ class Freeze:
             modules={module.address: _module(module) for module in ir.modules},
             graph=ir.graph,
             external=ir.external,
+            host=ir.host,
             replicas=ir.replicas,
+            must_understand=() if ir.host is None else (hosts.FEATURE,),
         )
         return replace(ir, plan=plan, text=write(plan))
 
@@ -51,7 +53,7 @@ def _module(module: Module) -> ModuleRecord:
         device=module.device,
         engine=module.engine,
         batch_size=module.batch_size or 1,
-        settings=_clean(module.settings),
+        settings=credentials.without(module.settings),
         use_hpip=module.use_hpip,
         hpi_config=_cleaned(module.hpi_config),
         fallback=module.fallback,
@@ -97,19 +99,11 @@ def _pipeline(ir: Ir) -> PipelineRecord:
 
 
 def _collect(pipeline: Pipeline, settings: dict[str, Any]) -> None:
-    settings[dotted(pipeline.path)] = _clean(pipeline.settings)
+    settings[dotted(pipeline.path)] = credentials.without(pipeline.settings)
     for child in pipeline.pipelines.values():
         _collect(child, settings)
 
 
 def _cleaned(value: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
-    cleaned: Mapping[str, Any] | None = None if value is None else _clean(value)
+    cleaned: Mapping[str, Any] | None = None if value is None else credentials.without(value)
     return cleaned
-
-
-def _clean(value: Any) -> Any:
-    """Return a value of a plan: keys are text, and what looks like a credential is left out."""
-    # Plans are committed and reviewed.
-    if isinstance(value, Mapping):
-        return {str(key): _clean(item) for key, item in value.items() if not _SECRET.search(str(key))}
-    return [_clean(item) for item in value] if isinstance(value, list) else value

@@ -43,6 +43,8 @@ class LayOverrides:
                 ir = ir.report(value)
             elif layer.flag == "device":
                 ir = replace(ir, device=Traced(str(value.value), Origin(recorded, value.shadow.span)))
+            elif layer.flag == "host":
+                ir = replace(ir, asked_host=Traced(value.value, Origin(recorded, value.shadow.span)))
             else:
                 ir = _lay(ir, layer, value)
         return ir
@@ -61,8 +63,8 @@ def _value(source: str, layer: Override) -> Tree | Diagnostic:
                 help="write `-o SubModules.TextDetection.batch_size=4`",
             )
         offset += len(path) + 1
-    if layer.flag in ("device", "use_hpip"):
-        return Tree(text if layer.flag == "device" else text == "true", Shadow(_token_span(source, layer)))
+    if layer.flag in ("device", "host", "use_hpip"):
+        return Tree(text == "true" if layer.flag == "use_hpip" else text, Shadow(_token_span(source, layer)))
     try:
         tree, found = compose(source, text)
     except YamlTextError as fault:

@@ -101,6 +101,7 @@ _PATTERNS: tuple[tuple[str, Impact], ...] = (
     ("graph.order", Impact.COSMETIC),
     ("graph.**", Impact.NUMERICS),
     ("external.**", Impact.NUMERICS),
+    ("host.**", Impact.NUMERICS),
     ("must_understand.**", Impact.NUMERICS),
     ("replicas.**", Impact.DEVICE),
     ("target.device", Impact.DEVICE),
@@ -148,7 +149,7 @@ def _same(old: Any, new: Any) -> bool:
 
 
 def _impact(path: Path, used: frozenset[str]) -> Impact:
-    if path[:2] in (("target", "backends"), ("target", "tools")):
+    if path[:2] in (("target", "backends"), ("target", "tools"), ("target", "hosts")):
         # Another version of what nothing here uses changes nothing.
         return Impact.REBUILD if path[-1] in used else Impact.COSMETIC
     if len(path) == 5 and path[2:4] == ("engine", "config") and path[4] in tuning():
@@ -167,4 +168,5 @@ def _fits(path: Sequence[str], pattern: Sequence[str]) -> bool:
 def _used(plan: Plan) -> frozenset[str]:
     """Return the backends and tools that a plan's engines use."""
     engines = [engine for module in plan.modules.values() for engine in module.engines]
-    return frozenset(name for item in engines for name in (item.backend, *(step.tool for step in item.prepare)))
+    used = {name for item in engines for name in (item.backend, *(step.tool for step in item.prepare))}
+    return frozenset(used if plan.host is None else {*used, plan.host.name})

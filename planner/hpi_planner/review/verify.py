@@ -47,10 +47,10 @@ def load(name: str) -> RunRecord:
 def differences(plan: ReviewedPlan, record: RunRecord) -> list[Difference]:
     """Return every way in which a run was not the plan."""
     found = list(_whole(plan, record))
-    expected = _expected(plan, record)
+    allowed = _expected(plan, record) | _late(plan, record)
     for address, module in record.modules.items():
         planned = plan.modules.get(address)
-        if planned is None or address not in expected:
+        if planned is None or address not in allowed:
             found.append(Difference(address, "engine", "none", module.backend))
         else:
             found.extend(_module(address, planned, module, plan.plan.target))
@@ -62,7 +62,16 @@ def _expected(plan: ReviewedPlan, record: RunRecord) -> set[str]:
     """Return the modules that run: those of the graph, or the one that was asked for."""
     if record.module is not None:
         return {record.module}
+    if plan.plan.host is not None:
+        return set(plan.modules) - _late(plan, record)
     return set() if plan.plan.graph is None else set(plan.plan.graph.modules)
+
+
+def _late(plan: ReviewedPlan, record: RunRecord) -> set[str]:
+    """Return the modules that a host creates when it first needs them, and so perhaps never."""
+    if plan.plan.host is None or record.module is not None:
+        return set()
+    return {address for address, module in plan.modules.items() if module.lazy}
 
 
 def _whole(plan: ReviewedPlan, record: RunRecord) -> Iterator[Difference]:

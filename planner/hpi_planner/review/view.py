@@ -254,6 +254,8 @@ def _warnings(rows: list[ModuleView], plan: Plan) -> Iterator[str]:
             yield f"{row.address} is prepared before the first run: {'; '.join(row.prepare)}."
     for address, item in plan.external.items():
         yield f"{address} ({item.kind.replace('_', ' ')}) runs outside of this plan."
-    if plan.graph is None and rows:
+    if plan.host is not None:
+        yield f"PaddleX {plan.host.version} runs this pipeline around these engines."
+    elif plan.graph is None and rows:
         tasks = {address: record.module_name for address, record in plan.modules.items()}
         yield f"hpi-run cannot run this pipeline as a whole: {runnable(tasks)}."

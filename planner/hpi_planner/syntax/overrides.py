@@ -10,7 +10,7 @@ from typing import Any
 
 _PART = re.compile(r"([^.\[\]]+)|\[(\d+)\]")
 # Flags act before `-o`, and in this order, however they were given.
-FLAGS = ("device", "use_hpip", "hpi_config", "engine", "engine_config")
+FLAGS = ("device", "host", "use_hpip", "hpi_config", "engine", "engine_config")
 # Acts after everything else: regular inference in every module, whatever the YAML or an override says.
 REGULAR = "regular"
 

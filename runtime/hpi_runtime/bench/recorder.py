@@ -22,7 +22,7 @@ from hpi_runtime.bench.meter import Meter
 from hpi_runtime.cli.telling import telling
 from hpi_runtime.engines.base import Arrays
 from hpi_runtime.prepare import calibration
-from hpi_runtime.run.pipeline import Pipeline
+from hpi_runtime.run.native import NativePipeline
 from hpi_runtime.run.plan import load
 from hpi_runtime.run.runner import INFERENCE
 
@@ -87,7 +87,7 @@ def _recorded(options: Mapping[str, Any]) -> dict[str, Any]:
             samples[address].add(next(iter(arrays.values())))
 
     keep = {ref for part in parts.values() for ref in part.refs}
-    with Pipeline(plan, observe=observe, measure=meter.measure, keep=keep) as pipeline:
+    with NativePipeline(plan, observe=observe, measure=meter.measure, keep=keep) as pipeline:
         for item in pipeline.items(options["inputs"]):
             name = str(item.source.path)
             if item.error is not None:

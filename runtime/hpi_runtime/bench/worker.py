@@ -18,7 +18,7 @@ from hpi_schemas.console import DONE, data_stream, guarded
 from hpi_runtime.bench.meter import Meter
 from hpi_runtime.cli.telling import telling
 from hpi_runtime.judge import truth
-from hpi_runtime.run.pipeline import Pipeline
+from hpi_runtime.run.native import NativePipeline
 from hpi_runtime.run.plan import load
 
 
@@ -44,14 +44,14 @@ def _answer_all(options: Mapping[str, Any], answers: BinaryIO) -> None:
     plan = load(Path(options["plan"]), root, [Path(folder) for folder in options["models"]])
     known = {} if options["truth"] is None else truth.load(Path(options["truth"]))
     meter = Meter()
-    with Pipeline(plan, options["module"], observe=meter.observe, measure=meter.measure) as pipeline:
+    with NativePipeline(plan, options["module"], observe=meter.observe, measure=meter.measure) as pipeline:
         _answer(answers, {"backends": _backends(pipeline), "warnings": pipeline.warnings})
         for line in sys.stdin:
             request = json.loads(line)
             _answer(answers, _one_pass(pipeline, meter, request["inputs"], known if request["accuracy"] else {}))
 
 
-def _one_pass(pipeline: Pipeline, meter: Meter, inputs: Sequence[str], known: truth.Truth) -> dict[str, Any]:
+def _one_pass(pipeline: NativePipeline, meter: Meter, inputs: Sequence[str], known: truth.Truth) -> dict[str, Any]:
     meter.restart()
     results = []
     started = time.perf_counter()
@@ -76,7 +76,7 @@ def _one_pass(pipeline: Pipeline, meter: Meter, inputs: Sequence[str], known: tr
     }
 
 
-def _backends(pipeline: Pipeline) -> dict[str, str]:
+def _backends(pipeline: NativePipeline) -> dict[str, str]:
     return {address: engine.name for address, engine in pipeline.engines.items()}
 
 

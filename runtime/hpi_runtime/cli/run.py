@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from hpi_schemas.cleaning import clean_line
 from hpi_schemas.command_line import CommandLine, positive_number
@@ -68,6 +68,8 @@ def _parser() -> CommandLine:
     add("--save-images", metavar="DIR", nargs="?", const="", help="draw results into DIR (or --output)")
     overwrite_help = "replace files in those folders that are no older results; what the run reads never is"
     add("--overwrite", action="store_true", help=overwrite_help)
+    predict_help = "arguments of `predict` as a JSON object; of a hosted pipeline, PaddleX's own, such as its prompt"
+    add("--predict", metavar="JSON", help=predict_help)
     add("--root", metavar="DIR", help="where relative model folders start; default: beside the plan's YAML")
     add("--models", action="append", default=[], metavar="DIR", help="folder with official models, one folder per name")
     add("--prepare-only", action="store_true", help="convert and build what the plan needs, and stop")
@@ -126,21 +128,45 @@ def _run(options: argparse.Namespace, lines: BinaryIO) -> int:
     names = input_names(_NAME, options.input) if options.input else []
     if options.compare is not None:
         return _compare(options, plan, names, lines)
-    from hpi_runtime.results.writer import Writer
-    from hpi_runtime.run.pipeline import Pipeline
+    from hpi_runtime import loader
 
+    is_hosted = loader.is_hosted(plan, options.module)
+    if is_hosted and options.save_images is not None:
+        raise PlanError("PaddleX draws what this plan gives: --output writes all of it, so leave --save-images out")
     outputs = _outputs(options, plan, names)
     if options.output is None and not options.prepare_only:
         need_stdout()
-    with Pipeline(plan, options.module, options.strict) as pipeline:
-        for line in pipeline.warnings:
+    with loader.pipeline(plan, options.module, options.strict) as pipeline:
+        told = [*pipeline.warnings]
+        for line in told:
             say(_NAME, f"warning: {line}")
         if options.prepare_only:
             return DONE
         record = _path(options.record)
-        writer = Writer(lines, outputs, _path(options.output), _path(pictures), pipeline.drawing, record)
+        make = loader.writer(plan, options.module)
+        writer = make(lines, outputs, _path(options.output), _path(pictures), pipeline.drawing, record)
         writer.check(names)
-        return _predict(pipeline, pipeline.predict(names, limits=_limits(options)), writer, outputs, record)
+        results = pipeline.predict(names, limits=_limits(options), **_settings(options))
+        return _predict(pipeline, results, writer, outputs, record)
+
+
+def _settings(options: argparse.Namespace) -> dict[str, Any]:
+    """Return the arguments of --predict.
+
+    Raises:
+        PlanError: they are none.
+    """
+    if options.predict is None:
+        return {}
+    from hpi_schemas.canonical import JsonError, loads
+
+    try:
+        found = loads(options.predict)
+    except JsonError as fault:
+        raise PlanError(f'--predict: {fault}; write JSON, such as --predict \'{{"prompt": "cat"}}\'') from None
+    if not isinstance(found, dict):
+        raise PlanError("--predict takes a JSON object: the arguments of `predict` by their names")
+    return found
 
 
 def _outputs(options: argparse.Namespace, plan: LocatedPlan, names: Sequence[str]) -> Outputs:

@@ -17,7 +17,7 @@ from hpi_runtime.engines.base import Arrays
 from hpi_runtime.errors import EngineError, PlanError
 from hpi_runtime.inputs.limits import DEFAULT, Limits
 from hpi_runtime.judge import agreement
-from hpi_runtime.run.pipeline import Pipeline
+from hpi_runtime.run.native import NativePipeline
 from hpi_runtime.run.plan import LocatedPlan
 
 FORMAT = "1.0"
@@ -186,7 +186,7 @@ def compare(
         raise PlanError("the two plans have no module in common; compare plans of the same pipeline")
     found = Comparison(plan, reference)
     lock = threading.Lock()
-    with Pipeline(plan, module, strict) as candidate:
+    with NativePipeline(plan, module, strict) as candidate:
 
         def observe(address: str, arrays: Arrays, outputs: Arrays) -> None:
             engine = candidate.engines.get(address)
@@ -204,14 +204,14 @@ def compare(
                     found.numbers.setdefault((address, name), Numbers()).add(expected, answer)
 
         found.results = agreement.Agreement(candidate.fields)
-        with Pipeline(reference, module, strict, observe) as other:
+        with NativePipeline(reference, module, strict, observe) as other:
             _introduce(found, candidate, other)
             for left, right in zip(*(each.predict(named, limits=limits) for each in (candidate, other)), strict=True):
                 found.results.add(left, right)
     return found
 
 
-def _introduce(found: Comparison, candidate: Pipeline, other: Pipeline) -> None:
+def _introduce(found: Comparison, candidate: NativePipeline, other: NativePipeline) -> None:
     """Note what really runs on both sides, and what the two do not share."""
     found.notes += [f"the plan: {line}" for line in candidate.warnings]
     found.notes += [f"the reference: {line}" for line in other.warnings]

@@ -49,6 +49,11 @@ def font_for(texts: Iterable[str], size: int) -> Font:
     return ImageFont.load_default(size) if path is None else _open(path, size)
 
 
+def any_font() -> str | None:
+    """Return the path of the first font with many scripts that is here, None if there is none."""
+    return next(iter(_candidates()), None)
+
+
 @cache
 def _open(path: str, size: int) -> ImageFont.FreeTypeFont:
     return ImageFont.truetype(path, size)

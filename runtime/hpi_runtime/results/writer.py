@@ -115,7 +115,7 @@ class Writer:
                 make_folder(record.parent)
                 self._outputs.write(record, data, record_of(path, page))
         except OutputError as fault:
-            raise _refused(fault) from None
+            raise refused(fault) from None
         if record is None:
             self._line(result)
 
@@ -145,7 +145,8 @@ def _drawn(result: Result) -> bytes | None:
         raise InputError("DRAWING_FAILED", f"the result cannot be drawn: {type(fault).__name__}: {fault}") from None
 
 
-def _refused(fault: OutputError) -> Exception:
+def refused(fault: OutputError) -> Exception:
+    """Return what a result that cannot be written means: a failure of it, or the end of the run."""
     if isinstance(fault.__cause__, OSError) and fault.__cause__.errno not in _OF_A_NAME:
         return PlanError(f"results cannot be written: {fault}")
     return InputError("OUTPUT_REFUSED", str(fault))

@@ -127,7 +127,7 @@ def open_module(plan: LocatedPlan, address: str, record: ModuleRecord, folder: P
         PlanError, PrepareError, EngineError: it cannot be loaded, or its model does not fit its task.
     """
     task = make_task(address, record, folder)
-    engine, failure = _engine(plan, address, record, folder, strict)
+    engine, failure = with_fallback(plan, address, record, folder, strict)
     try:
         return Opened(task, engine, bind(address, record, task, engine), failure)
     except EngineError:
@@ -153,15 +153,28 @@ def open_engine(plan: LocatedPlan, address: str, strict: bool = False) -> Engine
     """
     record = plan.module(address)
     folders, _ = check(plan, [address], strict)
-    engine, _ = _engine(plan, address, record, folders[address], strict)
+    engine, _ = with_fallback(plan, address, record, folders[address], strict)
     if strict and engine.deviations:
         engine.close()
         raise EngineError("\n".join(f"{address}: {line}" for line in engine.deviations))
     return engine
 
 
-def _engine(plan: LocatedPlan, address: str, record: ModuleRecord, folder: Path, strict: bool) -> tuple[Engine, str]:
-    """Load the plan's engine, or the first of its fallbacks that loads and why the plan's does not."""
+def with_fallback(
+    plan: LocatedPlan, address: str, record: ModuleRecord, folder: Path, strict: bool
+) -> tuple[Engine, str]:
+    """Load the plan's engine, or the first of its fallbacks that loads and why the plan's does not.
+
+    Args:
+        plan: that it is of.
+        address: of the module.
+        record: the plan's, or that of a replica.
+        folder: of the model, whose files were checked.
+        strict: no fallback will do.
+
+    Raises:
+        PrepareError, EngineError: none can be prepared and loaded.
+    """
     try:
         return load_engine(record.engine, record, folder), ""
     except (PrepareError, EngineError) as fault:

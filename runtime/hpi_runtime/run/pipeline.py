@@ -1,203 +1,79 @@
-"""A plan, loaded: engines, modules and operations wired as its stage graph says."""
+"""What every loaded plan can do, whoever runs it."""
 
 from __future__ import annotations
 
-import os
-import time
-import weakref
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from functools import cache, partial
-from itertools import chain, islice
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
 from types import TracebackType
 from typing import Any
 
-from hpi_schemas.files import Outputs
-from hpi_schemas.plan.graph import fields
-from hpi_schemas.plan.model import INPUT, Graph, of_one
-from hpi_schemas.values import PICTURE, RECORD, Value
-
-from hpi_runtime import argument_checks, kinds
 from hpi_runtime.engines.base import Engine
-from hpi_runtime.errors import PlanError
-from hpi_runtime.inputs import values
-from hpi_runtime.inputs.limits import DEFAULT, LIMITS, Limits
-from hpi_runtime.inputs.reading import Input, read
-from hpi_runtime.results.result import Result, failed
-from hpi_runtime.run import arguments
-from hpi_runtime.run.engines import Engines
-from hpi_runtime.run.executor import Executor, Group, Item, Worker, execute_one, forked
-from hpi_runtime.run.grouping import MAX_WAIT
+from hpi_runtime.inputs.limits import DEFAULT, Limits
+from hpi_runtime.results.result import Result
 from hpi_runtime.run.plan import LocatedPlan
-from hpi_runtime.run.preflight import check
-from hpi_runtime.run.runner import DECODE, Observer, Timer
-from hpi_runtime.run.stages import group_size, workers
-from hpi_runtime.run.stream import stream
-
-# Inputs that may wait between two stages.
-_DEPTH = 2
 
 
-class Pipeline:
-    """Executes a plan on pictures. Use it in a ``with`` statement, or call ``close``.
+class Pipeline(ABC):
+    """A plan, loaded. Use it in a ``with`` statement, or call ``close``.
 
     Attributes:
+        plan: that it executes.
         module: the address of the one module that runs, None for the whole pipeline.
-        engines: the loaded engines by module address; of several replicas, those of the first.
-        replicas: the engines of the others, by their device number.
-        group_size: inputs that modules which take one picture of each want to see together.
-        warnings: what does not keep the plan from running: other versions, fallbacks in use.
-        fallbacks: the backend in use by module address, where it is not the plan's first.
     """
 
-    def __init__(
-        self,
-        plan: LocatedPlan,
-        module: str | None = None,
-        strict: bool = False,
-        observe: Observer | None = None,
-        measure: Timer | None = None,
-        keep: Collection[str] = (),
-    ) -> None:
-        """Check this machine, prepare and load everything.
+    plan: LocatedPlan
+    module: str | None
+
+    @property
+    @abstractmethod
+    def engines(self) -> Mapping[str, Engine]:
+        """The loaded engines by module address; of several replicas, those of the first."""
+
+    @property
+    @abstractmethod
+    def replicas(self) -> Mapping[int, Mapping[str, Engine]]:
+        """The engines of the other replicas, by their device number."""
+
+    @property
+    @abstractmethod
+    def fallbacks(self) -> Mapping[str, str]:
+        """The backend in use by module address, where it is not the plan's first."""
+
+    @property
+    @abstractmethod
+    def warnings(self) -> list[str]:
+        """What does not keep the plan from running: other versions, fallbacks in use."""
+
+    @property
+    @abstractmethod
+    def drawing(self) -> str:
+        """What PaddleX calls the picture drawn of a result, such as ``ocr_res_img``; empty where it names several."""
+
+    @abstractmethod
+    def predict(self, input: Any, *, limits: Limits = DEFAULT, **settings: Any) -> Iterator[Result]:
+        """Run the plan on inputs, and return an iterator over their results, in order.
 
         Args:
-            plan: what to run.
-            module: the address of one module to run alone, instead of the whole pipeline.
-            strict: refuse other versions of the backends than the plan's, other threads, and fallbacks.
-            observe: is told the address, the inputs and the outputs of every run of an engine, in the engine's thread.
-            measure: is told how long each step took, see ``stages``.
-            keep: references whose values ``items`` still have at the end; others are freed on the way.
-
-        Raises:
-            PlanError: the plan has no such module, or no stage graph.
-            PreflightError: this machine does not satisfy the plan.
-            PrepareError: a prepare step failed.
-            EngineError: an engine cannot be loaded.
-        """
-        self.plan = plan
-        self.module = module
-        self._graph = _graph(plan, module)
-        self._fields = fields(self._graph, plan.modules)
-        self._measure = measure
-        self._process = os.getpid()
-        self._closed = False
-        addresses = self._graph.modules
-        folders, self.warnings = check(plan, addresses, strict)
-        self._engines = Engines(plan, strict, observe, measure)
-        self.engines: dict[str, Engine] = self._engines.first
-        self.replicas: dict[int, dict[str, Engine]] = self._engines.replicas
-        self.fallbacks: dict[str, str] = self._engines.fallbacks
-        try:
-            numbers: list[int | None] = [*plan.plan.replicas] or [None]
-            chains: list[list[Worker]] = []
-            for number in numbers:
-                loaded = self._engines.load({address: folders[address] for address in addresses}, number)
-                chains.append(workers(self._graph, loaded, measure, keep=keep))
-                if len(chains) == 1:
-                    self._alone = workers(self._graph, loaded, measure, is_alone=True, keep=keep)
-                    self.group_size = group_size(self._graph, loaded)
-            self.warnings += self._engines.warnings
-            depth = max(_DEPTH, *(engine.streams for engine in self.engines.values()))
-            self._executor = Executor(chains, depth)
-            # Its threads hold the engines: a pipeline that nobody closes must not be kept by them.
-            self._let_go = weakref.finalize(self, self._executor.close)
-        except BaseException:
-            self.close()
-            raise
-
-    def predict(
-        self, input: Any, batch_size: int | None = None, *, limits: Limits = DEFAULT, **settings: Any
-    ) -> Iterator[Result]:
-        """Run the plan on pictures and return an iterator over one result per picture or page, in order.
-
-        Args:
-            input: a path, a folder, a URL, bytes, a file open for reading bytes, a picture of Pillow, an array in BGR
-                order (height × width × 3, uint8; see ``inputs.values.as_image`` for others), or an iterable of such.
-            batch_size: as in PaddleX; a frozen plan takes what it has, and None.
+            input: a path, a folder, a URL, an array in BGR order (height × width × 3, uint8), or an iterable of such.
+                Where hpi-run's own code runs the pipeline also bytes, a file open for reading bytes, and a picture of
+                Pillow.
             limits: what each input may cost.
-            settings: the same for the other arguments that PaddleX's ``predict`` has here, such as ``text_det_thresh``.
+            settings: arguments that PaddleX's ``predict`` has for this pipeline, such as ``text_det_thresh``. Where
+                hpi-run's own code runs it, the plan is frozen: a value that it has is taken, another one refused.
 
         Raises:
             TypeError: it is none of these, or there is no such argument.
-            PlanError: the plan has another value; the message says where to write it.
-            RunnerError: the pipeline is closed, or was loaded before this process was forked.
+            PlanError: the plan has another value, or the pipeline is closed, or was loaded before this process was
+                forked.
         """
-        argument_checks.instance("limits", limits, Limits, LIMITS)
-        given = settings if batch_size is None else {arguments.BATCH_SIZE: batch_size, **settings}
-        arguments.check(self.plan, self._graph, self.module, given)
-        outputs = cache(partial(self._outputs, input))
-        return map(partial(self._result, outputs), self.items(input, limits))
 
-    def result(self, item: Item[Input], inputs: Any) -> Result:
-        """Return the result of an item that went through; ``inputs`` are what it was read from, and others with it."""
-        return self._result(cache(partial(self._outputs, inputs)), item)
-
-    def items(self, input: Any, limits: Limits = DEFAULT) -> Iterator[Item[Input]]:
-        """Run the plan on pictures, as ``predict`` does, and yield everything that its stages made of each."""
-        self.check_usable()
-        is_one = values.is_single(input) or (isinstance(input, Sequence) and len(input) == 1)
-        # Of what has no known end, nobody knows when the next comes.
-        max_wait = None if is_one or isinstance(input, Sequence) else MAX_WAIT
-        return self._items(self.read(input, limits), is_one, max_wait)
-
-    def read(self, input: Any, limits: Limits = DEFAULT) -> Iterator[Item[Input]]:
-        """Decode inputs one after the other, as ``predict`` takes them."""
-        return _items(read(values.each(input), limits), self._measure)
-
-    def put(self, group: Group) -> None:
-        """Send decoded inputs on their way, together; this waits for room, and not for their results.
-
-        Raises:
-            EngineError: the system starts no more threads.
-        """
-        self._executor.put(group)
-
-    def _items(self, items: Iterator[Item[Input]], is_one: bool, max_wait: float | None) -> Iterator[Item[Input]]:
-        # Again, for this runs when the first result is asked for.
-        self.check_usable()
-        if is_one:
-            # A file may hold several pages.
-            ahead = list(islice(items, 2))
-            if len(ahead) == 1:
-                yield execute_one(ahead[0], self._alone)
-                return
-            items = chain(ahead, items)
-        yield from stream(self._executor, items, self.group_size, max_wait)
-
-    def check_usable(self) -> None:
-        """Look whether inputs can be taken.
-
-        Raises:
-            PlanError: the pipeline is closed, or was loaded before this process was forked.
-        """
-        if self._closed:
-            raise PlanError("the pipeline is closed; load the plan again, or use it inside its `with` statement")
-        if os.getpid() != self._process:
-            # The threads of its engines are not in this process, and waiting for them would have no end.
-            raise forked()
-
-    @property
-    def drawing(self) -> str:
-        """What PaddleX calls the picture drawn of a result, such as ``ocr_res_img``."""
-        return self._graph.drawing
-
-    @property
-    def fields(self) -> Mapping[str, Value]:
-        """What each field of a result is; none where the result comes from an op that nobody here knows."""
-        return self._fields
+    @abstractmethod
+    def close(self) -> None:
+        """Free every engine; calling it again does nothing. In a forked process there is nothing to free."""
 
     def actual(self) -> dict[str, Any]:
         """Return what every engine really runs, by module address."""
         return {address: engine.actual() for address, engine in self.engines.items()}
-
-    def close(self) -> None:
-        """Free every engine; calling it again does nothing. In a forked process there is nothing to free."""
-        self._closed = True
-        if os.getpid() == self._process:
-            executor = getattr(self, "_executor", None)
-            if executor is not None:
-                executor.close()
-            self._engines.close()
 
     def __enter__(self) -> Pipeline:
         return self
@@ -206,45 +82,3 @@ class Pipeline:
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-    def _outputs(self, inputs: Any) -> Outputs:
-        """Return what results of these inputs may be written over: anything, as PaddleX does, but what is read."""
-        return Outputs([*self.plan.files(), *values.paths(inputs)], overwrite=True)
-
-    def _result(self, outputs: Callable[[], Outputs], item: Item[Input]) -> Result:
-        source = item.source
-        if item.error is not None:
-            return failed(source.path, source.page, item.error, self.plan.digest, outputs)
-        named = self._graph.outputs
-        for ref in named.values():
-            if ref not in item.values:
-                raise PlanError(f"the plan's graph asks for `{ref}`, which its stage does not give")
-        given: dict[str, Any] = {"input_path": source.path, "page_index": source.page, "plan": self.plan.digest}
-        if self.fallbacks:
-            given["fallback"] = dict(self.fallbacks)
-        record, image = item.values[named["result"]], item.values[named["image"]]
-        given |= kinds.to_json(record, Value(RECORD, fields=self._fields))
-        pictures = {name: record[name] for name, field in self._fields.items() if field.kind == PICTURE}
-        return Result(given, image, self.drawing, outputs, self._fields, pictures)
-
-
-def _graph(plan: LocatedPlan, module: str | None) -> Graph:
-    if module is None:
-        return plan.graph
-    plan.module(module)
-    return of_one(module)
-
-
-def _items(inputs: Iterator[Input], measure: Timer | None) -> Iterator[Item[Input]]:
-    while True:
-        started = time.perf_counter()
-        source = next(inputs, None)
-        if source is None:
-            return
-        if measure is not None:
-            measure(INPUT, DECODE, time.perf_counter() - started)
-        item = Item(source, error=source.error)
-        if source.image is not None:
-            item.values[f"{INPUT}.image"] = source.image
-            source.image = None
-        yield item

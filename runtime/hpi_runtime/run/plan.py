@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from hpi_schemas import backends
+from hpi_schemas import backends, hosts
 from hpi_schemas.backends import options
 from hpi_schemas.canonical import digest
 from hpi_schemas.device import Device
@@ -19,8 +19,8 @@ from hpi_schemas.tasks import runnable
 
 from hpi_runtime.errors import PlanError
 
-# Features of later formats that this runner knows; none yet.
-UNDERSTOOD: frozenset[str] = frozenset()
+# What a plan may ask this runner to know.
+UNDERSTOOD = frozenset({hosts.FEATURE})
 
 
 @dataclass(frozen=True)
@@ -65,6 +65,8 @@ class LocatedPlan:
         Raises:
             PlanError: it has none.
         """
+        if self.plan.host is not None:
+            raise PlanError(f"PaddleX {self.plan.host.version} runs this plan: `hpi-run` and `load_plan` do that")
         if self.plan.graph is None:
             tasks = {address: record.module_name for address, record in self.modules.items()}
             raise PlanError(f"this plan has no stage graph, and cannot be run as a whole; {runnable(tasks)}")

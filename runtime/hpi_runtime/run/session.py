@@ -17,6 +17,7 @@ from hpi_runtime.inputs.reading import Input
 from hpi_runtime.results.result import Result
 from hpi_runtime.run.executor import THREADS, Group, Item, no_threads
 from hpi_runtime.run.grouping import MAX_WAIT, Grouper
+from hpi_runtime.run.native import NativePipeline
 from hpi_runtime.run.pipeline import Pipeline
 
 
@@ -48,7 +49,8 @@ class Session:
             TypeError, ValueError: an argument cannot be that.
             EngineError: the system starts no more threads.
         """
-        argument_checks.instance("pipeline", pipeline, Pipeline, "a Pipeline, such as `load_plan` returns")
+        if not isinstance(pipeline, NativePipeline):
+            raise TypeError(f"`pipeline` must be a Pipeline that hpi-run itself runs, not {pipeline!r}")
         argument_checks.whole("max_waiting", max_waiting, 1)
         argument_checks.number("max_wait", max_wait, 0)
         argument_checks.whole("readers", readers, 1)

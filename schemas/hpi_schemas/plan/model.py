@@ -12,6 +12,7 @@ from typing import Any
 
 from hpi_schemas.device import Device
 from hpi_schemas.model_inputs import OutputTensors, Tensors
+from hpi_schemas.plan.host import HostRecord
 from hpi_schemas.plan.origin import Origin
 from hpi_schemas.target import Target
 
@@ -311,8 +312,9 @@ class Plan:
         target: every fact of the machine that a decision read, absences included; no others.
         rules: the version of the rules that decided: the same inputs may give another plan under others.
         modules: every model, by its address in the YAML tree.
-        graph: None where the pipeline can only be run module by module.
+        graph: None where hpi-run itself can only run it module by module.
         external: modules that run elsewhere, by address.
+        host: what runs the pipeline around the engines, None where ``graph`` does, or nothing runs it as a whole.
         replicas: the numbers of the devices that each run a copy of the pipeline; empty where there is but one.
         must_understand: features that whoever executes this plan has to know.
     """
@@ -324,5 +326,6 @@ class Plan:
     modules: Mapping[str, ModuleRecord]
     graph: Graph | None = None
     external: Mapping[str, External] = field(default_factory=dict)
+    host: HostRecord | None = None
     replicas: tuple[int, ...] = ()
     must_understand: tuple[str, ...] = ()

@@ -9,7 +9,7 @@ from typing import Any
 from hpi_schemas import device, target, tasks
 from hpi_schemas.canonical import JsonError, loads
 from hpi_schemas.console import CommandError
-from hpi_schemas.plan import origin
+from hpi_schemas.plan import host, origin
 from hpi_schemas.plan.graph import broken
 from hpi_schemas.plan.model import (
     EngineRecord,
@@ -165,6 +165,7 @@ def _plan(data: Mapping[str, Any]) -> Plan:
         modules={address: _module(item) for address, item in data["modules"].items()},
         graph=None if data["graph"] is None else _graph(data["graph"]),
         external={address: External(item["kind"], item["model_name"]) for address, item in data["external"].items()},
+        host=None if "host" not in data else host.read(data["host"]),
         replicas=tuple(data.get("replicas", ())),
         must_understand=tuple(data["must_understand"]),
     )

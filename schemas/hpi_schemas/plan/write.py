@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from hpi_schemas.canonical import dumps
+from hpi_schemas.plan import host
 from hpi_schemas.plan.model import (
     EngineRecord,
     External,
@@ -48,6 +49,8 @@ def to_json(plan: Plan) -> dict[str, Any]:
         "source": _source(plan.source),
         "target": _target(plan.target),
     }
+    if plan.host is not None:
+        found["host"] = host.write(plan.host)
     return {**found, "replicas": list(plan.replicas)} if plan.replicas else found
 
 

@@ -1,0 +1,112 @@
+"""host: whose code runs the pipeline, where hpi-run's own stage graph does not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from hpi_schemas import hosts
+from hpi_schemas.plan.host import HostRecord
+from hpi_schemas.tasks import runnable
+
+from hpi_planner import credentials
+from hpi_planner.diagnostics.model import Code, Diagnostic, Label, error, has_errors, note, warning
+from hpi_planner.ir import Ir, Pipeline
+from hpi_planner.paddlex import definitions
+from hpi_planner.paddlex.legal_keys import INHERITED, SHARE
+from hpi_planner.passes import schedule
+from hpi_planner.syntax.tree import Path, Tree, dotted
+
+# What chooses engines is decided; the rest says nothing of the pipeline.
+_LEFT_OUT = frozenset({*INHERITED, SHARE, "SubModules", "SubPipelines", "device", "Serving"})
+_OF_MODULES = frozenset({*INHERITED, "model_dir"})
+
+
+@dataclass(frozen=True)
+class Host:
+    """Lets PaddleX run what hpi-run does not, and what somebody asks it to."""
+
+    name: str = "host"
+
+    def apply(self, ir: Ir) -> Ir:
+        """Fill in ``host``, or say why nothing runs the pipeline as a whole."""
+        asked = ir.asked_host
+        if asked is not None and asked.value not in hosts.NAMES:
+            told = f"there is no host `{asked.value}`; known: {', '.join(hosts.NAMES)}"
+            return ir.report(error(Code.HOST_INVALID, told, *asked.origin.labels()))
+        if ir.tree is None or ir.target is None or ir.target_facts is None or has_errors(ir.diagnostics):
+            return ir
+        if schedule.is_native(ir):
+            return ir
+        reason = _unable(ir)
+        if reason is not None:
+            return ir.report(_nobody(ir, ir.tree, reason))
+        assert ir.pipeline is not None
+        here = ir.target.hosts.get(hosts.PADDLEX)
+        version = here if here in hosts.TESTED[hosts.PADDLEX] else hosts.newest(hosts.PADDLEX)
+        record = HostRecord(hosts.PADDLEX, version, credentials.without(_configuration(ir, ir.tree, ir.pipeline)))
+        facts = replace(ir.target_facts, hosts={hosts.PADDLEX: here})
+        return replace(ir, host=record, target_facts=facts).report(*_told(ir, ir.tree, here, version))
+
+
+def _unable(ir: Ir) -> str | None:
+    """Return why PaddleX does not run the pipeline around our engines, None if it does."""
+    if ir.pipeline is None:
+        return "a module file is no pipeline of PaddleX's"
+    if not definitions.is_paddlexs(ir.pipeline.name):
+        return f"`{ir.pipeline.name}` is no pipeline of PaddleX's"
+    if not ir.modules:
+        return f"`{ir.pipeline.name}` has no model here that an inference backend runs"
+    return definitions.load(ir.pipeline.name).unhosted
+
+
+def _nobody(ir: Ir, tree: Tree, reason: str) -> Diagnostic:
+    if ir.asked_host is not None:
+        return error(Code.HOST_INVALID, f"PaddleX cannot run this: {reason}", *ir.asked_host.origin.labels())
+    alone = runnable({module.address: module.module_name for module in ir.modules})
+    message = f"hpi-run has no stage graph for {schedule.missing(ir)}, and PaddleX cannot run it as a whole: {reason}"
+    label = Label(tree.span(("pipeline_name",)))
+    return warning(Code.GRAPH_MISSING, f"{message}; {alone}" if alone else message, label, help=schedule.ELSEWHERE)
+
+
+def _told(ir: Ir, tree: Tree, here: str | None, version: str) -> Iterator[Diagnostic]:
+    labels = (Label(tree.span(("pipeline_name",))),) if ir.asked_host is None else ir.asked_host.origin.labels()
+    install = f"`pip install paddlex=={version}` with what the pipeline needs, such as `paddlex[ocr]`"
+    if ir.asked_host is None:
+        lacking = f"hpi-run has no stage graph for {schedule.missing(ir)}"
+        message = f"{lacking}: PaddleX {version} runs it around these engines"
+        yield note(Code.HOST_NEEDED, message, *labels, help=None if here else f"the target has none: {install}")
+    if here is not None and here != version:
+        message = f"the target has PaddleX {here}, which is not tested; the plan runs with {version} alone"
+        yield warning(Code.HOST_UNTESTED, message, *labels, help=install)
+
+
+def _configuration(ir: Ir, tree: Tree, pipeline: Pipeline) -> dict[str, Any]:
+    """Return what PaddleX gets: every value of the tree, and of its members those that exist."""
+    node = {key: value for key, value in tree.get(pipeline.path).items() if key not in _LEFT_OUT}
+    modules: dict[str, Any] = {key: _module(tree.get(path)) for key, path in pipeline.modules.items()}
+    for keys in _external(ir, pipeline.path):
+        _put(modules, keys, tree.get((*pipeline.path, "SubModules", *keys)))
+    pipelines = {key: _configuration(ir, tree, child) for key, child in pipeline.pipelines.items()}
+    sections = {"SubModules": modules, "SubPipelines": pipelines}
+    return {**node, **{key: value for key, value in sections.items() if value}}
+
+
+def _module(value: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: item for key, item in value.items() if key not in _OF_MODULES}
+
+
+def _external(ir: Ir, path: Path) -> Iterator[tuple[str, ...]]:
+    """Yield the keys, below ``SubModules`` of a pipeline, of what no backend of ours runs."""
+    prefix = dotted((*path, "SubModules")) + "."
+    for address in ir.external:
+        keys = tuple(address.removeprefix(prefix).split("."))
+        if address.startswith(prefix) and "SubModules" not in keys and "SubPipelines" not in keys:
+            yield keys
+
+
+def _put(node: dict[str, Any], keys: tuple[str, ...], value: Any) -> None:
+    for key in keys[:-1]:
+        node = node.setdefault(key, {})
+    node[keys[-1]] = value

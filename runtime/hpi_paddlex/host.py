@@ -1,0 +1,231 @@
+"""A plan, hosted: PaddleX's own pipeline, with the plan's engine in every module."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cache, partial
+from typing import TYPE_CHECKING, Any
+
+from hpi_runtime import argument_checks
+from hpi_runtime.engines.base import Engine
+from hpi_runtime.errors import InputError, PlanError, PreflightError, RunnerError
+from hpi_runtime.inputs import values
+from hpi_runtime.inputs.limits import DEFAULT, LIMITS, Limits
+from hpi_runtime.results.result import Result, failed
+from hpi_runtime.run.executor import forked
+from hpi_runtime.run.pipeline import Pipeline
+from hpi_runtime.run.plan import LocatedPlan
+from hpi_runtime.run.preflight import check
+from hpi_schemas.files import Outputs
+
+from hpi_paddlex import guard
+from hpi_paddlex.configuration import configuration
+from hpi_paddlex.inputs import Local, local
+from hpi_paddlex.results import HostedResult
+from hpi_paddlex.sessions import Sessions
+
+if TYPE_CHECKING:
+    from hpi_paddlex.engine import Session
+
+_NUMBERS = itertools.count()
+
+
+class HostedPipeline(Pipeline):
+    """Executes a hosted plan; some engines are loaded at the first input, when PaddleX creates their modules.
+
+    Attributes:
+        own: PaddleX's pipeline, for what ``predict`` does not do.
+        sessions: what PaddleX runs models on, by module address; of several replicas, one each.
+    """
+
+    def __init__(self, plan: LocatedPlan, strict: bool = False) -> None:
+        """Check this machine, import PaddleX, and let it create the pipeline.
+
+        Args:
+            plan: that has a host.
+            strict: refuse other versions of the backends than the plan's, other threads, and fallbacks.
+
+        Raises:
+            PlanError: PaddleX does not create what the plan has.
+            PreflightError: this machine does not satisfy the plan.
+            PrepareError: a prepare step failed.
+            EngineError: an engine cannot be loaded.
+        """
+        host = plan.plan.host
+        if host is None:
+            raise PlanError("this plan has no host: hpi-run itself runs it")
+        self.plan = plan
+        self.module = None
+        self._process = os.getpid()
+        self._closed = False
+        self._name = f"plan-{next(_NUMBERS)}"
+        guard.check_version(host.version)
+        folders, self._warnings = check(plan, plan.modules, strict)
+        self._sessions = Sessions(plan, folders, strict)
+        self.sessions: dict[str, list[Session]] = {}
+        try:
+            paddlex = guard.load()
+            from hpi_paddlex import engine
+
+            for record in plan.modules.values():
+                engine.bind(record.model.name)
+            engine.listen(self._name, self._session)
+            config = configuration(plan, folders, engine.NAME, {engine.HOST: self._name})
+            self.own = _created(paddlex, config, _device(plan))
+            self._check_created()
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def engines(self) -> Mapping[str, Engine]:
+        """The loaded engines by module address; of several replicas, those of the first."""
+        return self._sessions.first
+
+    @property
+    def replicas(self) -> Mapping[int, Mapping[str, Engine]]:
+        """The engines of the other replicas, by their device number."""
+        return self._sessions.replicas
+
+    @property
+    def fallbacks(self) -> Mapping[str, str]:
+        """The backend in use by module address, where it is not the plan's first."""
+        return self._sessions.fallbacks
+
+    @property
+    def warnings(self) -> list[str]:
+        """What does not keep the plan from running: other versions, fallbacks in use."""
+        return [*self._warnings, *self._sessions.warnings]
+
+    @property
+    def drawing(self) -> str:
+        """PaddleX names its drawings itself."""
+        return ""
+
+    def predict(self, input: Any, *, limits: Limits = DEFAULT, **settings: Any) -> Iterator[Result]:
+        """Run the plan on inputs one after the other, and return an iterator over PaddleX's results.
+
+        Args:
+            input: a path, a URL, an array in BGR order, or an iterable of such; the kinds of files are PaddleX's.
+            limits: what a URL may cost.
+            settings: arguments of PaddleX's own ``predict`` for this pipeline, such as ``prompt``.
+
+        Raises:
+            TypeError: it is none of these.
+            PlanError: the pipeline is closed, or was loaded before this process was forked.
+        """
+        argument_checks.instance("limits", limits, Limits, LIMITS)
+        self._check_usable()
+        return self._results(values.each(input), limits, settings, cache(partial(self._outputs, input)))
+
+    def _results(
+        self, inputs: Iterable[Any], limits: Limits, settings: Mapping[str, Any], outputs: Any
+    ) -> Iterator[Result]:
+        for item in inputs:
+            self._check_usable()
+            path = item if isinstance(item, str) else None
+            try:
+                with local(item, limits) as found:
+                    yield from self._of_one(found, path, settings, outputs)
+            except InputError as fault:
+                yield failed(path, None, fault, self.plan.digest, outputs)
+
+    def _of_one(self, item: Local, path: str | None, settings: Mapping[str, Any], outputs: Any) -> Iterator[Result]:
+        """Yield the results of one input; whatever PaddleX raises is that input's error.
+
+        Raises:
+            RunnerError: an engine that PaddleX creates late cannot be loaded.
+            InputError: what PaddleX raised.
+        """
+        try:
+            found = iter(self.own.predict(item, **settings))
+        except RunnerError:
+            raise
+        except Exception as fault:
+            raise _processing(fault) from fault
+        while True:
+            try:
+                own = next(found, None)
+            except RunnerError:
+                raise
+            except Exception as fault:
+                raise _processing(fault) from fault
+            if own is None:
+                return
+            result = HostedResult(own, path, self.plan.digest, outputs)
+            if self.fallbacks:
+                result["fallback"] = dict(self.fallbacks)
+            yield result
+
+    def _session(self, address: str, model_name: str) -> Session:
+        """Return the session that PaddleX asks for."""
+        from hpi_paddlex.engine import Session
+
+        made = Session(address, self._sessions.engine(address, model_name))
+        self.sessions.setdefault(address, []).append(made)
+        return made
+
+    def _check_created(self) -> None:
+        """Compare what PaddleX created with the plan.
+
+        Raises:
+            PlanError: a module that it creates at once was not created.
+        """
+        planned = {address for address, record in self.plan.modules.items() if not record.lazy}
+        missing = sorted(planned - set(self._sessions.first))
+        if missing:
+            raise PlanError(f"PaddleX did not create {', '.join(missing)}, which the plan has: plan again")
+
+    def _check_usable(self) -> None:
+        if self._closed:
+            raise PlanError("the pipeline is closed; load the plan again, or use it inside its `with` statement")
+        if os.getpid() != self._process:
+            raise forked()
+
+    def _outputs(self, inputs: Any) -> Outputs:
+        return Outputs([*self.plan.files(), *values.paths(inputs)], overwrite=True)
+
+    def close(self) -> None:
+        """Free every engine; calling it again does nothing. In a forked process there is nothing to free."""
+        if self._closed:
+            return
+        self._closed = True
+        if os.getpid() == self._process:
+            from hpi_paddlex import engine
+
+            engine.forget(self._name)
+            self._sessions.close()
+
+    def __enter__(self) -> HostedPipeline:
+        return self
+
+
+def _created(paddlex: Any, config: Mapping[str, Any], device: str) -> Any:
+    """Let PaddleX create a pipeline.
+
+    Raises:
+        RunnerError: our part of it failed.
+        PreflightError: PaddleX lacks packages that the pipeline needs.
+        PlanError: PaddleX's part failed.
+    """
+    try:
+        return paddlex.create_pipeline(config=config, device=device)
+    except RunnerError:
+        raise
+    except Exception as fault:
+        message = f"PaddleX cannot create the pipeline: {type(fault).__name__}: {fault}"
+        # PaddleX looks for the packages that a pipeline needs, and says how to install them.
+        raise (PreflightError if type(fault).__name__ == "DependencyError" else PlanError)(message) from fault
+
+
+def _device(plan: LocatedPlan) -> str:
+    """Return the device as PaddleX names it: several numbers make a copy of the pipeline on each."""
+    device = next(iter(plan.modules.values())).device
+    numbers = plan.plan.replicas
+    return f"{device.kind}:{','.join(map(str, numbers))}" if numbers else str(device)
+
+
+def _processing(fault: Exception) -> InputError:
+    return InputError("PROCESSING_FAILED", f"PaddleX: {type(fault).__name__}: {fault}")

@@ -1,0 +1,68 @@
+"""Inputs as PaddleX takes them: files that are here, and arrays. URLs are fetched by us, under our limits."""
+
+from __future__ import annotations
+
+import tempfile
+import urllib.parse
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from hpi_runtime.errors import InputError
+from hpi_runtime.inputs.limits import Limits
+from hpi_runtime.inputs.named import is_url
+from hpi_runtime.inputs.values import as_image
+
+# A path, or an array.
+Local = Any
+
+
+@contextmanager
+def local(item: Any, limits: Limits) -> Iterator[Local]:
+    """Give an input as PaddleX takes it.
+
+    Args:
+        item: a path or a URL as text, an array, a picture of Pillow, or something else that PaddleX takes.
+        limits: what it may cost.
+
+    Raises:
+        InputError: it is not there, or cannot be fetched.
+    """
+    if not isinstance(item, str):
+        yield as_image(item) if hasattr(item, "getexif") else _bytes(item)
+    elif is_url(item):
+        with tempfile.TemporaryDirectory() as folder:
+            yield str(_fetched(item, Path(folder), limits))
+    else:
+        yield _file(item, limits)
+
+
+def _fetched(url: str, folder: Path, limits: Limits) -> Path:
+    from hpi_runtime.inputs.fetch import fetch
+
+    # PaddleX tells kinds of files by their endings.
+    name = PurePosixPath(urllib.parse.unquote(urllib.parse.urlsplit(url).path)).name
+    path = folder / (name.replace("\0", "_")[-100:] or "input")
+    path.write_bytes(fetch(url, limits))
+    return path
+
+
+def _file(name: str, limits: Limits) -> str:
+    path = Path(name)
+    try:
+        is_file, size = path.is_file(), path.stat().st_size
+    except (OSError, ValueError) as fault:
+        reason = getattr(fault, "strerror", None) or fault
+        raise InputError("INPUT_UNREADABLE", f"{name} cannot be read: {reason}") from None
+    if not is_file:
+        raise InputError("INPUT_UNREADABLE", f"{name} is not a file")
+    if size > limits.bytes:
+        raise InputError("INPUT_TOO_LARGE", f"{name} has more than {limits.bytes:,} bytes")
+    return name
+
+
+def _bytes(item: Any) -> Any:
+    if isinstance(item, (bytes, bytearray, memoryview)) or hasattr(item, "read"):
+        raise InputError("INPUT_UNSUPPORTED", "a hosted pipeline takes paths, URLs and arrays, and no bytes")
+    return item

@@ -1,0 +1,52 @@
+"""From a plan to what executes it: hpi-run's own pipeline, or that of its host."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hpi_schemas.hosts import PADDLEX
+
+from hpi_runtime.errors import PlanError
+from hpi_runtime.run.native import NativePipeline
+from hpi_runtime.run.pipeline import Pipeline
+from hpi_runtime.run.plan import LocatedPlan
+
+if TYPE_CHECKING:
+    from hpi_runtime.results.writer import Writer
+
+
+def is_hosted(plan: LocatedPlan, module: str | None = None) -> bool:
+    """Tell whether the host of a plan runs it; a module alone is always run by us."""
+    return plan.plan.host is not None and module is None
+
+
+def pipeline(plan: LocatedPlan, module: str | None = None, strict: bool = False) -> Pipeline:
+    """Load a plan.
+
+    Args:
+        plan: to load.
+        module: the address of one module to run alone, instead of the whole pipeline.
+        strict: refuse other versions of the backends than the plan's, other threads, and fallbacks.
+
+    Raises:
+        PlanError, PreflightError, PrepareError, EngineError: it cannot be loaded.
+    """
+    host = plan.plan.host
+    if host is None or module is not None:
+        return NativePipeline(plan, module, strict)
+    if host.name != PADDLEX:
+        raise PlanError(f"this hpi-run knows no host `{host.name}`; known: {PADDLEX}")
+    from hpi_paddlex.host import HostedPipeline
+
+    return HostedPipeline(plan, strict)
+
+
+def writer(plan: LocatedPlan, module: str | None = None) -> type[Writer]:
+    """Return what writes the results of a plan."""
+    if not is_hosted(plan, module):
+        from hpi_runtime.results.writer import Writer
+
+        return Writer
+    from hpi_paddlex.writer import HostedWriter
+
+    return HostedWriter

@@ -1,0 +1,249 @@
+"""Plans whose pipeline PaddleX runs: the same files to the byte as with PaddleX's own ONNX Runtime engine."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+from hosted import documents, zoo
+
+ROOT = Path(__file__).parents[2]
+BIN = ROOT / ".venv-hosted/bin"
+PAGE, PHOTO = "page.png", "photo.png"
+# Each with what it is fed.
+PIPELINES: Mapping[str, str] = {
+    **dict.fromkeys(("OCR", "doc_preprocessor", "formula_recognition", "layout_parsing", "seal_recognition"), PAGE),
+    **dict.fromkeys(("PP-StructureV3", "table_recognition", "table_recognition_v2"), PAGE),
+    **dict.fromkeys(("anomaly_detection", "image_classification", "image_multilabel_classification"), PHOTO),
+    **dict.fromkeys(("instance_segmentation", "object_detection", "rotated_object_detection"), PHOTO),
+    **dict.fromkeys(("human_keypoint_detection", "semantic_segmentation", "small_object_detection"), PHOTO),
+    **dict.fromkeys(("pedestrian_attribute_recognition", "vehicle_attribute_recognition"), PHOTO),
+    "ts_anomaly_detection": "unusual.csv",
+    "ts_classification": "kind.csv",
+    "ts_forecast": "past.csv",
+}
+# Tables without lines take other models than those with; of them, the one finds cells only where it is told to.
+TABLES: Mapping[str, dict[str, Any]] = {
+    "table_recognition_v2": {},
+    "PP-StructureV3": {"use_e2e_wireless_table_rec_model": False},
+}
+Ask = Callable[[Sequence[Mapping[str, Any]]], list[Any]]
+
+
+@pytest.fixture(scope="session")
+def here(tmp_path_factory: pytest.TempPathFactory, models: Path) -> Path:
+    """A folder with every model and every input."""
+    if not (BIN / "hpi-run").is_file():
+        pytest.skip("PaddleX's environment is not there; `make test` makes it")
+    folder = tmp_path_factory.mktemp("hosted")
+    zoo.lay_out(folder / "zoo", documents.makers(models))
+    zoo.classifier(folder / "other/PP-LCNet_x1_0_table_cls", ["wireless_table", "wired_table"])
+    cv2.imwrite(str(folder / PAGE), page())
+    noise = np.random.default_rng(1).integers(0, 255, (480, 480, 3), np.uint8)
+    cv2.imwrite(str(folder / PHOTO), cv2.GaussianBlur(noise, (0, 0), 8))
+    write_series(folder)
+    return folder
+
+
+def page() -> np.ndarray:
+    """A page with lines, a table, a formula and a seal, where the layout says."""
+    picture = np.full((480, 480, 3), 255, np.uint8)
+    black, red = (0, 0, 0), (0, 0, 255)
+    for text, place in (("Some text here", (30, 65)), ("x=y", (330, 60)), ("A title", (210, 315))):
+        cv2.putText(picture, text, place, cv2.FONT_HERSHEY_SIMPLEX, 1, black, 2)
+    for number, text in enumerate(("aa", "bb", "cc", "dd")):
+        row, column = divmod(number, 2)
+        place = (50 + 180 * column, 160 + 70 * row)
+        cv2.putText(picture, text, place, cv2.FONT_HERSHEY_SIMPLEX, 1, black, 2)
+    cv2.rectangle(picture, (20, 110), (380, 260), black, 1)
+    cv2.circle(picture, (110, 350), 60, red, 3)
+    cv2.putText(picture, "SEAL", (75, 360), cv2.FONT_HERSHEY_SIMPLEX, 0.8, red, 2)
+    return picture
+
+
+def write_series(folder: Path) -> None:
+    """Write series of a week and a half, by the hour."""
+    moments = [f"2024-01-{1 + hour // 24:02d} {hour % 24:02d}:00:00" for hour in range(120)]
+    waves = [(f"{np.sin(hour / 5) + 2:.4f}", f"{np.cos(hour / 7):.4f}") for hour in range(120)]
+    past = [f"{moment},{first}" for moment, (first, _) in zip(moments, waves, strict=True)]
+    unusual = [f"{moment},{first},{second}" for moment, (first, second) in zip(moments, waves, strict=True)]
+    kind = [f"{hour},0,{waves[hour][0]}" for hour in range(96)]
+    for name, lines in (
+        ("past.csv", ["date,OT", *past]),
+        ("unusual.csv", ["date,a,b", *unusual]),
+        ("kind.csv", ["time,group_id,a", *kind]),
+    ):
+        (folder / name).write_text("\n".join(lines) + "\n")
+
+
+@pytest.fixture(scope="session")
+def ask() -> Ask:
+    """Asks the worker in PaddleX's environment."""
+
+    def answers(questions: Sequence[Mapping[str, Any]]) -> list[Any]:
+        lines = "\n".join(json.dumps(item) for item in questions)
+        command = [str(BIN / "python"), "-m", "hosted.run_hosted"]
+        done = subprocess.run(
+            command, input=lines, cwd=ROOT / "tests", capture_output=True, text=True, check=False, env=offline()
+        )
+        assert done.returncode == 0, done.stderr[-2000:]
+        return [json.loads(line) for line in done.stdout.splitlines()]
+
+    return answers
+
+
+def offline() -> dict[str, str]:
+    """An environment in which a process that reaches for the network ends."""
+    return {**os.environ, "PYTHONPATH": str(ROOT / "tests/hosted/offline")}
+
+
+def run(folder: Path, command: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [BIN / command, *arguments], cwd=folder, capture_output=True, text=True, check=False, env=offline(), timeout=300
+    )
+
+
+def question(here: Path, name: str, *models: str) -> dict[str, Any]:
+    return {"name": name, "input": str(here / PIPELINES[name]), "models": [str(here / folder) for folder in models]}
+
+
+@pytest.fixture(scope="session")
+def compared(ask: Ask, here: Path) -> dict[str, list[Any]]:
+    """What PaddleX writes with the plan's engines and with its own, by pipeline."""
+    asked = [question(here, name, "zoo") for name in PIPELINES]
+    asked += [{**question(here, name, "other", "zoo"), "predict": arguments} for name, arguments in TABLES.items()]
+    found: dict[str, list[Any]] = {}
+    for item, answer in zip(asked, ask(asked), strict=True):
+        found.setdefault(item["name"], []).append(answer)
+    return found
+
+
+@pytest.mark.parametrize("name", PIPELINES)
+def test_paddlex_writes_the_same_with_the_plans_engines_as_with_its_own(
+    compared: dict[str, list[Any]], name: str
+) -> None:
+    runs: dict[str, int] = {}
+    for answer in compared[name]:
+        assert "error" not in answer, answer
+        assert answer["ours"] == answer["theirs"]
+        assert answer["ours"] and all(files for files in answer["ours"])
+        for address, count in answer["runs"].items():
+            runs[address] = runs.get(address, 0) + count
+    # What never ran proves nothing.
+    assert min(runs.values()) > 0, runs
+
+
+def test_two_plans_in_one_process_keep_to_themselves(ask: Ask, here: Path, compared: dict[str, list[Any]]) -> None:
+    names = ("ts_forecast", "object_detection")
+    (answer,) = ask([{"together": [question(here, name, "zoo") for name in names]}])
+    assert answer["ours"] == [compared[name][0]["ours"] for name in names]
+
+
+def test_the_table_of_pipelines_names_those_that_are_compared() -> None:
+    table = (ROOT / "docs/support.md").read_text(encoding="utf-8")
+    rows = [line.split("`")[1] for line in table.splitlines() if line.endswith("| files equal PaddleX's own |")]
+    assert sorted(rows) == sorted(PIPELINES)
+
+
+# -- the command ---------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def plans(here: Path) -> Path:
+    """A folder with plans of a table pipeline, a series and a detector."""
+    for name in ("table_recognition", "ts_forecast", "object_detection"):
+        options = ("--device", "cpu", "--host", "paddlex", "--models", "zoo", "--output", f"{name}.json")
+        done = run(here, "hpi-plan", name, *options)
+        assert done.returncode == 0, done.stderr
+    return here
+
+
+def test_a_record_a_line_says_of_which_input_and_plan_it_is(plans: Path) -> None:
+    done = run(plans, "hpi-run", "ts_forecast.json", "--models", "zoo", "--input", "past.csv")
+    assert done.returncode == 0, done.stderr
+    record = json.loads(done.stdout)
+    assert record["input_path"] == "past.csv"
+    assert record["plan"].startswith("sha256:")
+    assert len(record["forecast"]) == 24
+    assert "Creating model" not in done.stderr
+
+
+def test_output_has_all_that_paddlex_writes_below_the_inputs_own_folder(plans: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    (plans / "deep").mkdir(exist_ok=True)
+    (plans / "deep" / PAGE).write_bytes((plans / PAGE).read_bytes())
+    command = ["table_recognition.json", "--models", "zoo", "--input", PAGE, "--input", f"deep/{PAGE}"]
+    done = run(plans, "hpi-run", *command, "--output", str(out))
+    assert (done.returncode, done.stdout) == (0, ""), done.stderr
+    names = {"page_table_1.html", "page_table_1.xlsx", "page_ocr_res_img.png", "page_res.json"}
+    for folder, path in ((out, PAGE), (out / "deep", f"deep/{PAGE}")):
+        assert names <= {item.name for item in folder.iterdir()}
+        assert json.loads((folder / "page_res.json").read_text())["input_path"] == path
+    # Once more: its own results are replaced, and nothing else is.
+    assert run(plans, "hpi-run", *command, "--output", str(out)).returncode == 0
+    (out / "page_res.json").write_text("{}")
+    done = run(plans, "hpi-run", *command, "--output", str(out))
+    assert done.returncode == 1
+    assert "holds no result of this input" in done.stderr
+    assert (out / "page_res.json").read_text() == "{}"
+
+
+def test_what_paddlex_cannot_read_costs_that_input_alone(plans: Path) -> None:
+    (plans / "broken.png").write_bytes(b"\x89PNG nothing")
+    inputs = [part for name in ("broken.png", PHOTO) for part in ("--input", name)]
+    done = run(plans, "hpi-run", "object_detection.json", "--models", "zoo", *inputs)
+    assert done.returncode == 1
+    bad, good = map(json.loads, done.stdout.splitlines())
+    assert bad["error"]["code"] == "PROCESSING_FAILED"
+    assert bad["input_path"] == "broken.png"
+    assert good["boxes"]
+    assert "Traceback" not in done.stderr
+
+
+def test_arguments_of_paddlexs_predict_are_given_as_json(plans: Path) -> None:
+    command = ["object_detection.json", "--models", "zoo", "--input", PHOTO]
+    high = run(plans, "hpi-run", *command, "--predict", '{"threshold": 0.85}')
+    assert [len(json.loads(done.stdout)["boxes"]) for done in (run(plans, "hpi-run", *command), high)] == [2, 1]
+    for wrong, told in (("[1]", "takes a JSON object"), ("{", "line 1")):
+        done = run(plans, "hpi-run", *command, "--predict", wrong)
+        assert done.returncode == 2
+        assert told in done.stderr
+    done = run(plans, "hpi-run", *command, "--predict", '{"nothing": 1}')
+    assert done.returncode == 1
+    assert "nothing" in json.loads(done.stdout)["error"]["message"]
+
+
+def test_a_record_of_what_ran_equals_the_plan(plans: Path) -> None:
+    command = ["object_detection.json", "--models", "zoo", "--input", PHOTO, "--record", "run.json"]
+    assert run(plans, "hpi-run", *command).returncode == 0
+    done = run(plans, "hpi-review", "verify", "object_detection.json", "run.json")
+    assert (done.returncode, done.stdout) == (0, "1 engine ran as object_detection.json says\n"), done.stdout
+
+
+@pytest.mark.parametrize(
+    ("change", "code", "told"),
+    [
+        ({"version": "3.4.3"}, 3, "never tested with"),
+        ({"pipeline": {"pipeline_name": "no_such"}}, 2, "PaddleX cannot create the pipeline"),
+        ({"pipeline": {"pipeline_name": "object_detection"}}, 2, "PaddleX cannot create the pipeline"),
+        ({"name": "other"}, 2, "knows no host `other`"),
+    ],
+)
+def test_a_host_that_cannot_be_is_said_before_anything_runs(
+    plans: Path, change: dict[str, Any], code: int, told: str
+) -> None:
+    plan = json.loads((plans / "object_detection.json").read_text())
+    plan["host"].update(change)
+    (plans / "changed.json").write_text(json.dumps(plan))
+    done = run(plans, "hpi-run", "changed.json", "--models", "zoo", "--input", PHOTO)
+    assert done.returncode == code, done.stderr
+    assert told in done.stderr
+    assert "Traceback" not in done.stderr

@@ -1,0 +1,208 @@
+"""What of a hosted plan can be tested without PaddleX: its plan, its configuration, its engines, its refusals."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hpi_paddlex import guard
+from hpi_paddlex.configuration import configuration, with_numbers
+from hpi_paddlex.sessions import Sessions
+from hpi_planner import credentials
+from hpi_planner.review.changes import Impact, compared
+from hpi_runtime import PlanError, PreflightError, Session, load_plan, read_plan
+from hpi_runtime.run.plan import LocatedPlan
+from hpi_schemas import hosts, probe
+from hpi_schemas.plan.read import read
+from hpi_schemas.plan.write import write
+from support.classifying import ADDRESS, run
+
+Change = Callable[..., Path]
+
+
+@pytest.fixture
+def hosted(classifying: Path) -> Change:
+    """Makes a plan that PaddleX hosts, with changes in its parts."""
+
+    def make(**changes: Any) -> Path:
+        options = ("--device", "cpu", "--host", "paddlex", "--output", "hosted.json")
+        done = run(classifying, "hpi-plan", "pipeline.yaml", *options)
+        assert done.returncode == 0, done.stderr
+        plan = json.loads((classifying / "hosted.json").read_text())
+        plan.update(changes)
+        (classifying / "hosted.json").write_text(json.dumps(plan))
+        return classifying / "hosted.json"
+
+    return make
+
+
+def test_a_hosted_plan_holds_the_whole_configuration_and_no_choice_of_engines(hosted: Change) -> None:
+    plan = json.loads(hosted().read_text())
+    assert plan["graph"] is None
+    assert plan["must_understand"] == ["host"]
+    assert plan["source"]["overrides"] == ["--device=cpu", "--host=paddlex"]
+    assert plan["target"]["hosts"] == {"paddlex": probe.installed(["paddlex"])}
+    node = {"model_name": "page_orientation", "topk": 2}
+    pipeline = {"pipeline_name": "image_classification", "SubModules": {"ImageClassification": node}}
+    assert plan["host"] == {"name": "paddlex", "version": hosts.newest("paddlex"), "pipeline": pipeline}
+
+
+def test_a_hosted_plan_follows_from_its_yaml_and_is_written_as_it_was_read(hosted: Change) -> None:
+    path = hosted()
+    done = run(
+        path.parent, "hpi-plan", "pipeline.yaml", "--host", "paddlex", "--device", "cpu", "--output", "fresh.json"
+    )
+    assert done.returncode == 0
+    text = (path.parent / "fresh.json").read_bytes()
+    assert write(read(text, "fresh.json")).encode() == text
+    done = run(path.parent, "hpi-plan", "--check", "fresh.json")
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_hosted_plan_needs_its_host(hosted: Change) -> None:
+    done = run(hosted().parent, "hpi-run", "hosted.json", "--input", "pictures")
+    assert done.returncode == 3
+    assert "PaddleX is not installed, and the plan runs in it: pip install 'paddlex==" in done.stderr
+
+
+def test_one_module_of_a_hosted_plan_runs_without_the_host(hosted: Change) -> None:
+    done = run(hosted().parent, "hpi-run", "hosted.json", "--module", ADDRESS, "--input", "pictures")
+    assert done.returncode == 0, done.stderr
+    assert len(done.stdout.splitlines()) == 2
+
+
+@pytest.mark.parametrize("option", [["--save-images", "out"], ["--compare", "plan.json"]])
+def test_what_a_hosted_plan_does_not_have_is_said(hosted: Change, option: list[str]) -> None:
+    done = run(hosted().parent, "hpi-run", "hosted.json", "--input", "pictures", *option)
+    assert done.returncode == 2
+    assert "PaddleX" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_session_takes_no_hosted_plan(hosted: Change) -> None:
+    with pytest.raises(PreflightError, match="PaddleX is not installed"):
+        load_plan(hosted())
+    with pytest.raises(TypeError, match="that hpi-run itself runs"):
+        Session(object())  # type: ignore[arg-type]
+
+
+def test_another_version_of_the_host_may_change_numbers(hosted: Change) -> None:
+    plan = json.loads(hosted().read_text())
+    other = {**plan, "host": {**plan["host"], "version": "9.9"}}
+    (change,) = compared(plan, other)
+    assert (change.path, change.impact) == (("host", "version"), Impact.NUMERICS)
+    done = run(hosted().parent, "hpi-review", "show", "hosted.json")
+    assert f"PaddleX {plan['host']['version']} runs this pipeline around these engines." in done.stdout
+
+
+# -- what PaddleX gets ----------------------------------------------------------------------------
+
+
+def located(path: Path) -> tuple[LocatedPlan, dict[str, Path]]:
+    plan = read_plan(path)
+    return plan, {address: plan.store.resolve(record.model.dir) for address, record in plan.modules.items()}
+
+
+def test_every_module_gets_its_session_and_its_folder(hosted: Change) -> None:
+    plan, folders = located(hosted())
+    config = configuration(plan, folders, "ours", {"host": "plan-0"})
+    node = config["SubModules"]["ImageClassification"]
+    assert node["engine"] == "ours"
+    assert node["engine_config"] == {"host": "plan-0", "address": ADDRESS}
+    assert node["model_dir"] == str(folders[ADDRESS])
+
+
+def test_a_module_that_the_plan_does_not_have_is_an_error_for_whoever_creates_it(hosted: Change) -> None:
+    host = json.loads(hosted().read_text())["host"]
+    host["pipeline"]["SubModules"]["Other"] = {"model_name": "PP-LCNet_x0_5"}
+    plan, folders = located(hosted(host=host))
+    node = configuration(plan, folders, "ours", {})["SubModules"]["Other"]
+    assert "the plan does not have: plan again" in node["model_config_error"]
+
+
+@pytest.mark.parametrize(
+    ("node", "is_fine"),
+    [
+        ({"model_name": "PaddleOCR-VL-0.9B"}, False),
+        ({"model_name": "PaddleOCR-VL-0.9B", "model_dir": None, "genai_config": {"backend": "native"}}, False),
+        ({"model_name": "PaddleOCR-VL-0.9B", "model_dir": "vl"}, True),
+        ({"model_name": "PaddleOCR-VL-0.9B", "genai_config": {"server_url": "http://127.0.0.1:1/v1"}}, True),
+    ],
+)
+def test_a_model_that_paddlex_would_download_is_refused(hosted: Change, node: dict[str, Any], is_fine: bool) -> None:
+    host = json.loads(hosted().read_text())["host"]
+    host["pipeline"]["SubModules"]["VLRecognition"] = node
+    address = "SubModules.VLRecognition"
+    external = {address: {"kind": "doc_vlm", "model_name": "PaddleOCR-VL-0.9B"}}
+    plan, folders = located(hosted(host=host, external=external))
+    if is_fine:
+        assert configuration(plan, folders, "ours", {})["SubModules"]["VLRecognition"] == node
+        return
+    with pytest.raises(PlanError, match=f"would download its model: name its folder as `{address}.model_dir`"):
+        configuration(plan, folders, "ours", {})
+
+
+def test_numbers_of_classes_are_numbers_again() -> None:
+    assert with_numbers({"threshold": {"0": 0.5, "17": [{"2": 1}]}, "a1": "3"}) == {
+        "threshold": {0: 0.5, 17: [{2: 1}]},
+        "a1": "3",
+    }
+
+
+@pytest.mark.parametrize(
+    ("value", "kept"),
+    [
+        ({"api_key": "sk-1", "model_name": "m"}, {"model_name": "m"}),
+        ({"max_new_tokens": 4096, "do_auth": False}, {"max_new_tokens": 4096, "do_auth": False}),
+        ({"server_url": "http://user:pass@host:1/v1?x=a@b"}, {"server_url": "http://host:1/v1?x=a@b"}),
+        ({"nested": [{"access_token": "t", 1: 2}]}, {"nested": [{"1": 2}]}),
+        ({"auth": {"user": "u"}}, {}),
+    ],
+)
+def test_plans_hold_no_credentials_and_all_settings(value: Any, kept: Any) -> None:
+    assert credentials.without(value) == kept
+
+
+# -- engines -------------------------------------------------------------------------------------
+
+
+def test_a_session_is_that_of_the_plan_and_there_is_one_a_replica(hosted: Change) -> None:
+    plan, folders = located(hosted())
+    sessions = Sessions(plan, folders, strict=False)
+    with pytest.raises(PlanError, match="PaddleX asks for ResNet50, and the plan has page_orientation"):
+        sessions.engine(ADDRESS, "ResNet50")
+    with pytest.raises(PlanError, match="the plan has no module SubModules"):
+        sessions.engine("SubModules.Other", "page_orientation")
+    engine = sessions.engine(ADDRESS, "page_orientation")
+    assert sessions.first == {ADDRESS: engine}
+    with pytest.raises(PlanError, match=r"a second time, and the plan has one"):
+        sessions.engine(ADDRESS, "page_orientation")
+    sessions.close()
+    sessions.close()
+
+
+# -- the guard -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("planned", "here", "told"),
+    [
+        ("3.4.3", "3.4.3", "never tested with; known: 3.7.2"),
+        ("3.7.2", None, "pip install 'paddlex==3.7.2'"),
+        ("3.7.2", "3.7.1", "here is 3.7.1"),
+    ],
+)
+def test_another_paddlex_is_refused(monkeypatch: pytest.MonkeyPatch, planned: str, here: str | None, told: str) -> None:
+    monkeypatch.setattr(probe, "installed", lambda _: here)
+    with pytest.raises(PreflightError) as refused:
+        guard.check_version(planned)
+    assert told in str(refused.value)
+
+
+def test_what_a_paddlex_lacks_is_named() -> None:
+    assert guard._lacking("json", "nothing", ()) == "json has no nothing"
+    assert guard._lacking("json", "dumps", ("obj", "model_name")) == "json.dumps takes no model_name"
+    assert guard._lacking("json", "JSONEncoder.encode", ("o",)) is None
