@@ -30,6 +30,7 @@ SLOW = (
     "conformance/",
     "examples/",
     "fuzz/",
+    "hosted/test_dropin.py",
     "hosted/test_hosted.py",
     "planner/test_cli.py",
     "review/",

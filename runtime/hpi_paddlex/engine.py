@@ -37,11 +37,12 @@ class Session(InferenceRunner):  # type: ignore[misc]
         runs: how often the model ran.
     """
 
-    def __init__(self, address: str, engine: Engine) -> None:
-        """Take the engine of a module."""
+    def __init__(self, address: str, engine: Engine, is_owner: bool = False) -> None:
+        """Take the engine of a module; an owner frees it when PaddleX closes the session."""
         self.address = address
         self.runs = 0
         self._engine = engine
+        self._is_owner = is_owner
         self._inputs = sorted(engine.inputs, key=lambda tensor: tensor.name)
 
     def __call__(self, x: Any = None, **other: Any) -> list[np.ndarray[Any, Any]]:
@@ -68,7 +69,9 @@ class Session(InferenceRunner):  # type: ignore[misc]
         return [np.require(outputs[name], requirements=("W", "O")) for name in self._engine.outputs]
 
     def close(self) -> None:
-        """Do nothing: the engine belongs to whoever made the session."""
+        """Free the engine, if it is the session's own."""
+        if self._is_owner:
+            self._engine.close()
 
 
 class PlanEngine(RunnerEngine):  # type: ignore[misc]

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hpi_paddlex import guard
+from hpi_paddlex import dropin, guard
 from hpi_paddlex.configuration import configuration, with_numbers
 from hpi_paddlex.sessions import Sessions
 from hpi_planner import credentials
@@ -182,6 +182,21 @@ def test_a_session_is_that_of_the_plan_and_there_is_one_a_replica(hosted: Change
         sessions.engine(ADDRESS, "page_orientation")
     sessions.close()
     sessions.close()
+
+
+def test_a_model_on_two_engines_is_refused_where_paddlex_does_not_tell_which(hosted: Change) -> None:
+    modules = json.loads(hosted().read_text())["modules"]
+    other = {**modules[ADDRESS], "batch_size": 4}
+    path = hosted(modules={**modules, "SubModules.Other": other})
+    folder = path.parent / "model"
+    assert dropin._planned(str(path), "page_orientation", folder)[1] == ADDRESS
+    other["engine"] = {**other["engine"], "config": {**other["engine"]["config"], "cpu_num_threads": 1}}
+    dropin._read.cache_clear()
+    path = hosted(modules={**modules, "SubModules.Other": other})
+    with pytest.raises(PlanError, match="runs page_orientation on different engines"):
+        dropin._planned(str(path), "page_orientation", folder)
+    with pytest.raises(PlanError, match="has no module with the model ResNet50"):
+        dropin._planned(str(path), "ResNet50", folder)
 
 
 # -- the guard -----------------------------------------------------------------------------------

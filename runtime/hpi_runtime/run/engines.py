@@ -4,42 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
 from hpi_schemas.plan.model import ModuleRecord
 
-from hpi_runtime.engines.base import Engine
-from hpi_runtime.errors import EngineError
 from hpi_runtime.run import loading
 from hpi_runtime.run.executor import no_threads
 from hpi_runtime.run.module_stage import Loaded
+from hpi_runtime.run.owned import OwnedEngines
 from hpi_runtime.run.plan import LocatedPlan
 from hpi_runtime.run.runner import Observer, Runner, Timer
 
 
-class Engines:
-    """Loads the modules of a plan and owns their engines.
-
-    Attributes:
-        first: the engines by module address; of several replicas, those of the first.
-        replicas: the engines of the others, by their device number.
-        warnings: what is not as planned.
-        fallbacks: the backend in use by module address, where it is not the plan's first.
-    """
+class Engines(OwnedEngines):
+    """Loads the modules of a plan."""
 
     def __init__(self, plan: LocatedPlan, strict: bool, observe: Observer | None, measure: Timer | None) -> None:
-        """Begin with none; the arguments are those of a ``Pipeline``."""
-        self.first: dict[str, Engine] = {}
-        self.replicas: dict[int, dict[str, Engine]] = {}
-        self.warnings: list[str] = []
-        self.fallbacks: dict[str, str] = {}
-        self._plan = plan
-        self._strict = strict
+        """Begin with none; the arguments are those of a ``NativePipeline``."""
+        super().__init__(plan, strict)
         self._observe = observe
         self._measure = measure
-        self._resources = ExitStack()
 
     def load(self, folders: Mapping[str, Path], number: int | None) -> dict[str, Loaded]:
         """Load every module: those that need no preparation side by side, the others one after the other.
@@ -52,12 +37,12 @@ class Engines:
             PlanError, PrepareError, EngineError: one of them cannot be loaded; ``close`` frees the others.
         """
         with ThreadPoolExecutor(max(1, len(folders))) as pool:
-            records = {address: self._plan.modules[address] for address in folders}
+            records = {address: self.plan.modules[address] for address in folders}
             if number is not None:
                 records = {name: replace(item, device=item.device.at(number)) for name, item in records.items()}
 
             def opened(address: str) -> loading.Opened:
-                return loading.open_module(self._plan, address, records[address], folders[address], self._strict)
+                return loading.open_module(self.plan, address, records[address], folders[address], self.strict)
 
             # Those that use the session of another come when that is there.
             own = [name for name in folders if records[name].session not in folders]
@@ -93,32 +78,11 @@ class Engines:
         number: int | None,
     ) -> Loaded:
         """Let a module use the session of another."""
-        engine, task = owner.runner.engine, loading.make_task(address, record, folder)
-        binding = loading.bind(address, record, task, engine)
-        self._engines(number)[address] = engine
-        if owner.runner.address in self.fallbacks:
-            self.fallbacks[address] = engine.name
+        task = loading.make_task(address, record, folder)
+        binding = loading.bind(address, record, task, self.share(address, owner.runner.address, number))
         return Loaded(task, owner.runner.shared(address, binding, self._observe, self._measure))
 
     def _adopt(self, address: str, opened: loading.Opened, number: int | None) -> Loaded:
-        """Own an engine from now on, and say what is not as planned."""
-        engine = self._resources.enter_context(opened.engine)
-        self._engines(number)[address] = engine
-        if opened.failure:
-            self.fallbacks[address] = engine.name
-            self.warnings.append(f"{address} runs on its fallback {engine.name}, because {opened.failure}")
-        deviations = [f"{address}: {line}" for line in engine.deviations]
-        if deviations and self._strict:
-            raise EngineError("\n".join(deviations))
-        self.warnings += deviations
-        runner = Runner(address, engine, opened.binding, self._observe, self._measure)
-        return Loaded(opened.task, self._resources.enter_context(runner))
-
-    def _engines(self, number: int | None) -> dict[str, Engine]:
-        """Return the engines of a replica; None is the only one."""
-        is_first = number is None or number == self._plan.plan.replicas[0]
-        return self.first if is_first else self.replicas.setdefault(number or 0, {})
-
-    def close(self) -> None:
-        """Free every engine; calling it again does nothing."""
-        self._resources.close()
+        self.own(address, opened.engine, opened.failure, number)
+        runner = Runner(address, opened.engine, opened.binding, self._observe, self._measure)
+        return Loaded(opened.task, self.resources.enter_context(runner))
