@@ -43,6 +43,30 @@ def configuration(
     return found
 
 
+def with_secrets(found: dict[str, Any], secrets: Mapping[str, str]) -> None:
+    """Put credentials where a configuration is to have them.
+
+    Args:
+        found: the configuration.
+        secrets: by the dotted path of their key.
+
+    Raises:
+        PlanError: the configuration has no such module.
+    """
+    for path, secret in secrets.items():
+        *keys, last = path.split(".")
+        node = found
+        for depth, key in enumerate(keys):
+            # The module must be there; what lies in it may be new.
+            if depth % 2 and key not in node and keys[depth - 1] in _SECTIONS:
+                raise PlanError(f"--secret: there is no {'.'.join(keys[: depth + 1])} in the plan's host")
+            below = node.setdefault(key, {})
+            if not isinstance(below, dict):
+                raise PlanError(f"--secret: {'.'.join(keys[: depth + 1])} holds no keys")
+            node = below
+        node[last] = secret
+
+
 def modules(node: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield every module of a configuration with its address."""
     for section in _SECTIONS:

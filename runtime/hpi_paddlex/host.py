@@ -6,6 +6,7 @@ import itertools
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache, partial
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from hpi_runtime import argument_checks
@@ -21,7 +22,7 @@ from hpi_runtime.run.preflight import check
 from hpi_schemas.files import Outputs
 
 from hpi_paddlex import guard
-from hpi_paddlex.configuration import configuration
+from hpi_paddlex.configuration import configuration, with_secrets
 from hpi_paddlex.inputs import Local, local
 from hpi_paddlex.results import HostedResult
 from hpi_paddlex.sessions import Sessions
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from hpi_paddlex.engine import Session
 
 _NUMBERS = itertools.count()
+NONE: Mapping[str, str] = MappingProxyType({})
 
 
 class HostedPipeline(Pipeline):
@@ -40,12 +42,13 @@ class HostedPipeline(Pipeline):
         sessions: what PaddleX runs models on, by module address; of several replicas, one each.
     """
 
-    def __init__(self, plan: LocatedPlan, strict: bool = False) -> None:
+    def __init__(self, plan: LocatedPlan, strict: bool = False, secrets: Mapping[str, str] = NONE) -> None:
         """Check this machine, import PaddleX, and let it create the pipeline.
 
         Args:
             plan: that has a host.
             strict: refuse other versions of the backends than the plan's, other threads, and fallbacks.
+            secrets: credentials of services, by the dotted path of their key in the configuration.
 
         Raises:
             PlanError: PaddleX does not create what the plan has.
@@ -73,6 +76,7 @@ class HostedPipeline(Pipeline):
                 engine.bind(record.model.name)
             engine.listen(self._name, self._session)
             config = configuration(plan, folders, engine.NAME, {engine.HOST: self._name})
+            with_secrets(config, secrets)
             self.own = _created(paddlex, config, _device(plan))
             self._check_created()
         except BaseException:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from hpi_schemas.hosts import PADDLEX
@@ -20,25 +22,33 @@ def is_hosted(plan: LocatedPlan, module: str | None = None) -> bool:
     return plan.plan.host is not None and module is None
 
 
-def pipeline(plan: LocatedPlan, module: str | None = None, strict: bool = False) -> Pipeline:
+def pipeline(
+    plan: LocatedPlan,
+    module: str | None = None,
+    strict: bool = False,
+    secrets: Mapping[str, str] = MappingProxyType({}),
+) -> Pipeline:
     """Load a plan.
 
     Args:
         plan: to load.
         module: the address of one module to run alone, instead of the whole pipeline.
         strict: refuse other versions of the backends than the plan's, other threads, and fallbacks.
+        secrets: credentials of services that a host asks, by the dotted path of their key in its configuration.
 
     Raises:
         PlanError, PreflightError, PrepareError, EngineError: it cannot be loaded.
     """
     host = plan.plan.host
+    if secrets and not is_hosted(plan, module):
+        raise PlanError("--secret: hpi-run itself asks no service; leave it out")
     if host is None or module is not None:
         return NativePipeline(plan, module, strict)
     if host.name != PADDLEX:
         raise PlanError(f"this hpi-run knows no host `{host.name}`; known: {PADDLEX}")
     from hpi_paddlex.host import HostedPipeline
 
-    return HostedPipeline(plan, strict)
+    return HostedPipeline(plan, strict, secrets)
 
 
 def writer(plan: LocatedPlan, module: str | None = None) -> type[Writer]:

@@ -21,6 +21,9 @@ _PLACES = {
     "doc_title": (200, 280, 460, 330),
 }
 _LAYOUT = [[LABELS.index(label), 0.9 - 0.01 * place, *box] for place, (label, box) in enumerate(_PLACES.items())]
+# Those of the models with a reading order, which is the last column.
+_READ = ["text", "table", "doc_title", *(f"other {number}" for number in range(22))]
+_ORDER = [[0, 0.93, 20, 20, 300, 90, 1], [1, 0.9, 20, 110, 380, 260, 2], [2, 0.88, 200, 280, 460, 330, 0]]
 _CELLS = [[0, 0.9, 5, 5, 150, 60], [0, 0.9, 160, 5, 340, 60], [0, 0.9, 5, 70, 150, 140], [0, 0.9, 160, 70, 340, 140]]
 _TAGS = ["<thead>", "</thead>", "<tbody>", "</tbody>", "<tr>", "</tr>", "<td>", "<td", ">", "</td>"]
 _SPANS = [' colspan="2"', ' rowspan="2"']
@@ -134,6 +137,8 @@ def makers(examples: Path) -> dict[str, Any]:
         **{name: lambda place: trained(place, read) for name in readers},
         "PP-OCRv4_server_seal_det": lambda place: trained(place, find, box_type="poly"),
         **{name: lambda place: detector(place, _LAYOUT, LABELS, has_size=True) for name in layouts},
+        "PP-DocLayoutV2": lambda place: detector(place, _ORDER, _READ, has_size=True),
+        "PP-DocLayoutV3": lambda place: detector(place, _ORDER, _READ, has_size=True, masks=480),
         "PP-DocBlockLayout": lambda place: detector(place, [[0, 0.9, 5, 5, 470, 470]], ["Region"], has_size=True),
         **{name: lambda place: detector(place, _CELLS, ["cell"], has_size=True) for name in cells},
         **dict.fromkeys(("SLANet_plus", "SLANeXt_wired", "SLANeXt_wireless"), table_structure),

@@ -1,9 +1,9 @@
 """Runs pipelines in the real PaddleX, with its own ONNX Runtime engine and with a plan's engines.
 
 Started in PaddleX's environment: one JSON question per line on stdin, one JSON answer per line on stdout. A question is
-``{"name", "input", "models", "predict"}``; an answer holds the files of both as PaddleX writes them (texts as they are,
-others by their digest), and how often each session ran, or ``{"error"}``. ``{"together": questions}`` loads several at
-once.
+``{"name", "input", "models", "overrides", "predict"}``; an answer holds the files of both as PaddleX writes them (texts
+as they are, others by their digest), and how often each session ran, or ``{"error"}``. ``{"together": questions}``
+loads several at once.
 """
 
 from __future__ import annotations
@@ -41,7 +41,8 @@ def main() -> None:
 
 
 def _plan(question: dict[str, Any]) -> LocatedPlan:
-    return plan_pipeline(question["name"], device="cpu", host="paddlex", models=question["models"])
+    asked = {"overrides": question.get("overrides", ()), "models": question["models"]}
+    return plan_pipeline(question["name"], device="cpu", host="paddlex", **asked)
 
 
 def _answer(question: dict[str, Any]) -> dict[str, Any]:

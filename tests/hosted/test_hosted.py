@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Callable, Mapping, Sequence
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,7 @@ PIPELINES: Mapping[str, str] = {
     **dict.fromkeys(("instance_segmentation", "object_detection", "rotated_object_detection"), PHOTO),
     **dict.fromkeys(("human_keypoint_detection", "semantic_segmentation", "small_object_detection"), PHOTO),
     **dict.fromkeys(("pedestrian_attribute_recognition", "vehicle_attribute_recognition"), PHOTO),
+    **dict.fromkeys(("PaddleOCR-VL", "PaddleOCR-VL-1.5", "PaddleOCR-VL-1.6"), PAGE),
     "ts_anomaly_detection": "unusual.csv",
     "ts_classification": "kind.csv",
     "ts_forecast": "past.csv",
@@ -52,10 +55,48 @@ def question(here: Path, name: str, *models: str) -> dict[str, Any]:
     return {"name": name, "input": str(here / PIPELINES[name]), "models": [str(here / folder) for folder in models]}
 
 
+def overrides(name: str, server: str) -> list[str]:
+    """Return what a pipeline needs beside its defaults: a server for a language model."""
+    backend = f"{{backend: vllm-server, server_url: {server}}}"
+    return [f"SubModules.VLRecognition.genai_config={backend}"] if name.startswith("PaddleOCR-VL") else []
+
+
 @pytest.fixture(scope="session")
-def compared(ask: Ask, here: Path) -> dict[str, list[Any]]:
+def server() -> Iterator[str]:
+    """Something that speaks as language models do, and always says the same; whoever has no key hears nothing."""
+
+    class Speaker(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self._say({"object": "list", "data": [{"id": "m", "object": "model"}]})
+
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["content-length"]))
+            told = f"a text for {self.headers['authorization']}"
+            message = {"role": "assistant", "content": told}
+            choice = {"index": 0, "finish_reason": "stop", "message": message}
+            self._say({"id": "x", "object": "chat.completion", "created": 1, "model": "m", "choices": [choice]})
+
+        def _say(self, value: dict[str, Any]) -> None:
+            data = json.dumps(value).encode()
+            self.send_response(200)
+            self.send_header("content-type", "application/json")
+            self.send_header("content-length", str(len(data)))
+            self.end_headers()
+            self.wfile.write(data)
+
+        def log_message(self, format: str, *_: Any) -> None:
+            """Say nothing of requests."""
+
+    speaker = ThreadingHTTPServer(("127.0.0.1", 0), Speaker)
+    threading.Thread(target=speaker.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{speaker.server_port}/v1"
+    speaker.shutdown()
+
+
+@pytest.fixture(scope="session")
+def compared(ask: Ask, here: Path, server: str) -> dict[str, list[Any]]:
     """What PaddleX writes with the plan's engines and with its own, by pipeline."""
-    asked = [question(here, name, "zoo") for name in PIPELINES]
+    asked = [{**question(here, name, "zoo"), "overrides": overrides(name, server)} for name in PIPELINES]
     asked += [{**question(here, name, "other", "zoo"), "predict": arguments} for name, arguments in TABLES.items()]
     found: dict[str, list[Any]] = {}
     for item, answer in zip(asked, ask(asked), strict=True):
@@ -184,3 +225,45 @@ def test_a_host_that_cannot_be_is_said_before_anything_runs(
     assert done.returncode == code, done.stderr
     assert told in done.stderr
     assert "Traceback" not in done.stderr
+
+
+# -- secrets -------------------------------------------------------------------------------------
+
+KEY = "SubModules.VLRecognition.genai_config.client_kwargs.api_key"
+
+
+@pytest.fixture(scope="session")
+def speaking(here: Path, server: str) -> Path:
+    """A plan whose language model is asked with a key, which the plan does not have."""
+    given = f"{{backend: vllm-server, server_url: {server}}}"
+    options = ("-o", f"SubModules.VLRecognition.genai_config={given}", "--device", "cpu", "--models", "zoo")
+    done = run(here, "hpi-plan", "PaddleOCR-VL", *options, "--output", "speaking.json")
+    assert done.returncode == 0, done.stderr
+    return here
+
+
+def test_a_key_comes_when_the_plan_runs_and_stands_nowhere_else(speaking: Path) -> None:
+    (speaking / "key").write_text("sesame\n")
+    command = ["speaking.json", "--models", "zoo", "--input", PAGE, "--record", "spoken.json"]
+    done = run(speaking, "hpi-run", *command, "--secret", f"{KEY}=file:key")
+    assert done.returncode == 0, done.stderr
+    assert "a text for Bearer sesame" in done.stdout
+    for text in (done.stderr, (speaking / "spoken.json").read_text(), (speaking / "speaking.json").read_text()):
+        assert "sesame" not in text
+
+
+@pytest.mark.parametrize(
+    ("secret", "told"),
+    [
+        (f"{KEY}=env:NO_SUCH_VARIABLE", "the variable NO_SUCH_VARIABLE is not set"),
+        (f"{KEY}=file:nowhere", "nowhere cannot be read"),
+        (f"{KEY}=sesame", "env:NAME or file:PATH"),
+        ("SubModules.Other.api_key=env:HOME", "there is no SubModules.Other in the plan's host"),
+        ("api_key", "PATH=env:NAME or PATH=file:PATH"),
+    ],
+)
+def test_a_secret_that_is_not_there_is_said_before_anything_loads(speaking: Path, secret: str, told: str) -> None:
+    done = run(speaking, "hpi-run", "speaking.json", "--models", "zoo", "--input", PAGE, "--secret", secret)
+    assert done.returncode == 2
+    assert told in done.stderr
+    assert "sesame" not in done.stderr

@@ -160,10 +160,31 @@ def test_numbers_of_classes_are_numbers_again() -> None:
         ({"server_url": "http://user:pass@host:1/v1?x=a@b"}, {"server_url": "http://host:1/v1?x=a@b"}),
         ({"nested": [{"access_token": "t", 1: 2}]}, {"nested": [{"1": 2}]}),
         ({"auth": {"user": "u"}}, {}),
+        ({"api_key": None}, {"api_key": None}),
     ],
 )
 def test_plans_hold_no_credentials_and_all_settings(value: Any, kept: Any) -> None:
     assert credentials.without(value) == kept
+
+
+@pytest.mark.parametrize(
+    ("override", "is_secret"),
+    [
+        ("SubModules.LLM_Chat.api_key=sk-1", True),
+        ("SubModules.ImageClassification={model_name: page_orientation, client: [{access_token: x}]}", True),
+        ("SubModules.LLM_Chat.base_url=https://me:word@host/v1", True),
+        ("SubModules.LLM_Chat.api_key=null", False),
+        ("SubModules.LLM_Chat.max_new_tokens=5", False),
+    ],
+)
+def test_an_override_with_a_credential_is_refused_for_plans_record_overrides(
+    classifying: Path, override: str, is_secret: bool
+) -> None:
+    text = "pipeline_name: PP-ChatOCRv3-doc\nSubModules: {LLM_Chat: {}, ImageClassification: {}}\n"
+    (classifying / "chat.yaml").write_text(text)
+    done = run(classifying, "hpi-plan", "chat.yaml", "-o", override, "--stop-after", "override")
+    assert ("holds a credential" in done.stderr) == is_secret
+    assert "Traceback" not in done.stderr
 
 
 # -- engines -------------------------------------------------------------------------------------

@@ -23,6 +23,7 @@ from hpi_schemas.console import (
 )
 
 from hpi_runtime.cli.inputs import input_names
+from hpi_runtime.cli.secrets import read_secrets
 from hpi_runtime.cli.telling import telling
 from hpi_runtime.errors import PlanError
 from hpi_runtime.inputs.limits import Limits
@@ -70,6 +71,8 @@ def _parser() -> CommandLine:
     add("--overwrite", action="store_true", help=overwrite_help)
     predict_help = "arguments of `predict` as a JSON object; of a hosted pipeline, PaddleX's own, such as its prompt"
     add("--predict", metavar="JSON", help=predict_help)
+    secret_help = "a credential of a service, by the path of its key in the plan's host; repeatable"
+    add("--secret", action="append", default=[], metavar="PATH=env:NAME|file:PATH", help=secret_help)
     add("--root", metavar="DIR", help="where relative model folders start; default: beside the plan's YAML")
     add("--models", action="append", default=[], metavar="DIR", help="folder with official models, one folder per name")
     add("--prepare-only", action="store_true", help="convert and build what the plan needs, and stop")
@@ -136,7 +139,8 @@ def _run(options: argparse.Namespace, lines: BinaryIO) -> int:
     outputs = _outputs(options, plan, names)
     if options.output is None and not options.prepare_only:
         need_stdout()
-    with loader.pipeline(plan, options.module, options.strict) as pipeline:
+    secrets = read_secrets(options.secret)
+    with loader.pipeline(plan, options.module, options.strict, secrets) as pipeline:
         told = [*pipeline.warnings]
         for line in told:
             say(_NAME, f"warning: {line}")
