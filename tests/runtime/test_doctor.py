@@ -59,6 +59,7 @@ def test_a_machine_with_everything_for_the_cpu_has_no_conflict() -> None:
     assert {item.subject for item in told(machine(), OK)} > {"onnxruntime", "openvino", "paddle", "paddle2onnx"}
     assert {item.subject: item.mend for item in told(machine(), MISSING)} == {
         "om": "install CANN and run its set_env.sh",
+        "paddlex": "pip install 'paddlex==3.7.2', with its extra for the pipeline, such as ocr",
         "tensorrt": install("tensorrt"),
     }
 
@@ -85,11 +86,26 @@ def test_every_engine_is_looked_at() -> None:
             "pip uninstall -y opencv-python-headless opencv-python opencv-contrib-python && "
             "pip install opencv-python-headless",
         ),
+        (
+            machine({"opencv-contrib-python": "4.10.0.84", "paddlex": "3.7.2"}),
+            "pip uninstall -y opencv-python-headless opencv-contrib-python && "
+            "pip install opencv-contrib-python==4.10.0.84",
+        ),
+        (machine({"paddlex": "3.4.3"}), "pip install 'paddlex==3.7.2'"),
         (machine({"paddlepaddle": "3.3.1"}), "pip install 'paddlepaddle>=3.0,<3.3'"),
         (gpu_machine(cuda="12.4"), "pip install 'onnxruntime-gpu<1.27'"),
         (gpu_machine(cuda="11.8", onnxruntime_cuda="12.6"), "update NVIDIA's driver"),
     ],
-    ids=["onnxruntimes", "onnxruntimes-gpu", "opencvs", "paddle-3.3", "driver-12", "driver-11"],
+    ids=[
+        "onnxruntimes",
+        "onnxruntimes-gpu",
+        "opencvs",
+        "opencv-of-paddlex",
+        "paddlex-3.4",
+        "paddle-3.3",
+        "driver-12",
+        "driver-11",
+    ],
 )
 def test_a_conflict_comes_with_the_command_that_mends_it(here: Environment, mend: str) -> None:
     (found,) = told(here, CONFLICT)

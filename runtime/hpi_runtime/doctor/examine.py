@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from hpi_schemas import probe
+from hpi_schemas import hosts, probe
 from hpi_schemas.packages import install
 
 from hpi_runtime import engines
@@ -29,6 +29,7 @@ _SAME_FOLDER = (
     ("opencv-python-headless", "opencv-python", "opencv-contrib-python", "opencv-contrib-python-headless"),
     ("paddlepaddle", "paddlepaddle-gpu"),
 )
+_PADDLEXS_OPENCV = "opencv-contrib-python"
 # What ONNX Runtime's CUDA provider loads, now or at the first convolution; versions filled in by CUDA's.
 _CUDA_LIBRARIES = {
     "12": ("libcudart.so.12", "libcublasLt.so.12", "libcublas.so.12", "libcufft.so.11"),
@@ -119,6 +120,9 @@ def _conflicts(here: Environment) -> Iterator[Finding]:
         keep = present[0]
         if keep in ("onnxruntime", "paddlepaddle") and here.gpus and f"{keep}-gpu" in present:
             keep = f"{keep}-gpu"
+        if hosts.PADDLEX in here.packages and _PADDLEXS_OPENCV in present:
+            # It pins this one.
+            keep = f"{_PADDLEXS_OPENCV}=={here.packages[_PADDLEXS_OPENCV]}"
         listed = " and ".join(f"{name} {here.packages[name]}" for name in present)
         # All of them, for what is left of the others is broken.
         mend = f"pip uninstall -y {' '.join(present)} && pip install {keep}"
@@ -213,6 +217,19 @@ def _tools(here: Environment) -> Iterator[Finding]:
         else:
             mend = install("convert") if name == "paddle2onnx" else f"pip install {name}"
             yield Finding(MISSING, name, what, mend)
+    yield _host(here, hosts.PADDLEX)
+
+
+def _host(here: Environment, name: str) -> Finding:
+    what, tested = "runs pipelines that hpi-run has no stage graph for", hosts.newest(name)
+    version = here.packages.get(name)
+    if version is None:
+        return Finding(
+            MISSING, name, what, f"pip install '{name}=={tested}', with its extra for the pipeline, such as ocr"
+        )
+    if version in hosts.TESTED[name]:
+        return Finding(OK, name, version)
+    return Finding(CONFLICT, name, f"{version} was never tested as a host", f"pip install '{name}=={tested}'")
 
 
 # -- looking -----------------------------------------------------------------------------------
