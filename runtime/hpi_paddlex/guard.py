@@ -16,6 +16,7 @@ from hpi_schemas import hosts, probe
 # Where PaddleX has what the sessions stand on, and the parameters that we pass or are passed.
 _SEAM: dict[tuple[str, str], tuple[str, ...]] = {
     ("paddlex", "create_pipeline"): ("config", "device"),
+    ("paddlex", "create_predictor"): ("model_name", "model_dir", "device", "engine", "engine_config", "batch_size"),
     ("paddlex.inference.models.bindings", "get_binding"): ("model_name", "engine"),
     ("paddlex.inference.models.bindings.registry", "try_get_supported_engines"): ("model_name",),
     ("paddlex.inference.models.bindings.registry", "register_predictor_binding_map"): ("predictor_cls", "bindings"),

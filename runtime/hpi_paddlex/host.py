@@ -1,17 +1,18 @@
-"""A plan, hosted: PaddleX's own pipeline, with the plan's engine in every module."""
+"""What PaddleX runs of a plan, with the plan's engine in every model: checks, engines, inputs, and results."""
 
 from __future__ import annotations
 
 import itertools
 import os
+from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache, partial
-from types import MappingProxyType
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hpi_runtime import argument_checks
 from hpi_runtime.engines.base import Engine
-from hpi_runtime.errors import InputError, PlanError, PreflightError, RunnerError
+from hpi_runtime.errors import InputError, PlanError, RunnerError
 from hpi_runtime.inputs import values
 from hpi_runtime.inputs.limits import DEFAULT, LIMITS, Limits
 from hpi_runtime.results.result import Result, failed
@@ -22,7 +23,6 @@ from hpi_runtime.run.preflight import check
 from hpi_schemas.files import Outputs
 
 from hpi_paddlex import guard
-from hpi_paddlex.configuration import configuration, with_secrets
 from hpi_paddlex.inputs import Local, local
 from hpi_paddlex.results import HostedResult
 from hpi_paddlex.sessions import Sessions
@@ -31,24 +31,25 @@ if TYPE_CHECKING:
     from hpi_paddlex.engine import Session
 
 _NUMBERS = itertools.count()
-NONE: Mapping[str, str] = MappingProxyType({})
 
 
-class HostedPipeline(Pipeline):
-    """Executes a hosted plan; some engines are loaded at the first input, when PaddleX creates their modules.
+class Hosted(Pipeline):
+    """What PaddleX runs; some engines are loaded at the first input, when PaddleX creates their modules.
 
     Attributes:
-        own: PaddleX's pipeline, for what ``predict`` does not do.
+        own: PaddleX's pipeline or module, for what ``predict`` does not do.
         sessions: what PaddleX runs models on, by module address; of several replicas, one each.
     """
 
-    def __init__(self, plan: LocatedPlan, strict: bool = False, secrets: Mapping[str, str] = NONE) -> None:
-        """Check this machine, import PaddleX, and let it create the pipeline.
+    own: Any
+
+    def __init__(self, plan: LocatedPlan, module: str | None, strict: bool) -> None:
+        """Check this machine, import PaddleX, and let it create what runs.
 
         Args:
             plan: that has a host.
+            module: the address of the one module that runs, None for the whole pipeline.
             strict: refuse other versions of the backends than the plan's, other threads, and fallbacks.
-            secrets: credentials of services, by the dotted path of their key in the configuration.
 
         Raises:
             PlanError: PaddleX does not create what the plan has.
@@ -60,28 +61,35 @@ class HostedPipeline(Pipeline):
         if host is None:
             raise PlanError("this plan has no host: hpi-run itself runs it")
         self.plan = plan
-        self.module = None
+        self.module = module
         self._process = os.getpid()
         self._closed = False
         self._name = f"plan-{next(_NUMBERS)}"
         guard.check_version(host.version)
-        folders, self._warnings = check(plan, plan.modules, strict)
+        addresses = list(plan.modules) if module is None else [module]
+        folders, self._warnings = check(plan, addresses, strict)
         self._sessions = Sessions(plan, folders, strict)
         self.sessions: dict[str, list[Session]] = {}
         try:
             paddlex = guard.load()
             from hpi_paddlex import engine
 
-            for record in plan.modules.values():
-                engine.bind(record.model.name)
+            for address in addresses:
+                engine.bind(plan.modules[address].model.name)
             engine.listen(self._name, self._session)
-            config = configuration(plan, folders, engine.NAME, {engine.HOST: self._name})
-            with_secrets(config, secrets)
-            self.own = _created(paddlex, config, _device(plan))
-            self._check_created()
+            self.own = self._create(paddlex, folders)
+            self._check_created(addresses)
         except BaseException:
             self.close()
             raise
+
+    @abstractmethod
+    def _create(self, paddlex: Any, folders: Mapping[str, Path]) -> Any:
+        """Let PaddleX create what runs; the folders are those of the models, by address."""
+
+    @abstractmethod
+    def _predict(self, item: Local, settings: Mapping[str, Any]) -> Iterator[Any]:
+        """Let PaddleX run an input."""
 
     @property
     def engines(self) -> Mapping[str, Engine]:
@@ -144,7 +152,7 @@ class HostedPipeline(Pipeline):
             InputError: what PaddleX raised.
         """
         try:
-            found = iter(self.own.predict(item, **settings))
+            found = iter(self._predict(item, settings))
         except RunnerError:
             raise
         except Exception as fault:
@@ -171,13 +179,13 @@ class HostedPipeline(Pipeline):
         self.sessions.setdefault(address, []).append(made)
         return made
 
-    def _check_created(self) -> None:
+    def _check_created(self, addresses: Iterable[str]) -> None:
         """Compare what PaddleX created with the plan.
 
         Raises:
             PlanError: a module that it creates at once was not created.
         """
-        planned = {address for address, record in self.plan.modules.items() if not record.lazy}
+        planned = {address for address in addresses if self.module is not None or not self.plan.modules[address].lazy}
         missing = sorted(planned - set(self._sessions.first))
         if missing:
             raise PlanError(f"PaddleX did not create {', '.join(missing)}, which the plan has: plan again")
@@ -202,33 +210,8 @@ class HostedPipeline(Pipeline):
             engine.forget(self._name)
             self._sessions.close()
 
-    def __enter__(self) -> HostedPipeline:
+    def __enter__(self) -> Hosted:
         return self
-
-
-def _created(paddlex: Any, config: Mapping[str, Any], device: str) -> Any:
-    """Let PaddleX create a pipeline.
-
-    Raises:
-        RunnerError: our part of it failed.
-        PreflightError: PaddleX lacks packages that the pipeline needs.
-        PlanError: PaddleX's part failed.
-    """
-    try:
-        return paddlex.create_pipeline(config=config, device=device)
-    except RunnerError:
-        raise
-    except Exception as fault:
-        message = f"PaddleX cannot create the pipeline: {type(fault).__name__}: {fault}"
-        # PaddleX looks for the packages that a pipeline needs, and says how to install them.
-        raise (PreflightError if type(fault).__name__ == "DependencyError" else PlanError)(message) from fault
-
-
-def _device(plan: LocatedPlan) -> str:
-    """Return the device as PaddleX names it: several numbers make a copy of the pipeline on each."""
-    device = next(iter(plan.modules.values())).device
-    numbers = plan.plan.replicas
-    return f"{device.kind}:{','.join(map(str, numbers))}" if numbers else str(device)
 
 
 def _processing(fault: Exception) -> InputError:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from hpi_schemas import tasks
 from hpi_schemas.hosts import PADDLEX
 
 from hpi_runtime.errors import PlanError
@@ -18,8 +19,10 @@ if TYPE_CHECKING:
 
 
 def is_hosted(plan: LocatedPlan, module: str | None = None) -> bool:
-    """Tell whether the host of a plan runs it; a module alone is always run by us."""
-    return plan.plan.host is not None and module is None
+    """Tell whether the host of a plan runs it: the whole, or a module alone of a task that nobody here knows."""
+    if plan.plan.host is None:
+        return False
+    return module is None or (module in plan.modules and tasks.find(plan.modules[module].module_name) is None)
 
 
 def pipeline(
@@ -42,12 +45,14 @@ def pipeline(
     host = plan.plan.host
     if secrets and not is_hosted(plan, module):
         raise PlanError("--secret: hpi-run itself asks no service; leave it out")
-    if host is None or module is not None:
+    if host is None or not is_hosted(plan, module):
         return NativePipeline(plan, module, strict)
     if host.name != PADDLEX:
         raise PlanError(f"this hpi-run knows no host `{host.name}`; known: {PADDLEX}")
-    from hpi_paddlex.host import HostedPipeline
+    from hpi_paddlex.pipeline import HostedModule, HostedPipeline
 
+    if plan.plan.pipeline.name is None or module is not None:
+        return HostedModule(plan, module or next(iter(plan.modules)), strict)
     return HostedPipeline(plan, strict, secrets)
 
 

@@ -21,9 +21,9 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from hpi_paddlex.configuration import modules, with_numbers
-from hpi_paddlex.host import HostedPipeline
+from hpi_paddlex.pipeline import HostedModule, HostedPipeline
 from hpi_paddlex.results import HostedResult, save
-from hpi_runtime import LocatedPlan, plan_pipeline
+from hpi_runtime import LocatedPlan, create_model, plan_pipeline
 
 _OWN = "onnxruntime"
 
@@ -33,7 +33,7 @@ def main() -> None:
     for line in sys.stdin:
         question = json.loads(line)
         try:
-            answer = _together(question["together"]) if "together" in question else _answer(question)
+            answer = next(kind(question) for key, kind in _KINDS.items() if key in question)
         except BaseException as fault:
             answer = {"error": f"{type(fault).__name__}: {fault}", "where": traceback.format_exc()[-2000:]}
         sys.stdout.write(json.dumps(answer) + "\n")
@@ -58,11 +58,27 @@ def _answer(question: dict[str, Any]) -> dict[str, Any]:
     return {"ours": _written(results), "theirs": _reference(plan, question), "runs": runs}
 
 
-def _together(questions: list[dict[str, Any]]) -> dict[str, Any]:
+def _together(question: dict[str, Any]) -> dict[str, Any]:
+    questions = question["together"]
     with ExitStack() as stack:
         pipelines = [stack.enter_context(HostedPipeline(_plan(question))) for question in questions]
         both = zip(pipelines, questions, strict=True)
         return {"ours": [_written(pipeline.predict(question["input"])) for pipeline, question in both]}
+
+
+def _module(question: dict[str, Any]) -> dict[str, Any]:
+    """Run a model alone, by us and by PaddleX."""
+    paddlex: Any = import_module("paddlex")
+    name, folder = question["model"], question["folder"]
+    with create_model(name, folder, device="cpu") as module:
+        assert isinstance(module, HostedModule)
+        ours = _written(module.predict(question["input"]))
+    _bind(name)
+    own = paddlex.create_predictor(name, model_dir=folder, device="cpu", engine=_OWN)
+    return {"ours": ours, "theirs": [_files(result) for result in own(question["input"])]}
+
+
+_KINDS = {"together": _together, "model": _module, "name": _answer}
 
 
 def _written(results: Iterable[Any]) -> list[dict[str, str]]:
@@ -71,7 +87,6 @@ def _written(results: Iterable[Any]) -> list[dict[str, str]]:
 
 def _reference(plan: LocatedPlan, question: dict[str, Any]) -> list[dict[str, str]]:
     """Return what PaddleX makes of it by itself, from the same configuration."""
-    registry: Any = import_module("paddlex.inference.models.bindings.registry")
     paddlex: Any = import_module("paddlex")
     assert plan.plan.host is not None
     config = with_numbers(json.loads(json.dumps(plan.plan.host.pipeline)))
@@ -79,15 +94,20 @@ def _reference(plan: LocatedPlan, question: dict[str, Any]) -> list[dict[str, st
         record = plan.modules.get(address)
         if record is None:
             continue
-        known = registry.try_get_supported_engines(record.model.name)
-        if _OWN not in known:
-            engine = next(name for name in ("paddle_static", "hpi") if name in known)
-            predictor = registry.get_binding(record.model.name, engine).predictor
-            registry.register_predictor_binding_map(predictor, {_OWN: [record.model.name]})
+        _bind(record.model.name)
         threads = {"intra_op_num_threads": record.engine.config["cpu_num_threads"]}
         node.update(engine=_OWN, engine_config=threads, model_dir=str(plan.store.resolve(record.model.dir)))
     pipeline = paddlex.create_pipeline(config=config, device="cpu")
     return [_files(result) for result in pipeline.predict(question["input"], **question.get("predict", {}))]
+
+
+def _bind(name: str) -> None:
+    """Let PaddleX's predictor of a model take its own ONNX Runtime engine, where PaddleX does not offer that."""
+    registry: Any = import_module("paddlex.inference.models.bindings.registry")
+    known = registry.try_get_supported_engines(name)
+    if _OWN not in known:
+        engine = next(item for item in ("paddle_static", "hpi") if item in known)
+        registry.register_predictor_binding_map(registry.get_binding(name, engine).predictor, {_OWN: [name]})
 
 
 def _check_forms(result: Any) -> None:

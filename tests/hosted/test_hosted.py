@@ -125,6 +125,19 @@ def test_two_plans_in_one_process_keep_to_themselves(ask: Ask, here: Path, compa
     assert answer["ours"] == [compared[name][0]["ours"] for name in names]
 
 
+MODULES = {"DLinear": "past.csv", "PP-LiteSeg-T": PHOTO, "PP-TinyPose_128x96": PHOTO, "SLANet_plus": PAGE}
+
+
+def test_a_model_alone_of_a_task_that_hpi_run_does_not_know_is_run_by_paddlex(ask: Ask, here: Path) -> None:
+    asked = [
+        {"model": name, "folder": str(here / "zoo" / name), "input": str(here / item)} for name, item in MODULES.items()
+    ]
+    for name, answer in zip(MODULES, ask(asked), strict=True):
+        assert "error" not in answer, (name, answer)
+        assert answer["ours"] == answer["theirs"], name
+        assert answer["ours"], name
+
+
 def test_the_table_of_pipelines_names_those_that_are_compared() -> None:
     table = (ROOT / "docs/support.md").read_text(encoding="utf-8")
     rows = [line.split("`")[1] for line in table.splitlines() if line.endswith("| files equal PaddleX's own |")]
@@ -199,6 +212,20 @@ def test_arguments_of_paddlexs_predict_are_given_as_json(plans: Path) -> None:
     assert "nothing" in json.loads(done.stdout)["error"]["message"]
 
 
+def test_one_module_of_a_hosted_plan_runs_alone(plans: Path) -> None:
+    command = ["table_recognition.json", "--models", "zoo", "--input", PAGE, "--module"]
+    done = run(plans, "hpi-run", *command, "SubModules.TableStructureRecognition")
+    assert done.returncode == 0, done.stderr
+    assert "<tbody>" in "".join(json.loads(done.stdout)["structure"])
+    # A task that hpi-run knows, it does itself.
+    done = run(plans, "hpi-run", *command, "SubModules.LayoutDetection")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["boxes"]
+    done = run(plans, "hpi-run", *command, "SubModules.Nothing")
+    assert done.returncode == 2
+    assert "the plan has no module SubModules.Nothing" in done.stderr
+
+
 def test_a_record_of_what_ran_equals_the_plan(plans: Path) -> None:
     command = ["object_detection.json", "--models", "zoo", "--input", PHOTO, "--record", "run.json"]
     assert run(plans, "hpi-run", *command).returncode == 0
@@ -210,8 +237,8 @@ def test_a_record_of_what_ran_equals_the_plan(plans: Path) -> None:
     ("change", "code", "told"),
     [
         ({"version": "3.4.3"}, 3, "never tested with"),
-        ({"pipeline": {"pipeline_name": "no_such"}}, 2, "PaddleX cannot create the pipeline"),
-        ({"pipeline": {"pipeline_name": "object_detection"}}, 2, "PaddleX cannot create the pipeline"),
+        ({"pipeline": {"pipeline_name": "no_such"}}, 2, "PaddleX cannot create it"),
+        ({"pipeline": {"pipeline_name": "object_detection"}}, 2, "PaddleX cannot create it"),
         ({"name": "other"}, 2, "knows no host `other`"),
     ],
 )

@@ -10,7 +10,7 @@ from hpi_schemas import hosts
 from hpi_schemas.plan.host import HostRecord
 from hpi_schemas.tasks import runnable
 
-from hpi_planner import credentials
+from hpi_planner import credentials, knowledge
 from hpi_planner.diagnostics.model import Code, Diagnostic, Label, error, has_errors, note, warning
 from hpi_planner.ir import Ir, Pipeline
 from hpi_planner.paddlex import definitions
@@ -41,19 +41,19 @@ class Host:
             return ir
         reason = _unable(ir)
         if reason is not None:
-            return ir.report(_nobody(ir, ir.tree, reason))
-        assert ir.pipeline is not None
+            return ir.report(_nobody(ir, reason))
         here = ir.target.hosts.get(hosts.PADDLEX)
         version = here if here in hosts.TESTED[hosts.PADDLEX] else hosts.newest(hosts.PADDLEX)
-        record = HostRecord(hosts.PADDLEX, version, credentials.without(_configuration(ir, ir.tree, ir.pipeline)))
+        record = HostRecord(hosts.PADDLEX, version, credentials.without(_configuration(ir, ir.tree)))
         facts = replace(ir.target_facts, hosts={hosts.PADDLEX: here})
-        return replace(ir, host=record, target_facts=facts).report(*_told(ir, ir.tree, here, version))
+        return replace(ir, host=record, target_facts=facts).report(*_told(ir, here, version))
 
 
 def _unable(ir: Ir) -> str | None:
-    """Return why PaddleX does not run the pipeline around our engines, None if it does."""
+    """Return why PaddleX does not run it around our engines, None if it does."""
     if ir.pipeline is None:
-        return "a module file is no pipeline of PaddleX's"
+        names = [module.model_name for module in ir.modules if knowledge.module_of(module.model_name) is None]
+        return f"it has no model `{names[0]}`" if names else None
     if not definitions.is_paddlexs(ir.pipeline.name):
         return f"`{ir.pipeline.name}` is no pipeline of PaddleX's"
     if not ir.modules:
@@ -61,34 +61,49 @@ def _unable(ir: Ir) -> str | None:
     return definitions.load(ir.pipeline.name).unhosted
 
 
-def _nobody(ir: Ir, tree: Tree, reason: str) -> Diagnostic:
+def _nobody(ir: Ir, reason: str) -> Diagnostic:
     if ir.asked_host is not None:
         return error(Code.HOST_INVALID, f"PaddleX cannot run this: {reason}", *ir.asked_host.origin.labels())
+    message = f"{schedule.lacking(ir)}, and PaddleX cannot run it around these engines: {reason}"
+    if ir.pipeline is None:
+        return warning(Code.TASK_UNKNOWN, message, *_labels(ir), help=schedule.ELSEWHERE)
     alone = runnable({module.address: module.module_name for module in ir.modules})
-    message = f"hpi-run has no stage graph for {schedule.missing(ir)}, and PaddleX cannot run it as a whole: {reason}"
-    label = Label(tree.span(("pipeline_name",)))
-    return warning(Code.GRAPH_MISSING, f"{message}; {alone}" if alone else message, label, help=schedule.ELSEWHERE)
+    told = f"{message}; {alone}" if alone else message
+    return warning(Code.GRAPH_MISSING, told, *_labels(ir), help=schedule.ELSEWHERE)
 
 
-def _told(ir: Ir, tree: Tree, here: str | None, version: str) -> Iterator[Diagnostic]:
-    labels = (Label(tree.span(("pipeline_name",))),) if ir.asked_host is None else ir.asked_host.origin.labels()
+def _labels(ir: Ir) -> tuple[Label, ...]:
+    """Return the place that says what is to be run."""
+    if ir.asked_host is not None:
+        return ir.asked_host.origin.labels()
+    if ir.pipeline is None:
+        return ir.modules[0].origins["model_name"].labels()
+    return () if ir.tree is None else (Label(ir.tree.span(("pipeline_name",))),)
+
+
+def _told(ir: Ir, here: str | None, version: str) -> Iterator[Diagnostic]:
+    labels = _labels(ir)
     install = f"`pip install paddlex=={version}` with what the pipeline needs, such as `paddlex[ocr]`"
     if ir.asked_host is None:
-        lacking = f"hpi-run has no stage graph for {schedule.missing(ir)}"
-        message = f"{lacking}: PaddleX {version} runs it around these engines"
+        message = f"{schedule.lacking(ir)}: PaddleX {version} runs it around these engines"
         yield note(Code.HOST_NEEDED, message, *labels, help=None if here else f"the target has none: {install}")
     if here is not None and here != version:
         message = f"the target has PaddleX {here}, which is not tested; the plan runs with {version} alone"
         yield warning(Code.HOST_UNTESTED, message, *labels, help=install)
 
 
-def _configuration(ir: Ir, tree: Tree, pipeline: Pipeline) -> dict[str, Any]:
-    """Return what PaddleX gets: every value of the tree, and of its members those that exist."""
+def _configuration(ir: Ir, tree: Tree) -> dict[str, Any]:
+    """Return what PaddleX gets; of a module alone, its record says the rest."""
+    return _node(ir, tree, ir.pipeline) if ir.pipeline is not None else {"model_name": ir.modules[0].model_name}
+
+
+def _node(ir: Ir, tree: Tree, pipeline: Pipeline) -> dict[str, Any]:
+    """Return every value of a pipeline, and of its members those that exist."""
     node = {key: value for key, value in tree.get(pipeline.path).items() if key not in _LEFT_OUT}
     modules: dict[str, Any] = {key: _module(tree.get(path)) for key, path in pipeline.modules.items()}
     for keys in _external(ir, pipeline.path):
         _put(modules, keys, tree.get((*pipeline.path, "SubModules", *keys)))
-    pipelines = {key: _configuration(ir, tree, child) for key, child in pipeline.pipelines.items()}
+    pipelines = {key: _node(ir, tree, child) for key, child in pipeline.pipelines.items()}
     sections = {"SubModules": modules, "SubPipelines": pipelines}
     return {**node, **{key: value for key, value in sections.items() if value}}
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 
 from hpi_schemas.plan.graph import typed
 from hpi_schemas.plan.model import of_one
-from hpi_schemas.tasks import find, runnable
+from hpi_schemas.tasks import find
 
-from hpi_planner.diagnostics.model import Code, Diagnostic, has_errors, warning
-from hpi_planner.ir import Ir, Module
+from hpi_planner.diagnostics.model import has_errors
+from hpi_planner.ir import Ir
 from hpi_planner.paddlex import graph
 
 ELSEWHERE = "the plan is good for review, and for whatever else executes it"
@@ -28,8 +28,7 @@ class Schedule:
         if ir.asked_host is not None:
             return ir
         if ir.pipeline is None:
-            alone = of_one(ir.modules[0].address)
-            return replace(ir, graph=alone).report(*_unknown(ir.modules[0]))
+            return replace(ir, graph=of_one(ir.modules[0].address)) if is_native(ir) else ir
         builder = graph.build(ir.pipeline, ir.modules)
         tasks = {module.address: module.module_name for module in ir.modules}
         if builder.missing:
@@ -40,19 +39,15 @@ class Schedule:
         return replace(ir, graph=found)
 
 
-def _unknown(module: Module) -> list[Diagnostic]:
-    """Return a warning where nobody here runs the task of a single module."""
-    if find(module.module_name) is not None:
-        return []
-    told = runnable({module.address: module.module_name})
-    return [warning(Code.TASK_UNKNOWN, told, *module.origins["model_name"].labels(), help=ELSEWHERE)]
-
-
-def missing(ir: Ir) -> str | None:
-    """Return, in words, for what the runner has no stage graph; None if it has one, and for a module file."""
-    return None if ir.pipeline is None else graph.build(ir.pipeline, ir.modules).missing or None
+def lacking(ir: Ir) -> str | None:
+    """Return, in words, what the runner lacks to run it natively; None if it lacks nothing."""
+    if ir.pipeline is not None:
+        missing = graph.build(ir.pipeline, ir.modules).missing
+        return f"hpi-run has no stage graph for {missing}" if missing else None
+    unknown = [module.module_name for module in ir.modules if find(module.module_name) is None]
+    return f"hpi-run does not know the task `{unknown[0]}`" if unknown else None
 
 
 def is_native(ir: Ir) -> bool:
     """Tell whether the runner's own stage graph runs the pipeline."""
-    return ir.asked_host is None and missing(ir) is None
+    return ir.asked_host is None and lacking(ir) is None
