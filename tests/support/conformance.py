@@ -23,6 +23,7 @@ ROWS = {
     "fp16": "a ranked fp16 entry counts as its fp32 form, for numbers change only where someone asks for it",
     "precision": "`precision` is an option of every backend here, and fp16 was asked for",
     "unknown model": "PaddleX refuses a model without a ranking; here the generic order counts",
+    "unranked backends": "PaddleX refuses a model if it can have nothing that it ranks; here the generic order counts",
     "CUDA 13": "PaddleX refuses it; here the table of CUDA 12 is the nearest",
     "aarch64": "PaddleX refuses it; here the table of x86-64 is the nearest",
     "NPU": "PaddleX never chooses a backend for it; here the generic order counts",
@@ -263,7 +264,9 @@ def selection_verdict(choice: Choice, theirs: Mapping[str, Any] | None) -> Verdi
         return Verdict(REFUSED if theirs is None else STRICTER, errors(ir))
     ours = module.engine
     if theirs is None:
-        row = choice.extension
+        by = module.origins["engine.backend"].recorded
+        is_generic = str(by).startswith("rule:generic/")
+        row = choice.extension or ("unranked backends" if is_generic else None)
         return Verdict(ON_PURPOSE, row) if row else Verdict(DIFFERENT, f"accepted with {ours.backend}")
     theirs_mode = theirs["config"].get("run_mode") or _regular(choice, shown)
     wanted = (theirs["backend"], theirs_mode if theirs["backend"] == "paddle" else theirs["config"].get("precision"))

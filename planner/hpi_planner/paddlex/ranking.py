@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Mapping
 
 from hpi_schemas.target import Target
 
@@ -19,6 +20,11 @@ def backend_of(entry: str) -> str:
 def run_mode(entry: str) -> str | None:
     """Return the run mode that a ranked entry of Paddle stands for, None for other backends."""
     return {"paddle": "paddle", "paddle_mkldnn": "mkldnn", "paddle_tensorrt": "trt_fp32"}.get(entry)
+
+
+def usable(entries: Iterable[str], reasons: Mapping[str, str | None]) -> list[str]:
+    """Return the entries of backends against which there is no reason."""
+    return [entry for entry in entries if reasons[backend_of(entry)] is None]
 
 
 class NoRankingError(Exception):

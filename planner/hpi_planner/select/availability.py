@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from hpi_schemas.backends import Backend
@@ -66,22 +66,34 @@ class Availability:
         Raises:
             NoRankingError: prior knowledge has nothing for this kind of target.
         """
-        name = str(self._module.asked("model_name", self._module.model_name))
+        name = self._name
         environment, same_machine = ranking.environment(self._kind, self._facts.target)
         table, same_paddle = ranking.table(self._facts.backend("paddle"))
         entries = None if environment is None else knowledge.ranking(environment, table, name)
-        note = ""
         if entries is None:
             note = f"PaddleX has no ranking for `{name}` on this device; the generic order counts"
-            entries, ranked_by = knowledge.GENERIC_ORDER[self._kind], f"generic/{self._kind}"
-        else:
-            ranked_by = f"{environment}/{table}"
-            if not (same_machine and same_paddle):
-                what = "this version of Paddle" if same_machine else "this kind of machine"
-                note = f"PaddleX has no ranking for {what}; `{environment}/{table}` is the nearest"
-        # fp16 is never chosen by a ranking: it counts as its fp32 form.
+            return self._plain(knowledge.GENERIC_ORDER[self._kind]), f"generic/{self._kind}", note
+        note = ""
+        if not (same_machine and same_paddle):
+            what = "this version of Paddle" if same_machine else "this kind of machine"
+            note = f"PaddleX has no ranking for {what}; `{environment}/{table}` is the nearest"
+        return self._plain(entries), f"{environment}/{table}", note
+
+    def generic(self) -> tuple[list[str], str, str]:
+        """Return the same by the generic order, for where nothing that is ranked can be had."""
+        name = self._name
+        note = f"nothing that PaddleX ranks for `{name}` can be had here; the generic order counts"
+        return self._plain(knowledge.GENERIC_ORDER[self._kind]), f"generic/{self._kind}", note
+
+    @property
+    def _name(self) -> str:
+        """The model whose ranking counts."""
+        return str(self._module.asked("model_name", self._module.model_name))
+
+    def _plain(self, entries: Iterable[str]) -> list[str]:
+        """Return the entries that may be considered; fp16 is never chosen by a ranking: it counts as its fp32 form."""
         plain = dict.fromkeys(entry.removesuffix("_fp16") for entry in entries)
-        return [entry for entry in plain if self._allowed(entry, name)], ranked_by, note
+        return [entry for entry in plain if self._allowed(entry, self._name)]
 
     def _allowed(self, entry: str, model: str) -> bool:
         feature = {"paddle_mkldnn": ("cpu", "mkldnn"), "paddle_tensorrt": ("gpu", "tensorrt")}.get(entry)

@@ -86,8 +86,7 @@ class Choice:
         if self._kind not in load_all()[name].devices:
             self._tell.fail(
                 Code.BACKEND_UNAVAILABLE,
-                f"regular inference of an ONNX model needs {load_all()[name].title}, which does not run on this device "
-                f"(`{self._device}`)",
+                f"regular inference needs {load_all()[name].title} for ONNX, which does not run on {self._device}",
                 "use_hpip",
                 help="bring the model in Paddle's format, or `inference.om` with `use_hpip: true`; or `--device cpu`",
             )
@@ -98,8 +97,7 @@ class Choice:
                 Code.BACKEND_UNAVAILABLE,
                 f"regular inference needs {load_all()[name].title}, which the target does not have",
                 "use_hpip",
-                help=f"`{install(extra)}` there; or `use_hpip: true`, with `{install('convert')}` if the model has no "
-                "ONNX file",
+                help=f"`{install(extra)}`; or `use_hpip: true`, with `{install('convert')}` without an ONNX file",
             )
             return self._broken()
         if name != "paddle":
@@ -143,9 +141,11 @@ class Choice:
             self._tell.unranked(str(fault), requested, reasons)
             self._check_options(requested)
             return self._broken()
+        if requested is None and not ranking.usable(entries, reasons):
+            entries, ranked_by, told = self._availability.generic()
+        usable = ranking.usable(entries, reasons)
         if told:
             self._tell.note_ranking(told)
-        usable = [entry for entry in entries if reasons[ranking.backend_of(entry)] is None]
         for name, reason in reasons.items():
             if reason is None and name not in map(ranking.backend_of, usable):
                 reasons[name] = NOT_RANKED
