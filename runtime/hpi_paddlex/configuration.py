@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from hpi_runtime.errors import PlanError
 from hpi_runtime.run.plan import LocatedPlan
+from hpi_schemas import credentials
+from hpi_schemas.plan.model import ModuleRecord
 
 _SECTIONS = ("SubModules", "SubPipelines")
 # PaddleX's own key: whoever creates such a module gets the message.
 _ERROR = "model_config_error"
 # External modules that are no models of PaddleX's, and so are never downloaded.
+# What PaddleX hands on to clients of services.
+_OF_CLIENTS = frozenset({"client_kwargs"})
+# Of the number of a class.
+_DIGITS = 10
 _SERVICES = frozenset({"chat_bot", "retriever", "prompt"})
 
 
@@ -33,6 +39,9 @@ def configuration(
     """
     assert plan.plan.host is not None
     found: dict[str, Any] = with_numbers(copy.deepcopy(dict(plan.plan.host.pipeline)))
+    for address, node in modules(dict(plan.plan.host.pipeline)):
+        if address in plan.modules:
+            _check_same(address, node, plan.modules[address])
     for address, node in modules(found):
         if address in plan.modules:
             node.update(engine=engine, engine_config={**session, "address": address}, model_dir=str(folders[address]))
@@ -43,34 +52,43 @@ def configuration(
     return found
 
 
-def with_secrets(found: dict[str, Any], secrets: Mapping[str, str]) -> None:
+def with_secrets(found: dict[str, Any], secrets: Mapping[str, str], external: Collection[str]) -> None:
     """Put credentials where a configuration is to have them.
 
     Args:
         found: the configuration.
         secrets: by the dotted path of their key.
+        external: the addresses of what runs elsewhere; nothing else asks a service.
 
     Raises:
-        PlanError: the configuration has no such module.
+        PlanError: the path leads into no such module, to no credential, or to something that the plan has.
     """
     for path, secret in secrets.items():
+        owner = next((address for address in external if path.startswith(f"{address}.")), None)
+        if owner is None:
+            known = ", ".join(external) or "none"
+            raise PlanError(f"--secret {path}: it must begin with a module that runs elsewhere; the plan has: {known}")
         *keys, last = path.split(".")
-        node = found
+        if not credentials.is_name(last):
+            raise PlanError(f"--secret {path}: `{last}` is no name of a credential, such as api_key")
+        node: Any = found
         for depth, key in enumerate(keys):
-            # The module must be there; what lies in it may be new.
-            if depth % 2 and key not in node and keys[depth - 1] in _SECTIONS:
-                raise PlanError(f"--secret: there is no {'.'.join(keys[: depth + 1])} in the plan's host")
-            below = node.setdefault(key, {})
-            if not isinstance(below, dict):
-                raise PlanError(f"--secret: {'.'.join(keys[: depth + 1])} holds no keys")
-            node = below
+            if key not in node and (depth < len(keys) - 1 or key not in _OF_CLIENTS):
+                raise PlanError(f"--secret {path}: there is no {'.'.join(keys[: depth + 1])} in the plan's host")
+            node = node.setdefault(key, {})
+            if not isinstance(node, dict):
+                raise PlanError(f"--secret {path}: {'.'.join(keys[: depth + 1])} holds no keys")
+        if node.get(last) is not None:
+            raise PlanError(f"--secret {path}: the plan has a value there")
         node[last] = secret
 
 
 def modules(node: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield every module of a configuration with its address."""
     for section in _SECTIONS:
-        for key, child in (node.get(section) or {}).items():
+        members = node.get(section)
+        # Of an edited plan it may be anything; PaddleX says what is wrong with it.
+        for key, child in members.items() if isinstance(members, dict) else ():
             if isinstance(child, dict):
                 address = f"{prefix}{section}.{key}"
                 if "model_name" in child:
@@ -81,8 +99,25 @@ def modules(node: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, di
 def with_numbers(value: Any) -> Any:
     """Return a value with the numbers of classes as keys again: JSON has texts for them."""
     if isinstance(value, dict):
-        return {int(key) if key.isdecimal() else key: with_numbers(item) for key, item in value.items()}
+        return {
+            int(key) if key.isdecimal() and len(key) < _DIGITS else key: with_numbers(item)
+            for key, item in value.items()
+        }
     return [with_numbers(item) for item in value] if isinstance(value, list) else value
+
+
+def _check_same(address: str, node: Mapping[str, Any], record: ModuleRecord) -> None:
+    """Look whether a module's node says what its record does: people may have edited the one and not the other.
+
+    Raises:
+        PlanError: it does not.
+    """
+    said = {**record.settings, "model_name": record.model.name, "batch_size": record.batch_size}
+    for key, value in said.items():
+        if key in node and node[key] != value and not (key == "batch_size" and node[key] is None):
+            raise PlanError(
+                f"{address}.{key} is {node[key]!r} in the plan's host and {value!r} in its module: plan again"
+            )
 
 
 def _check_external(address: str, kind: str, node: Mapping[str, Any]) -> None:

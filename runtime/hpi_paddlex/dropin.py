@@ -46,7 +46,7 @@ def install(tell: bool = True) -> None:
         PreflightError: PaddleX is not installed, or of a version that was never tested.
     """
     guard.check_version(probe.installed(hosts.PACKAGES[hosts.PADDLEX]) or hosts.newest(hosts.PADDLEX))
-    guard.load()
+    guard.load(is_quiet=False)
     from paddlex.inference.models.engines.hpi import HPIEngine
 
     HPIEngine.ensure_environment = lambda self: None

@@ -55,13 +55,16 @@ def check_version(planned: str) -> None:
             f"the plan is for PaddleX {planned}, which this hpi-run was never tested with; known: {known}"
         )
     if here is None:
-        raise PreflightError(f"PaddleX is not installed, and the plan runs in it: {install}")
+        raise PreflightError(f"PaddleX is not installed, and this runs in it: {install}")
     if here != planned:
         raise PreflightError(f"the plan is for PaddleX {planned}; here is {here}: {install}, or plan again")
 
 
-def load() -> ModuleType:
+def load(is_quiet: bool = True) -> ModuleType:
     """Import PaddleX.
+
+    Args:
+        is_quiet: pass on its warnings alone; else it speaks as it does.
 
     Raises:
         PreflightError: it cannot be imported, or lacks what our sessions stand on.
@@ -72,7 +75,7 @@ def load() -> ModuleType:
         # Without it, PaddleX downloads one when it draws.
         os.environ.setdefault("PADDLE_PDX_LOCAL_FONT_FILE_PATH", font)
     logger = logging.getLogger(hosts.PADDLEX)
-    if not logger.hasHandlers():
+    if is_quiet and not logger.hasHandlers():
         # Where there is one, PaddleX adds none of its own.
         logger.addHandler(_Teller())
     try:

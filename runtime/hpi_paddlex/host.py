@@ -8,6 +8,7 @@ from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache, partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from hpi_runtime import argument_checks
@@ -42,6 +43,7 @@ class Hosted(Pipeline):
     """
 
     own: Any
+    _secrets: Mapping[str, str] = MappingProxyType({})
 
     def __init__(self, plan: LocatedPlan, module: str | None, strict: bool) -> None:
         """Check this machine, import PaddleX, and let it create what runs.
@@ -140,36 +142,42 @@ class Hosted(Pipeline):
             path = item if isinstance(item, str) else None
             try:
                 with local(item, limits) as found:
-                    yield from self._of_one(found, path, settings, outputs)
+                    # All of an input's at once: PaddleX holds a lock while it reads a document.
+                    results = self._of_one(found, path, settings, outputs)
             except InputError as fault:
                 yield failed(path, None, fault, self.plan.digest, outputs)
+            else:
+                yield from results
 
-    def _of_one(self, item: Local, path: str | None, settings: Mapping[str, Any], outputs: Any) -> Iterator[Result]:
-        """Yield the results of one input; whatever PaddleX raises is that input's error.
+    def _of_one(self, item: Local, path: str | None, settings: Mapping[str, Any], outputs: Any) -> list[Result]:
+        """Return the results of one input; whatever PaddleX raises is that input's error.
 
         Raises:
             RunnerError: an engine that PaddleX creates late cannot be loaded.
-            InputError: what PaddleX raised.
+            InputError: what PaddleX raised, or that it gave nothing.
         """
         try:
-            found = iter(self._predict(item, settings))
+            found = list(self._predict(item, settings))
         except RunnerError:
             raise
         except Exception as fault:
-            raise _processing(fault) from fault
-        while True:
-            try:
-                own = next(found, None)
-            except RunnerError:
-                raise
-            except Exception as fault:
-                raise _processing(fault) from fault
-            if own is None:
-                return
-            result = HostedResult(own, path, self.plan.digest, outputs)
-            if self.fallbacks:
-                result["fallback"] = dict(self.fallbacks)
-            yield result
+            told = f"PaddleX: {type(fault).__name__}: {fault}".rstrip(": ")
+            raise InputError("PROCESSING_FAILED", self._without_secrets(told)) from fault
+        if not found:
+            message = (
+                f"PaddleX gives no result for {path or 'it'}: perhaps it is of a kind that the pipeline does not read"
+            )
+            raise InputError("PROCESSING_FAILED", message)
+        results: list[Result] = [HostedResult(own, path, self.plan.digest, outputs) for own in found]
+        for result in results if self.fallbacks else ():
+            result["fallback"] = dict(self.fallbacks)
+        return results
+
+    def _without_secrets(self, text: str) -> str:
+        """Return a message without the credentials that were given: servers repeat what they refuse."""
+        for secret in filter(None, self._secrets.values()):
+            text = text.replace(secret, "…")
+        return text
 
     def _session(self, address: str, model_name: str) -> Session:
         """Return the session that PaddleX asks for."""
@@ -212,7 +220,3 @@ class Hosted(Pipeline):
 
     def __enter__(self) -> Hosted:
         return self
-
-
-def _processing(fault: Exception) -> InputError:
-    return InputError("PROCESSING_FAILED", f"PaddleX: {type(fault).__name__}: {fault}")

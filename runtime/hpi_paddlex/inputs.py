@@ -10,8 +10,10 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from hpi_runtime.errors import InputError
+from hpi_runtime.inputs import images
 from hpi_runtime.inputs.limits import Limits
-from hpi_runtime.inputs.named import is_url
+from hpi_runtime.inputs.named import DOCUMENTS, PICTURES, is_url
+from hpi_runtime.inputs.pdf import Documents, is_pdf
 from hpi_runtime.inputs.values import as_image
 
 # A path, or an array.
@@ -30,12 +32,36 @@ def local(item: Any, limits: Limits) -> Iterator[Local]:
         InputError: it is not there, or cannot be fetched.
     """
     if not isinstance(item, str):
-        yield as_image(item) if hasattr(item, "getexif") else _bytes(item)
+        if isinstance(item, (bytes, bytearray, memoryview)) or hasattr(item, "read"):
+            raise InputError(
+                "INPUT_UNSUPPORTED", "a hosted pipeline takes paths, URLs, pictures and arrays, and no bytes"
+            )
+        image = as_image(item)
+        images.check_size((image.shape[1], image.shape[0]), "the input", limits)
+        yield image
     elif is_url(item):
         with tempfile.TemporaryDirectory() as folder:
-            yield str(_fetched(item, Path(folder), limits))
+            path = _fetched(item, Path(folder), limits)
+            _check_cost(path, item, limits)
+            yield str(path)
     else:
-        yield _file(item, limits)
+        path = _file(item, limits)
+        _check_cost(path, item, limits)
+        # PaddleX takes what begins with `http` for a URL.
+        yield str(path.absolute())
+
+
+def _check_cost(path: Path, name: str, limits: Limits) -> None:
+    """Refuse a picture or document that costs more than the limits allow; other kinds of files are PaddleX's alone."""
+    is_picture = path.suffix.lower() in PICTURES
+    if not is_picture and path.suffix.lower() not in DOCUMENTS:
+        return
+    data = path.read_bytes()
+    if is_pdf(data):
+        with Documents(limits) as documents:
+            documents.check(data, name)
+    elif is_picture:
+        images.check_cost(data, name, limits)
 
 
 def _fetched(url: str, folder: Path, limits: Limits) -> Path:
@@ -48,7 +74,7 @@ def _fetched(url: str, folder: Path, limits: Limits) -> Path:
     return path
 
 
-def _file(name: str, limits: Limits) -> str:
+def _file(name: str, limits: Limits) -> Path:
     path = Path(name)
     try:
         is_file, size = path.is_file(), path.stat().st_size
@@ -59,10 +85,4 @@ def _file(name: str, limits: Limits) -> str:
         raise InputError("INPUT_UNREADABLE", f"{name} is not a file")
     if size > limits.bytes:
         raise InputError("INPUT_TOO_LARGE", f"{name} has more than {limits.bytes:,} bytes")
-    return name
-
-
-def _bytes(item: Any) -> Any:
-    if isinstance(item, (bytes, bytearray, memoryview)) or hasattr(item, "read"):
-        raise InputError("INPUT_UNSUPPORTED", "a hosted pipeline takes paths, URLs and arrays, and no bytes")
-    return item
+    return path

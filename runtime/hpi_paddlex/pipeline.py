@@ -32,6 +32,8 @@ class HostedPipeline(Hosted):
         Raises:
             RunnerError: as for ``Hosted``.
         """
+        if not plan.modules:
+            raise PlanError("the plan has a host and no module: plan again")
         self._secrets = secrets
         super().__init__(plan, None, strict)
 
@@ -39,9 +41,9 @@ class HostedPipeline(Hosted):
         from hpi_paddlex import engine
 
         config = configuration(self.plan, folders, engine.NAME, {engine.HOST: self._name})
-        with_secrets(config, self._secrets)
-        device = next(iter(self.plan.modules.values())).device
-        return _created(lambda: paddlex.create_pipeline(config=config, device=_device(device, self.plan.plan.replicas)))
+        with_secrets(config, self._secrets, self.plan.plan.external)
+        device = _device(next(iter(self.plan.modules.values())).device, self.plan.plan.replicas)
+        return _created(lambda: paddlex.create_pipeline(config=config, device=device), self._without_secrets)
 
     def _predict(self, item: Local, settings: Mapping[str, Any]) -> Iterator[Any]:
         return iter(self.own.predict(item, **settings))
@@ -79,15 +81,16 @@ class HostedModule(Hosted):
                 engine_config={engine.HOST: self._name, engine.ADDRESS: address},
                 batch_size=record.batch_size,
                 **settings,
-            )
+            ),
+            self._without_secrets,
         )
 
     def _predict(self, item: Local, settings: Mapping[str, Any]) -> Iterator[Any]:
         return iter(self.own(item, **settings))
 
 
-def _created(create: Callable[[], Any]) -> Any:
-    """Let PaddleX create something.
+def _created(create: Callable[[], Any], hide: Callable[[str], str]) -> Any:
+    """Let PaddleX create something; what it says is shown without what is to be hidden.
 
     Raises:
         RunnerError: our part of it failed.
@@ -99,7 +102,7 @@ def _created(create: Callable[[], Any]) -> Any:
     except RunnerError:
         raise
     except Exception as fault:
-        message = f"PaddleX cannot create it: {type(fault).__name__}: {fault}"
+        message = hide(f"PaddleX cannot create it: {type(fault).__name__}: {fault}")
         # PaddleX looks for the packages that it needs, and says how to install them.
         raise (PreflightError if type(fault).__name__ == "DependencyError" else PlanError)(message) from fault
 

@@ -15,25 +15,26 @@ _RECORD = ".json"
 
 
 class HostedWriter(Writer):
-    """Writes what PaddleX writes, below the folder that the name of the input gives, whole or not at all."""
+    """Writes what PaddleX writes into a folder of each input's own, named as its results are: no two ever meet."""
 
     def _write(self, result: Result) -> None:
         if self._records is None or not isinstance(result, HostedResult):
             super()._write(result)
             return
         path, page = result["input_path"] or "", result["page_index"]
-        folder = self._records / naming.stem(path, page).parent
-        # What PaddleX writes is made before anything is replaced; the record comes first, for the rest is ours by it.
+        folder = self._records / naming.stem(path, page)
+        # What PaddleX writes is made, and every place looked at, before anything is written; the record comes first.
         files = sorted(result.files(folder), key=lambda item: not item[0].endswith(_RECORD))
-        known = next((folder / name for name, _ in files if name.endswith(_RECORD)), None)
-        kind = record_of(path, page)
-        was_ours = known is not None and known.is_file() and kind.holds(known)
-        beside = Kind("part of a result of this input", lambda _: was_ours)
+        places = [folder / PurePosixPath(name) for name, _ in files]
+        record = record_of(path, page)
+        was_ours = any(place.suffix == _RECORD and place.is_file() and record.holds(place) for place in places)
+        kind = Kind("result of this input", lambda _: was_ours)
         try:
-            for name, data in files:
-                place = folder / PurePosixPath(name)
+            for place in places:
                 make_folder(place.parent)
-                self._outputs.write(place, data, kind if place == known else beside)
+                self._outputs.check(place, kind)
+            for place, (_, data) in zip(places, files, strict=True):
+                self._outputs.write(place, data, kind)
         except OutputError as fault:
             raise refused(fault) from None
 

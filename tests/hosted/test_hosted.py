@@ -10,6 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import cv2
 import pytest
 
 from hosted.conftest import BIN, PAGE, PHOTO, ROOT, offline, run
@@ -175,16 +176,52 @@ def test_output_has_all_that_paddlex_writes_below_the_inputs_own_folder(plans: P
     done = run(plans, "hpi-run", *command, "--output", str(out))
     assert (done.returncode, done.stdout) == (0, ""), done.stderr
     names = {"page_table_1.html", "page_table_1.xlsx", "page_ocr_res_img.png", "page_res.json"}
-    for folder, path in ((out, PAGE), (out / "deep", f"deep/{PAGE}")):
+    for folder, path in ((out / PAGE, PAGE), (out / "deep" / PAGE, f"deep/{PAGE}")):
         assert names <= {item.name for item in folder.iterdir()}
         assert json.loads((folder / "page_res.json").read_text())["input_path"] == path
     # Once more: its own results are replaced, and nothing else is.
     assert run(plans, "hpi-run", *command, "--output", str(out)).returncode == 0
-    (out / "page_res.json").write_text("{}")
-    done = run(plans, "hpi-run", *command, "--output", str(out))
+
+
+def test_a_foreign_file_where_results_go_is_kept_and_nothing_is_written_beside_it(plans: Path, tmp_path: Path) -> None:
+    foreign = tmp_path / PHOTO / "photo_res.png"
+    foreign.parent.mkdir()
+    foreign.write_text("mine")
+    command = ["object_detection.json", "--models", "zoo", "--input", PHOTO, "--output", str(tmp_path)]
+    for _ in range(2):
+        done = run(plans, "hpi-run", *command)
+        assert done.returncode == 1
+        assert "holds no result of this input" in done.stderr
+        assert foreign.read_text() == "mine"
+        assert [item.name for item in foreign.parent.iterdir()] == ["photo_res.png"]
+    assert run(plans, "hpi-run", *command, "--overwrite").returncode == 0
+    assert foreign.read_bytes() != b"mine"
+
+
+def test_inputs_of_one_stem_have_results_of_their_own(plans: Path, tmp_path: Path) -> None:
+    cv2.imwrite(str(plans / "photo.jpg"), cv2.imread(str(plans / PHOTO)))
+    inputs = ["--input", PHOTO, "--input", "photo.jpg"]
+    done = run(plans, "hpi-run", "object_detection.json", "--models", "zoo", *inputs, "--output", str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    for name in (PHOTO, "photo.jpg"):
+        assert json.loads((tmp_path / name / "photo_res.json").read_text())["input_path"] == name
+
+
+def test_an_input_of_which_paddlex_says_nothing_is_an_error(plans: Path) -> None:
+    (plans / "notes.txt").write_text("no picture")
+    command = ["table_recognition.json", "--models", "zoo", "--input", "notes.txt", "--input", PAGE]
+    done = run(plans, "hpi-run", *command)
     assert done.returncode == 1
-    assert "holds no result of this input" in done.stderr
-    assert (out / "page_res.json").read_text() == "{}"
+    bad, good = map(json.loads, done.stdout.splitlines())
+    assert bad["error"]["code"] == "PROCESSING_FAILED"
+    assert good["table_res_list"]
+
+
+def test_limits_hold_where_paddlex_reads(plans: Path) -> None:
+    command = ["object_detection.json", "--models", "zoo", "--input", PHOTO, "--max-pixels", "10"]
+    done = run(plans, "hpi-run", *command)
+    assert done.returncode == 1
+    assert json.loads(done.stdout)["error"]["code"] == "INPUT_TOO_LARGE"
 
 
 def test_what_paddlex_cannot_read_costs_that_input_alone(plans: Path) -> None:
@@ -193,7 +230,7 @@ def test_what_paddlex_cannot_read_costs_that_input_alone(plans: Path) -> None:
     done = run(plans, "hpi-run", "object_detection.json", "--models", "zoo", *inputs)
     assert done.returncode == 1
     bad, good = map(json.loads, done.stdout.splitlines())
-    assert bad["error"]["code"] == "PROCESSING_FAILED"
+    assert bad["error"]["code"] == "IMAGE_UNREADABLE"
     assert bad["input_path"] == "broken.png"
     assert good["boxes"]
     assert "Traceback" not in done.stderr
@@ -203,7 +240,7 @@ def test_arguments_of_paddlexs_predict_are_given_as_json(plans: Path) -> None:
     command = ["object_detection.json", "--models", "zoo", "--input", PHOTO]
     high = run(plans, "hpi-run", *command, "--predict", '{"threshold": 0.85}')
     assert [len(json.loads(done.stdout)["boxes"]) for done in (run(plans, "hpi-run", *command), high)] == [2, 1]
-    for wrong, told in (("[1]", "takes a JSON object"), ("{", "line 1")):
+    for wrong, told in (("[1]", "takes a JSON object"), ("{", "line 1"), ('{"input": 1}', "`input` is hpi-run's own")):
         done = run(plans, "hpi-run", *command, "--predict", wrong)
         assert done.returncode == 2
         assert told in done.stderr
@@ -240,6 +277,7 @@ def test_a_record_of_what_ran_equals_the_plan(plans: Path) -> None:
         ({"pipeline": {"pipeline_name": "no_such"}}, 2, "PaddleX cannot create it"),
         ({"pipeline": {"pipeline_name": "object_detection"}}, 2, "PaddleX cannot create it"),
         ({"name": "other"}, 2, "knows no host `other`"),
+        ({"pipeline": {"pipeline_name": "object_detection", "SubModules": [1]}}, 2, "PaddleX cannot create it"),
     ],
 )
 def test_a_host_that_cannot_be_is_said_before_anything_runs(
@@ -285,7 +323,10 @@ def test_a_key_comes_when_the_plan_runs_and_stands_nowhere_else(speaking: Path) 
         (f"{KEY}=env:NO_SUCH_VARIABLE", "the variable NO_SUCH_VARIABLE is not set"),
         (f"{KEY}=file:nowhere", "nowhere cannot be read"),
         (f"{KEY}=sesame", "env:NAME or file:PATH"),
-        ("SubModules.Other.api_key=env:HOME", "there is no SubModules.Other in the plan's host"),
+        ("SubModules.Other.api_key=env:HOME", "it must begin with a module that runs elsewhere"),
+        ("SubModules.LayoutDetection.model_dir=env:HOME", "it must begin with a module that runs elsewhere"),
+        ("SubModules.VLRecognition.model_name=env:HOME", "is no name of a credential"),
+        ("SubModules.VLRecognition.genai_confg.api_key=env:HOME", "there is no SubModules.VLRecognition.genai_confg"),
         ("api_key", "PATH=env:NAME or PATH=file:PATH"),
     ],
 )

@@ -11,11 +11,10 @@ import pytest
 from hpi_paddlex import dropin, guard
 from hpi_paddlex.configuration import configuration, with_numbers
 from hpi_paddlex.sessions import Sessions
-from hpi_planner import credentials
 from hpi_planner.review.changes import Impact, compared
 from hpi_runtime import PlanError, PreflightError, Session, load_plan, read_plan
 from hpi_runtime.run.plan import LocatedPlan
-from hpi_schemas import hosts, probe
+from hpi_schemas import credentials, hosts, probe
 from hpi_schemas.plan.read import read
 from hpi_schemas.plan.write import write
 from support.classifying import ADDRESS, run
@@ -65,7 +64,7 @@ def test_a_hosted_plan_follows_from_its_yaml_and_is_written_as_it_was_read(hoste
 def test_a_hosted_plan_needs_its_host(hosted: Change) -> None:
     done = run(hosted().parent, "hpi-run", "hosted.json", "--input", "pictures")
     assert done.returncode == 3
-    assert "PaddleX is not installed, and the plan runs in it: pip install 'paddlex==" in done.stderr
+    assert "PaddleX is not installed, and this runs in it: pip install 'paddlex==" in done.stderr
 
 
 def test_one_module_of_a_hosted_plan_runs_without_the_host(hosted: Change) -> None:
@@ -145,6 +144,15 @@ def test_a_model_that_paddlex_would_download_is_refused(hosted: Change, node: di
         configuration(plan, folders, "ours", {})
 
 
+@pytest.mark.parametrize(("key", "value"), [("topk", 5), ("model_name", "other")])
+def test_a_plan_whose_host_and_module_say_different_things_is_refused(hosted: Change, key: str, value: Any) -> None:
+    host = json.loads(hosted().read_text())["host"]
+    host["pipeline"]["SubModules"]["ImageClassification"][key] = value
+    plan, folders = located(hosted(host=host))
+    with pytest.raises(PlanError, match=f"{key} is .* in the plan's host and .* in its module: plan again"):
+        configuration(plan, folders, "ours", {})
+
+
 def test_numbers_of_classes_are_numbers_again() -> None:
     assert with_numbers({"threshold": {"0": 0.5, "17": [{"2": 1}]}, "a1": "3"}) == {
         "threshold": {0: 0.5, 17: [{2: 1}]},
@@ -159,6 +167,12 @@ def test_numbers_of_classes_are_numbers_again() -> None:
         ({"max_new_tokens": 4096, "do_auth": False}, {"max_new_tokens": 4096, "do_auth": False}),
         ({"server_url": "http://user:pass@host:1/v1?x=a@b"}, {"server_url": "http://host:1/v1?x=a@b"}),
         ({"nested": [{"access_token": "t", 1: 2}]}, {"nested": [{"1": 2}]}),
+        ({"server_url": "http://host/v1?x=1&token=abc"}, {"server_url": "http://host/v1?x=1&"}),
+        (
+            {"headers": {"X-API-Key": "k", "Cookie": "c", "X-Access": "Bearer t", "Accept": "j"}},
+            {"headers": {"Accept": "j"}},
+        ),
+        ({"pairs": [["Authorization", "Bearer t"]], "ak": "a", "access_key": "b"}, {"pairs": [["Authorization"]]}),
         ({"auth": {"user": "u"}}, {}),
         ({"api_key": None}, {"api_key": None}),
     ],

@@ -161,6 +161,16 @@ def test_a_place_where_nothing_can_be_written_is_an_output_error(
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
+def test_one_form_is_saved_by_its_name_and_a_failure_has_only_its_record(result: Result, tmp_path: Path) -> None:
+    assert result.save_to("json", tmp_path / "a.json") == tmp_path / "a.json"
+    assert result.save_to("img", tmp_path / "a.png") == tmp_path / "a.png"
+    with pytest.raises(TypeError, match="no form 'markdown'; it has: json, img"):
+        result.save_to("markdown", tmp_path)
+    failure = Result({"input_path": "x.png", "page_index": None, "plan": "", "error": {"code": "C", "message": "m"}})
+    assert failure.save_to("markdown", tmp_path) is None
+    assert failure.save_to("json", tmp_path) == tmp_path / "x_res.json"
+
+
 def test_a_format_without_colours_is_an_output_error_and_leaves_no_file(result: Result, tmp_path: Path) -> None:
     with pytest.raises(OutputError, match=r"a.xbm cannot be written: .*; name a .png"):
         result.save_to_img(tmp_path / "a.xbm")

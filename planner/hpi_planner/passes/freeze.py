@@ -6,11 +6,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from hpi_schemas import hosts
+from hpi_schemas import credentials, hosts
 from hpi_schemas.plan.model import EngineRecord, ModelRecord, ModuleRecord, PipelineRecord, Plan, RequestedEngine
 from hpi_schemas.plan.write import write
 
-from hpi_planner import credentials
 from hpi_planner.diagnostics.model import has_errors
 from hpi_planner.ir import Ir, Module, Pipeline
 from hpi_planner.syntax.tree import dotted

@@ -6,11 +6,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from hpi_schemas import hosts
+from hpi_schemas import credentials, hosts
 from hpi_schemas.plan.host import HostRecord
 from hpi_schemas.tasks import runnable
 
-from hpi_planner import credentials, knowledge
+from hpi_planner import knowledge
 from hpi_planner.diagnostics.model import Code, Diagnostic, Label, error, has_errors, note, warning
 from hpi_planner.ir import Ir, Pipeline
 from hpi_planner.paddlex import definitions

@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from hpi_schemas import credentials
 from hpi_schemas.plan import origin as plan_origin
 
-from hpi_planner import credentials
 from hpi_planner.diagnostics.model import Code, Diagnostic, Label, Span, error, note, warning
 from hpi_planner.ir import Ir, Origin, Traced
 from hpi_planner.paddlex.override_targets import no_switch, unmatched
@@ -99,9 +99,12 @@ def _lay(ir: Ir, layer: Override, value: Tree) -> Ir:
         if problem is not None:
             return ir.report(problem)
     if credentials.holds(path, value.value):
-        message = "this override holds a credential, and the plan, which people commit, records overrides"
+        message = (
+            f"the override of `{dotted(path)}` holds a credential, and the plan, which people commit, records overrides"
+        )
         help = "leave it out, and give it when the plan runs: `hpi-run --secret PATH=env:NAME`"
-        return ir.report(error(Code.OVERRIDE_INVALID, message, Label(value.shadow.span), help=help))
+        # Without its place, which would repeat it.
+        return ir.report(error(Code.OVERRIDE_INVALID, message, help=help))
     before = tree.get(path)
     if path == document.device:
         ir = replace(

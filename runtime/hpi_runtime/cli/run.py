@@ -170,6 +170,9 @@ def _settings(options: argparse.Namespace) -> dict[str, Any]:
         raise PlanError(f'--predict: {fault}; write JSON, such as --predict \'{{"prompt": "cat"}}\'') from None
     if not isinstance(found, dict):
         raise PlanError("--predict takes a JSON object: the arguments of `predict` by their names")
+    own = sorted({"input", "limits", "self"} & set(found))
+    if own:
+        raise PlanError(f"--predict: `{own[0]}` is hpi-run's own")
     return found
 
 

@@ -74,6 +74,19 @@ def decode_pages(data: bytes, name: str, limits: Limits = DEFAULT) -> Iterator[I
             yield fault
 
 
+def check_cost(data: bytes, name: str, limits: Limits) -> None:
+    """Refuse a picture, or a TIFF with a page, that has too many pixels, and one with too many pages; decode nothing.
+
+    Raises:
+        InputError: it is no picture, or costs more than the limits allow.
+    """
+    sizes = _sizes(data, name, limits.pages + 1)
+    if len(sizes) > limits.pages:
+        raise InputError("INPUT_TOO_LARGE", f"{name} has more than the {limits.pages:,} pages allowed")
+    for size in filter(None, sizes):
+        check_size(size, name, limits)
+
+
 def check_size(size: tuple[int, int], name: str, limits: Limits) -> None:
     """Refuse a picture with too many pixels; ``size`` is its width and height.
 

@@ -81,6 +81,14 @@ class Documents:
                 yield InputError(code, f"page {index} of {name} {fault}")
                 given_up = f"{late} pages before it took too long" if late >= _MOST_LATE else self._again(data, name)
 
+    def check(self, data: bytes, name: str) -> None:
+        """Look whether a document can be drawn, and draw nothing.
+
+        Raises:
+            InputError: it is no PDF, one with a password, without pages or with too many.
+        """
+        self._open(data, name)
+
     def close(self) -> None:
         """End the process; calling it again does nothing."""
         if self._process is not None:

@@ -178,6 +178,21 @@ class Result(dict[str, Any]):
         self._save(path, data)
         return path
 
+    def save_to(self, form: str, save_path: str | Path) -> Path | None:
+        """Write one form of it, ``json`` or ``img``, and return where; None where a failure has nothing of that form.
+
+        Raises:
+            TypeError: this result has no such form.
+            OutputError: as for the single ones.
+        """
+        if form == "json":
+            return self.save_to_json(save_path)
+        if form == "img":
+            return self.save_to_img(save_path)
+        if self.is_failed:
+            return None
+        raise TypeError(f"this result has no form {form!r}; it has: json, img")
+
     def save_all(self, save_path: str | Path) -> None:
         """Write all that there is of it into a folder, as PaddleX does: the record, and the picture drawn of it.
 

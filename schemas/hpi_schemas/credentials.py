@@ -6,8 +6,16 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-_KEY = re.compile(r"(api_?key|token|secret|password|passwd|credential|auth)", re.IGNORECASE)
-_IN_URL = re.compile(r"(?<=://)[^/?#\s@]*@")
+_WORDS = "api[-_]?key|access[-_]?key|token|secret|password|passwd|credential|auth|cookie|bearer"
+_KEY = re.compile(f"({_WORDS})|^(ak|sk|key)$", re.IGNORECASE)
+_VALUE = re.compile("(bearer|basic) ", re.IGNORECASE)
+# Who asks, before the host of a URL, and what its query says.
+_IN_URL = re.compile(rf"(?<=://)[^/?#\s@]*@|(?<=[?&])[^=&#\s]*(?:{_WORDS}|key)[^=&#\s]*=[^&#\s]*", re.IGNORECASE)
+
+
+def is_name(key: str) -> bool:
+    """Tell whether a key is one of credentials."""
+    return _KEY.search(key) is not None
 
 
 def without(value: Any) -> Any:
@@ -19,7 +27,9 @@ def without(value: Any) -> Any:
         return {str(key): without(item) for key, item in value.items() if not _is_secret(str(key), item)}
     if isinstance(value, str):
         return _IN_URL.sub("", value)
-    return [without(item) for item in value] if isinstance(value, list) else value
+    if isinstance(value, list):
+        return [without(item) for item in value if not _is_secret("", item)]
+    return value
 
 
 def holds(path: Sequence[Any], value: Any) -> bool:
@@ -32,8 +42,10 @@ def _is_inside(value: Any) -> bool:
         return any(_is_secret(str(key), item) or _is_inside(item) for key, item in value.items())
     if isinstance(value, str):
         return _IN_URL.search(value) is not None
-    return isinstance(value, list) and any(map(_is_inside, value))
+    return isinstance(value, list) and any(_is_secret("", item) or _is_inside(item) for item in value)
 
 
 def _is_secret(key: str, value: Any) -> bool:
-    return value is not None and not isinstance(value, (int, float)) and _KEY.search(key) is not None
+    if isinstance(value, str) and _VALUE.match(value):
+        return True
+    return value is not None and not isinstance(value, (int, float)) and is_name(key)
