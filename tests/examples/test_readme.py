@@ -57,7 +57,7 @@ def test_the_mistake_is_answered_as_shown() -> None:
 
 
 def test_the_python_example_runs(models: Path, tmp_path: Path) -> None:
-    (code,) = blocks("python")
+    (code,) = (block for block in blocks("python") if "create_pipeline" in block)
     done = subprocess.run(
         [sys.executable, "-c", code.replace('save_to_img("output")', f"save_to_img({str(tmp_path)!r})")],
         cwd=ROOT, capture_output=True, text=True, check=False,
