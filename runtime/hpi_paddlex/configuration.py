@@ -15,11 +15,11 @@ from hpi_schemas.plan.model import ModuleRecord
 _SECTIONS = ("SubModules", "SubPipelines")
 # PaddleX's own key: whoever creates such a module gets the message.
 _ERROR = "model_config_error"
-# External modules that are no models of PaddleX's, and so are never downloaded.
 # What PaddleX hands on to clients of services.
 _OF_CLIENTS = frozenset({"client_kwargs"})
 # Of the number of a class.
 _DIGITS = 10
+# External modules that are no models of PaddleX's, and so are never downloaded.
 _SERVICES = frozenset({"chat_bot", "retriever", "prompt"})
 
 

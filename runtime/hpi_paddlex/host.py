@@ -12,16 +12,13 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from hpi_runtime import argument_checks
-from hpi_runtime.engines.base import Engine
 from hpi_runtime.errors import InputError, PlanError, RunnerError
 from hpi_runtime.inputs import values
 from hpi_runtime.inputs.limits import DEFAULT, LIMITS, Limits
 from hpi_runtime.results.result import Result, failed
-from hpi_runtime.run.executor import forked
 from hpi_runtime.run.pipeline import Pipeline
 from hpi_runtime.run.plan import LocatedPlan
 from hpi_runtime.run.preflight import check
-from hpi_schemas.files import Outputs
 
 from hpi_paddlex import guard
 from hpi_paddlex.inputs import Local, local
@@ -62,15 +59,12 @@ class Hosted(Pipeline):
         host = plan.plan.host
         if host is None:
             raise PlanError("this plan has no host: hpi-run itself runs it")
-        self.plan = plan
-        self.module = module
-        self._process = os.getpid()
-        self._closed = False
         self._name = f"plan-{next(_NUMBERS)}"
         guard.check_version(host.version)
         addresses = list(plan.modules) if module is None else [module]
-        folders, self._warnings = check(plan, addresses, strict)
+        folders, warnings = check(plan, addresses, strict)
         self._sessions = Sessions(plan, folders, strict)
+        super().__init__(plan, module, self._sessions, warnings)
         self.sessions: dict[str, list[Session]] = {}
         try:
             paddlex = guard.load()
@@ -94,26 +88,6 @@ class Hosted(Pipeline):
         """Let PaddleX run an input."""
 
     @property
-    def engines(self) -> Mapping[str, Engine]:
-        """The loaded engines by module address; of several replicas, those of the first."""
-        return self._sessions.first
-
-    @property
-    def replicas(self) -> Mapping[int, Mapping[str, Engine]]:
-        """The engines of the other replicas, by their device number."""
-        return self._sessions.replicas
-
-    @property
-    def fallbacks(self) -> Mapping[str, str]:
-        """The backend in use by module address, where it is not the plan's first."""
-        return self._sessions.fallbacks
-
-    @property
-    def warnings(self) -> list[str]:
-        """What does not keep the plan from running: other versions, fallbacks in use."""
-        return [*self._warnings, *self._sessions.warnings]
-
-    @property
     def drawing(self) -> str:
         """PaddleX names its drawings itself."""
         return ""
@@ -131,14 +105,14 @@ class Hosted(Pipeline):
             PlanError: the pipeline is closed, or was loaded before this process was forked.
         """
         argument_checks.instance("limits", limits, Limits, LIMITS)
-        self._check_usable()
+        self.check_usable()
         return self._results(values.each(input), limits, settings, cache(partial(self._outputs, input)))
 
     def _results(
         self, inputs: Iterable[Any], limits: Limits, settings: Mapping[str, Any], outputs: Any
     ) -> Iterator[Result]:
         for item in inputs:
-            self._check_usable()
+            self.check_usable()
             path = item if isinstance(item, str) else None
             try:
                 with local(item, limits) as found:
@@ -197,15 +171,6 @@ class Hosted(Pipeline):
         missing = sorted(planned - set(self._sessions.first))
         if missing:
             raise PlanError(f"PaddleX did not create {', '.join(missing)}, which the plan has: plan again")
-
-    def _check_usable(self) -> None:
-        if self._closed:
-            raise PlanError("the pipeline is closed; load the plan again, or use it inside its `with` statement")
-        if os.getpid() != self._process:
-            raise forked()
-
-    def _outputs(self, inputs: Any) -> Outputs:
-        return Outputs([*self.plan.files(), *values.paths(inputs)], overwrite=True)
 
     def close(self) -> None:
         """Free every engine; calling it again does nothing. In a forked process there is nothing to free."""

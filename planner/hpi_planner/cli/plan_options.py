@@ -9,6 +9,7 @@ from hpi_schemas.cleaning import clean_json
 from hpi_schemas.command_line import CommandLine
 from hpi_schemas.console import DONE, NEGATIVE, WRONG
 
+from hpi_planner.compile import PASSES
 from hpi_planner.diagnostics import render
 from hpi_planner.ir import Ir
 from hpi_planner.select.profile import LATENCY, THROUGHPUT
@@ -78,8 +79,7 @@ def parser() -> CommandLine:
     add("--max-accuracy-drop", type=_points, metavar="X", help=drop_help)
     optimize_help = "with --profile: inputs one at a time (the default), or all in one go"
     add("--optimize", choices=(LATENCY, THROUGHPUT), help=optimize_help)
-    passes = "read, override, inherit, bind_target, locate, select, share, conform, schedule, host, freeze"
-    add("--stop-after", metavar="PASS", help=f"print the state after this pass as JSON: {passes}")
+    add("--stop-after", metavar="PASS", help=f"print the state after this pass as JSON: {', '.join(PASSES)}")
     add("--check", nargs="+", metavar="PLAN", help="do these plans still follow from their YAML? exit code 1 if not")
     add("--trust-models", action="store_true", help="with --check: take the facts of the models from the plan")
     add("--prove", action="store_true", help="compile again under other settings and compare the plans to the byte")

@@ -141,8 +141,7 @@ def _run(options: argparse.Namespace, lines: BinaryIO) -> int:
         need_stdout()
     secrets = read_secrets(options.secret)
     with loader.pipeline(plan, options.module, options.strict, secrets) as pipeline:
-        told = [*pipeline.warnings]
-        for line in told:
+        for line in pipeline.warnings:
             say(_NAME, f"warning: {line}")
         if options.prepare_only:
             return DONE

@@ -16,7 +16,6 @@ from hpi_schemas.plan.model import INPUT, Graph, of_one
 from hpi_schemas.values import PICTURE, RECORD, Value
 
 from hpi_runtime import argument_checks, kinds
-from hpi_runtime.engines.base import Engine
 from hpi_runtime.errors import PlanError
 from hpi_runtime.inputs import values
 from hpi_runtime.inputs.limits import DEFAULT, LIMITS, Limits
@@ -24,7 +23,7 @@ from hpi_runtime.inputs.reading import Input, read
 from hpi_runtime.results.result import Result, failed
 from hpi_runtime.run import arguments
 from hpi_runtime.run.engines import Engines
-from hpi_runtime.run.executor import Executor, Group, Item, Worker, execute_one, forked
+from hpi_runtime.run.executor import Executor, Group, Item, Worker, execute_one
 from hpi_runtime.run.grouping import MAX_WAIT
 from hpi_runtime.run.pipeline import Pipeline
 from hpi_runtime.run.plan import LocatedPlan
@@ -69,16 +68,13 @@ class NativePipeline(Pipeline):
             PrepareError: a prepare step failed.
             EngineError: an engine cannot be loaded.
         """
-        self.plan = plan
-        self.module = module
         self._graph = _graph(plan, module)
         self._fields = fields(self._graph, plan.modules)
         self._measure = measure
-        self._process = os.getpid()
-        self._closed = False
         addresses = self._graph.modules
-        folders, self._warnings = check(plan, addresses, strict)
+        folders, warnings = check(plan, addresses, strict)
         self._engines = Engines(plan, strict, observe, measure)
+        super().__init__(plan, module, self._engines, warnings)
         try:
             numbers: list[int | None] = [*plan.plan.replicas] or [None]
             chains: list[list[Worker]] = []
@@ -88,7 +84,6 @@ class NativePipeline(Pipeline):
                 if len(chains) == 1:
                     self._alone = workers(self._graph, loaded, measure, is_alone=True, keep=keep)
                     self.group_size = group_size(self._graph, loaded)
-            self._warnings += self._engines.warnings
             depth = max(_DEPTH, *(engine.streams for engine in self.engines.values()))
             self._executor = Executor(chains, depth)
             # Its threads hold the engines: a pipeline that nobody closes must not be kept by them.
@@ -96,26 +91,6 @@ class NativePipeline(Pipeline):
         except BaseException:
             self.close()
             raise
-
-    @property
-    def engines(self) -> Mapping[str, Engine]:
-        """The loaded engines by module address; of several replicas, those of the first."""
-        return self._engines.first
-
-    @property
-    def replicas(self) -> Mapping[int, Mapping[str, Engine]]:
-        """The engines of the other replicas, by their device number."""
-        return self._engines.replicas
-
-    @property
-    def fallbacks(self) -> Mapping[str, str]:
-        """The backend in use by module address, where it is not the plan's first."""
-        return self._engines.fallbacks
-
-    @property
-    def warnings(self) -> list[str]:
-        """What does not keep the plan from running: other versions, fallbacks in use."""
-        return self._warnings
 
     def predict(
         self, input: Any, batch_size: int | None = None, *, limits: Limits = DEFAULT, **settings: Any
@@ -176,18 +151,6 @@ class NativePipeline(Pipeline):
             items = chain(ahead, items)
         yield from stream(self._executor, items, self.group_size, max_wait)
 
-    def check_usable(self) -> None:
-        """Look whether inputs can be taken.
-
-        Raises:
-            PlanError: the pipeline is closed, or was loaded before this process was forked.
-        """
-        if self._closed:
-            raise PlanError("the pipeline is closed; load the plan again, or use it inside its `with` statement")
-        if os.getpid() != self._process:
-            # The threads of its engines are not in this process, and waiting for them would have no end.
-            raise forked()
-
     @property
     def drawing(self) -> str:
         """What PaddleX calls the picture drawn of a result, such as ``ocr_res_img``."""
@@ -209,10 +172,6 @@ class NativePipeline(Pipeline):
 
     def __enter__(self) -> NativePipeline:
         return self
-
-    def _outputs(self, inputs: Any) -> Outputs:
-        """Return what results of these inputs may be written over: anything, as PaddleX does, but what is read."""
-        return Outputs([*self.plan.files(), *values.paths(inputs)], overwrite=True)
 
     def _result(self, outputs: Callable[[], Outputs], item: Item[Input]) -> Result:
         source = item.source
