@@ -15,6 +15,7 @@ from hpi_runtime import argument_checks
 from hpi_runtime.errors import InputError, PlanError, RunnerError
 from hpi_runtime.inputs import values
 from hpi_runtime.inputs.limits import DEFAULT, LIMITS, Limits
+from hpi_runtime.inputs.pdf import Documents
 from hpi_runtime.results.result import Result, failed
 from hpi_runtime.run.pipeline import Pipeline
 from hpi_runtime.run.plan import LocatedPlan
@@ -40,15 +41,17 @@ class Hosted(Pipeline):
     """
 
     own: Any
-    _secrets: Mapping[str, str] = MappingProxyType({})
 
-    def __init__(self, plan: LocatedPlan, module: str | None, strict: bool) -> None:
+    def __init__(
+        self, plan: LocatedPlan, module: str | None, strict: bool, secrets: Mapping[str, str] = MappingProxyType({})
+    ) -> None:
         """Check this machine, import PaddleX, and let it create what runs.
 
         Args:
             plan: that has a host.
             module: the address of the one module that runs, None for the whole pipeline.
             strict: refuse other versions of the backends than the plan's, other threads, and fallbacks.
+            secrets: credentials of services, by the dotted path of their key in the configuration.
 
         Raises:
             PlanError: PaddleX does not create what the plan has.
@@ -59,6 +62,7 @@ class Hosted(Pipeline):
         host = plan.plan.host
         if host is None:
             raise PlanError("this plan has no host: hpi-run itself runs it")
+        self._secrets = secrets
         self._name = f"plan-{next(_NUMBERS)}"
         guard.check_version(host.version)
         addresses = list(plan.modules) if module is None else [module]
@@ -111,17 +115,18 @@ class Hosted(Pipeline):
     def _results(
         self, inputs: Iterable[Any], limits: Limits, settings: Mapping[str, Any], outputs: Any
     ) -> Iterator[Result]:
-        for item in inputs:
-            self.check_usable()
-            path = item if isinstance(item, str) else None
-            try:
-                with local(item, limits) as found:
-                    # All of an input's at once: PaddleX holds a lock while it reads a document.
-                    results = self._of_one(found, path, settings, outputs)
-            except InputError as fault:
-                yield failed(path, None, fault, self.plan.digest, outputs)
-            else:
-                yield from results
+        with Documents(limits) as documents:
+            for item in inputs:
+                self.check_usable()
+                path = item if isinstance(item, str) else None
+                try:
+                    with local(item, limits, documents) as found:
+                        # All of an input's at once: PaddleX holds a lock while it reads a document.
+                        results = self._of_one(found, path, settings, outputs)
+                except InputError as fault:
+                    yield failed(path, None, fault, self.plan.digest, outputs)
+                else:
+                    yield from results
 
     def _of_one(self, item: Local, path: str | None, settings: Mapping[str, Any], outputs: Any) -> list[Result]:
         """Return the results of one input; whatever PaddleX raises is that input's error.

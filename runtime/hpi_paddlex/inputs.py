@@ -21,12 +21,13 @@ Local = Any
 
 
 @contextmanager
-def local(item: Any, limits: Limits) -> Iterator[Local]:
+def local(item: Any, limits: Limits, documents: Documents) -> Iterator[Local]:
     """Give an input as PaddleX takes it.
 
     Args:
         item: a path or a URL as text, an array, a picture of Pillow, or something else that PaddleX takes.
         limits: what it may cost.
+        documents: look at PDFs under the same limits; one serves many inputs.
 
     Raises:
         InputError: it is not there, or cannot be fetched.
@@ -42,24 +43,23 @@ def local(item: Any, limits: Limits) -> Iterator[Local]:
     elif is_url(item):
         with tempfile.TemporaryDirectory() as folder:
             path = _fetched(item, Path(folder), limits)
-            _check_cost(path, item, limits)
+            _check_cost(path, item, limits, documents)
             yield str(path)
     else:
         path = _file(item, limits)
-        _check_cost(path, item, limits)
+        _check_cost(path, item, limits, documents)
         # PaddleX takes what begins with `http` for a URL.
         yield str(path.absolute())
 
 
-def _check_cost(path: Path, name: str, limits: Limits) -> None:
+def _check_cost(path: Path, name: str, limits: Limits, documents: Documents) -> None:
     """Refuse a picture or document that costs more than the limits allow; other kinds of files are PaddleX's alone."""
     is_picture = path.suffix.lower() in PICTURES
     if not is_picture and path.suffix.lower() not in DOCUMENTS:
         return
     data = path.read_bytes()
     if is_pdf(data):
-        with Documents(limits) as documents:
-            documents.check(data, name)
+        documents.check(data, name)
     elif is_picture:
         images.check_cost(data, name, limits)
 

@@ -15,13 +15,13 @@ from hpi_paddlex.configuration import configuration, with_numbers, with_secrets
 from hpi_paddlex.host import Hosted
 from hpi_paddlex.inputs import Local
 
-NONE: Mapping[str, str] = MappingProxyType({})
-
 
 class HostedPipeline(Hosted):
     """A whole pipeline, which PaddleX creates and runs."""
 
-    def __init__(self, plan: LocatedPlan, strict: bool = False, secrets: Mapping[str, str] = NONE) -> None:
+    def __init__(
+        self, plan: LocatedPlan, strict: bool = False, secrets: Mapping[str, str] = MappingProxyType({})
+    ) -> None:
         """Check this machine, import PaddleX, and let it create the pipeline.
 
         Args:
@@ -34,8 +34,7 @@ class HostedPipeline(Hosted):
         """
         if not plan.modules:
             raise PlanError("the plan has a host and no module: plan again")
-        self._secrets = secrets
-        super().__init__(plan, None, strict)
+        super().__init__(plan, None, strict, secrets)
 
     def _create(self, paddlex: Any, folders: Mapping[str, Path]) -> Any:
         from hpi_paddlex import engine
