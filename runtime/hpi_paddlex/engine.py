@@ -18,6 +18,8 @@ from paddlex.inference.models.engines import RunnerEngine
 from paddlex.inference.models.predictors import RunnerPredictor
 from paddlex.inference.models.runners import InferenceRunner
 
+from hpi_paddlex import features
+
 NAME = "hpi_plan"
 # PaddleX's engines whose predictors hand arrays to a runner.
 _STATIC = ("paddle_static", "hpi", "onnxruntime")
@@ -140,7 +142,7 @@ def bind(model_name: str) -> None:
     for name in _STATIC:
         predictor = get_binding(model_name, name).predictor if name in engines else None
         if predictor is not None and issubclass(predictor, RunnerPredictor):
-            register_predictor_binding_map(predictor, {NAME: [model_name]})
+            register_predictor_binding_map(features.of_each(predictor), {NAME: [model_name]})
             return
     raise PlanError(f"PaddleX has no predictor of {model_name} that runs on arrays; its engines: {', '.join(engines)}")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import inspect
 import logging
 import os
@@ -32,6 +33,10 @@ _SEAM: dict[tuple[str, str], tuple[str, ...]] = {
 }
 
 
+# Pipelines whose pre- or postprocessing calls Paddle.
+_BY_PADDLE = frozenset({"open_vocabulary_detection", "open_vocabulary_segmentation", "video_detection"})
+
+
 class _Teller(logging.Handler):
     """Passes on what PaddleX warns of, in the name of whoever runs the plan; it says a line for each model else."""
 
@@ -58,6 +63,17 @@ def check_version(planned: str) -> None:
         raise PreflightError(f"PaddleX is not installed, and this runs in it: {install}")
     if here != planned:
         raise PreflightError(f"the plan is for PaddleX {planned}; here is {here}: {install}, or plan again")
+
+
+def check_packages(pipeline: str | None) -> None:
+    """Look whether what a pipeline's own code needs is here; PaddleX would say it at the first input.
+
+    Raises:
+        PreflightError: it is not.
+    """
+    if pipeline in _BY_PADDLE and importlib.util.find_spec("paddle") is None:
+        install = "pip install paddlepaddle"
+        raise PreflightError(f"PaddleX's own code of {pipeline} needs Paddle, whatever runs its models: {install}")
 
 
 def load(is_quiet: bool = True) -> ModuleType:

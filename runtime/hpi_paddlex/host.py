@@ -21,7 +21,8 @@ from hpi_runtime.run.pipeline import Pipeline
 from hpi_runtime.run.plan import LocatedPlan
 from hpi_runtime.run.preflight import check
 
-from hpi_paddlex import guard
+from hpi_paddlex import guard, model_folders
+from hpi_paddlex.answers import Answer
 from hpi_paddlex.inputs import Local, local
 from hpi_paddlex.results import HostedResult
 from hpi_paddlex.sessions import Sessions
@@ -65,8 +66,11 @@ class Hosted(Pipeline):
         self._secrets = secrets
         self._name = f"plan-{next(_NUMBERS)}"
         guard.check_version(host.version)
+        guard.check_packages(plan.plan.pipeline.name)
         addresses = list(plan.modules) if module is None else [module]
         folders, warnings = check(plan, addresses, strict)
+        for folder in sorted(set(folders.values())):
+            model_folders.check(folder)
         self._sessions = Sessions(plan, folders, strict)
         super().__init__(plan, module, self._sessions, warnings)
         self.sessions: dict[str, list[Session]] = {}
@@ -88,8 +92,15 @@ class Hosted(Pipeline):
         """Let PaddleX create what runs; the folders are those of the models, by address."""
 
     @abstractmethod
-    def _predict(self, item: Local, settings: Mapping[str, Any]) -> Iterator[Any]:
+    def _predict(self, item: Local, settings: Mapping[str, Any]) -> Iterator[Answer]:
         """Let PaddleX run an input."""
+
+    def _check(self, settings: Mapping[str, Any]) -> None:
+        """Look whether arguments can be taken.
+
+        Raises:
+            PlanError: they cannot.
+        """
 
     @property
     def drawing(self) -> str:
@@ -106,10 +117,12 @@ class Hosted(Pipeline):
 
         Raises:
             TypeError: it is none of these.
-            PlanError: the pipeline is closed, or was loaded before this process was forked.
+            PlanError: the pipeline is closed, or was loaded before this process was forked, or a service is asked
+                whose key is missing.
         """
         argument_checks.instance("limits", limits, Limits, LIMITS)
         self.check_usable()
+        self._check(settings)
         return self._results(values.each(input), limits, settings, cache(partial(self._outputs, input)))
 
     def _results(
@@ -147,7 +160,7 @@ class Hosted(Pipeline):
                 f"PaddleX gives no result for {path or 'it'}: perhaps it is of a kind that the pipeline does not read"
             )
             raise InputError("PROCESSING_FAILED", message)
-        results: list[Result] = [HostedResult(own, path, self.plan.digest, outputs) for own in found]
+        results: list[Result] = [HostedResult(answer, path, self.plan.digest, outputs) for answer in found]
         for result in results if self.fallbacks else ():
             result["fallback"] = dict(self.fallbacks)
         return results

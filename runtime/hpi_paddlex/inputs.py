@@ -16,6 +16,8 @@ from hpi_runtime.inputs.named import DOCUMENTS, PICTURES, is_url
 from hpi_runtime.inputs.pdf import Documents, is_pdf
 from hpi_runtime.inputs.values import as_image
 
+from hpi_paddlex import scenes
+
 # A path, or an array.
 Local = Any
 
@@ -53,7 +55,10 @@ def local(item: Any, limits: Limits, documents: Documents) -> Iterator[Local]:
 
 
 def _check_cost(path: Path, name: str, limits: Limits, documents: Documents) -> None:
-    """Refuse a picture or document that costs more than the limits allow; other kinds of files are PaddleX's alone."""
+    """Refuse what costs more than the limits allow, or would run; other kinds of files are PaddleX's alone."""
+    if scenes.is_scene(path):
+        scenes.check(path, name, limits)
+        return
     is_picture = path.suffix.lower() in PICTURES
     if not is_picture and path.suffix.lower() not in DOCUMENTS:
         return

@@ -11,6 +11,8 @@ from hpi_runtime.errors import PlanError, PreflightError, RunnerError
 from hpi_runtime.run.plan import LocatedPlan
 from hpi_schemas.device import Device
 
+from hpi_paddlex import answers
+from hpi_paddlex.answers import Answer
 from hpi_paddlex.configuration import configuration, with_numbers, with_secrets
 from hpi_paddlex.host import Hosted
 from hpi_paddlex.inputs import Local
@@ -42,10 +44,28 @@ class HostedPipeline(Hosted):
         config = configuration(self.plan, folders, engine.NAME, {engine.HOST: self._name})
         with_secrets(config, self._secrets, self.plan.plan.external)
         device = _device(next(iter(self.plan.modules.values())).device, self.plan.plan.replicas)
-        return _created(lambda: paddlex.create_pipeline(config=config, device=device), self._without_secrets)
 
-    def _predict(self, item: Local, settings: Mapping[str, Any]) -> Iterator[Any]:
-        return iter(self.own.predict(item, **settings))
+        def create() -> Any:
+            if not answers.asks(self._kind):
+                return paddlex.create_pipeline(config=config, device=device)
+            # What asks is created when somebody wants to know something: without keys, it reads.
+            pipeline = paddlex.create_pipeline(config=config, device=device, initial_predictor=False)
+            pipeline.inintial_visual_predictor(config)
+            return pipeline
+
+        return _created(create, self._without_secrets)
+
+    @property
+    def _kind(self) -> str:
+        return str(self.plan.plan.pipeline.name)
+
+    def _check(self, settings: Mapping[str, Any]) -> None:
+        assert self.plan.plan.host is not None
+        answers.check_secrets(self.plan.plan.host.pipeline, settings, self._secrets)
+        answers.check_arguments(self.own, self._kind, settings)
+
+    def _predict(self, item: Local, settings: Mapping[str, Any]) -> Iterator[Answer]:
+        return answers.answers(self.own, self._kind, item, settings)
 
 
 class HostedModule(Hosted):
@@ -84,8 +104,8 @@ class HostedModule(Hosted):
             self._without_secrets,
         )
 
-    def _predict(self, item: Local, settings: Mapping[str, Any]) -> Iterator[Any]:
-        return iter(self.own(item, **settings))
+    def _predict(self, item: Local, settings: Mapping[str, Any]) -> Iterator[Answer]:
+        return map(Answer, self.own(item, **settings))
 
 
 def _created(create: Callable[[], Any], hide: Callable[[str], str]) -> Any:

@@ -13,6 +13,8 @@ from hpi_runtime.progress import LOG
 from hpi_runtime.results.result import Result
 from hpi_schemas.files import Outputs, is_folder, make_folder
 
+from hpi_paddlex.answers import Answer
+
 if TYPE_CHECKING:
     import PIL.Image
 
@@ -28,11 +30,11 @@ class HostedResult(Result):
         own: it, as PaddleX gives it.
     """
 
-    def __init__(self, own: Any, path: str | None, plan: str, outputs: Callable[[], Outputs]) -> None:
+    def __init__(self, answer: Answer, path: str | None, plan: str, outputs: Callable[[], Outputs]) -> None:
         """Take a result.
 
         Args:
-            own: PaddleX's.
+            answer: of PaddleX's.
             path: of the input, as it was named; None for what has no name.
             plan: the digest of the plan.
             outputs: as for ``Result``.
@@ -40,11 +42,18 @@ class HostedResult(Result):
         Raises:
             InputError: it has no record.
         """
-        self.own = own
+        self.own = own = answer.own
+        self._answer = answer
         record = _record(own)
         page = record.get("page_index")
         super().__init__(
-            {**record, "input_path": path, "page_index": page if isinstance(page, int) else None, "plan": plan},
+            {
+                **record,
+                "input_path": path,
+                "page_index": page if isinstance(page, int) else None,
+                "plan": plan,
+                **answer.also,
+            },
             outputs=outputs,
         )
 
@@ -78,6 +87,7 @@ class HostedResult(Result):
         is_file = bool(place.suffix) and not is_folder(place)
         folder, name = (place.parent, place.name) if is_file else (place, "")
         with tempfile.TemporaryDirectory() as made:
+            self._put_pictures(Path(made))
             try:
                 getattr(self.own, method)(save_path=str(Path(made) / name))
             except Exception as fault:
@@ -107,6 +117,7 @@ class HostedResult(Result):
         """
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
+            self._put_pictures(folder)
             for method, fault in save(self.own, folder).items():
                 message = _failed(method, fault)
                 if method == RECORD:
@@ -114,13 +125,22 @@ class HostedResult(Result):
                 LOG.warning("%s: %s", self["input_path"], message)
             yield from self._contents(folder, place)
 
+    def _put_pictures(self, folder: Path) -> None:
+        """Write what PaddleX looks for; the results that they are of write them too."""
+        for name, picture in self._answer.pictures.items():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            picture.save(folder / name)
+
     def _contents(self, folder: Path, place: Path) -> Iterator[tuple[str, bytes]]:
         """Yield what PaddleX wrote into a folder, as it is to lie in another."""
         for path in sorted(item for item in folder.rglob("*") if item.is_file()):
+            name = str(path.relative_to(folder))
+            if name in self._answer.pictures:
+                continue
             data = path.read_bytes()
             if path.suffix in _TEXTS:
                 data = data.replace(bytes(folder), bytes(place.absolute()))
-            yield str(path.relative_to(folder)), self._told(data) if path.suffix == ".json" else data
+            yield name, self._told(data) if path.suffix == ".json" else data
 
     def _put(self, files: Iterable[tuple[str, bytes]], folder: Path) -> None:
         for name, data in files:
@@ -132,7 +152,7 @@ class HostedResult(Result):
         record = json.loads(data)
         if not isinstance(record, dict) or "input_path" not in record:
             return data
-        told = {**record, "input_path": self["input_path"], "plan": self["plan"]}
+        told = {**record, "input_path": self["input_path"], "plan": self["plan"], **self._answer.also}
         return json.dumps(told, indent=4, ensure_ascii=False).encode("utf-8", "backslashreplace")
 
 
@@ -142,6 +162,9 @@ def save(own: Any, folder: Path) -> dict[str, Exception]:
     for method in _methods(own):
         try:
             getattr(own, method)(save_path=str(folder))
+        except NotImplementedError:
+            # Inherited, and PaddleX's own way to say that there is none.
+            continue
         except Exception as fault:
             failed[method] = fault
     return failed

@@ -12,6 +12,7 @@ from hpi_schemas.cleaning import clean_line
 CONFIG_FILE = "inference.yml"
 ONNX_FILE = "inference.onnx"
 STORE_PREFIX = "store:"
+_SCALER, _TOKENIZER = "scaler.pkl", "tokenizer"
 # Of a name, in bytes.
 _LONGEST = 255
 
@@ -39,6 +40,12 @@ def format_files(folder: Path) -> dict[str, tuple[str, ...]]:
     """Return the model formats in ``folder`` and the files of each, formats sorted by name."""
     names = {item.name for item in folder.iterdir() if item.is_file()}
     return {form: files for form in sorted(_FORMAT_FILES) if (files := program_files(form, names))}
+
+
+def companions(folder: Path) -> list[str]:
+    """Return the files beside a model that PaddleX reads with it: the scaler of a series, a tokenizer's files."""
+    beside = [folder / _SCALER, *sorted((folder / _TOKENIZER).glob("*"))]
+    return [path.relative_to(folder).as_posix() for path in beside if path.is_file()]
 
 
 def is_name(text: str) -> bool:

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import pytest
 
-from hosted import documents, zoo
+from hosted import documents, media, zoo
 
 ROOT = Path(__file__).parents[2]
 BIN = ROOT / ".venv-hosted/bin"
@@ -23,12 +23,14 @@ def here(tmp_path_factory: pytest.TempPathFactory, models: Path) -> Path:
     if not (BIN / "hpi-run").is_file():
         pytest.skip("PaddleX's environment is not there; `make test` makes it")
     folder = tmp_path_factory.mktemp("hosted")
-    zoo.lay_out(folder / "zoo", documents.makers(models))
+    zoo.lay_out(folder / "zoo", {**documents.makers(models), **media.MAKERS})
     zoo.classifier(folder / "other/PP-LCNet_x1_0_table_cls", ["wireless_table", "wired_table"])
     cv2.imwrite(str(folder / PAGE), page())
     noise = np.random.default_rng(1).integers(0, 255, (480, 480, 3), np.uint8)
     cv2.imwrite(str(folder / PHOTO), cv2.GaussianBlur(noise, (0, 0), 8))
     write_series(folder)
+    media.write_video(folder / "video.mp4")
+    media.write_surroundings(folder / "scene.tar")
     return folder
 
 

@@ -1,15 +1,16 @@
 """Runs pipelines in the real PaddleX, with its own ONNX Runtime engine and with a plan's engines.
 
 Started in PaddleX's environment: one JSON question per line on stdin, one JSON answer per line on stdout. A question is
-``{"name", "input", "models", "overrides", "predict"}``; an answer holds the files of both as PaddleX writes them (texts
-as they are, others by their digest), and how often each session ran, or ``{"error"}``. ``{"together": questions}``
-loads several at once.
+``{"name", "input", "models", "overrides", "predict", "secrets", "gallery"}``; an answer holds the files of both as
+PaddleX writes them (texts as they are, others by their digest), how often each session ran, and what chats said, or
+``{"error"}``. ``{"together": questions}`` loads several at once.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import re
 import sys
 import traceback
 import zipfile
@@ -17,15 +18,14 @@ from collections.abc import Iterable
 from contextlib import ExitStack
 from importlib import import_module
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, gettempdir
 from typing import Any
 
-from hpi_paddlex.configuration import modules, with_numbers
 from hpi_paddlex.pipeline import HostedModule, HostedPipeline
 from hpi_paddlex.results import HostedResult, save
 from hpi_runtime import LocatedPlan, create_model, plan_pipeline
 
-_OWN = "onnxruntime"
+from hosted import reference
 
 
 def main() -> None:
@@ -46,16 +46,31 @@ def _plan(question: dict[str, Any]) -> LocatedPlan:
 
 
 def _answer(question: dict[str, Any]) -> dict[str, Any]:
-    plan = _plan(question)
-    with HostedPipeline(plan) as pipeline:
-        results = list(pipeline.predict(question["input"], **question.get("predict", {})))
+    plan, secrets = _plan(question), question.get("secrets", {})
+    with ExitStack() as stack:
+        pipeline = stack.enter_context(HostedPipeline(plan, secrets=secrets))
+        settings = {**question.get("predict", {}), **_index(stack, pipeline.own, question)}
+        results = list(pipeline.predict(question["input"], **settings))
         failures = [result["error"]["message"] for result in results if result.is_failed]
         if failures:
             return {"error": failures[0]}
         for result in results:
             _check_forms(result)
         runs = {address: sum(item.runs for item in made) for address, made in pipeline.sessions.items()}
-    return {"ours": _written(results), "theirs": _reference(plan, question), "runs": runs}
+        own = reference.pipeline(plan, secrets)
+        settings |= _index(stack, own, question)
+        theirs = [_files(result) for result in reference.results(own, question["input"], settings)]
+    chats = [result["chat_res"] for result in results if "chat_res" in result]
+    return {"ours": _written(results), "theirs": theirs, "runs": runs, "chats": chats}
+
+
+def _index(stack: ExitStack, own: Any, question: dict[str, Any]) -> dict[str, str]:
+    """Let a pipeline that looks things up make an index of pictures and their labels, and return its folder."""
+    if "gallery" not in question:
+        return {}
+    folder = stack.enter_context(TemporaryDirectory())
+    own.build_index(*question["gallery"], index_type="Flat").save(folder)
+    return {"index": folder}
 
 
 def _together(question: dict[str, Any]) -> dict[str, Any]:
@@ -73,8 +88,8 @@ def _module(question: dict[str, Any]) -> dict[str, Any]:
     with create_model(name, folder, device="cpu") as module:
         assert isinstance(module, HostedModule)
         ours = _written(module.predict(question["input"]))
-    _bind(name)
-    own = paddlex.create_predictor(name, model_dir=folder, device="cpu", engine=_OWN)
+    reference.bind(name)
+    own = paddlex.create_predictor(name, model_dir=folder, device="cpu", engine=reference.OWN)
     return {"ours": ours, "theirs": [_files(result) for result in own(question["input"])]}
 
 
@@ -83,31 +98,6 @@ _KINDS = {"together": _together, "model": _module, "name": _answer}
 
 def _written(results: Iterable[Any]) -> list[dict[str, str]]:
     return [_files(result.own) for result in results if isinstance(result, HostedResult)]
-
-
-def _reference(plan: LocatedPlan, question: dict[str, Any]) -> list[dict[str, str]]:
-    """Return what PaddleX makes of it by itself, from the same configuration."""
-    paddlex: Any = import_module("paddlex")
-    assert plan.plan.host is not None
-    config = with_numbers(json.loads(json.dumps(plan.plan.host.pipeline)))
-    for address, node in modules(config):
-        record = plan.modules.get(address)
-        if record is None:
-            continue
-        _bind(record.model.name)
-        threads = {"intra_op_num_threads": record.engine.config["cpu_num_threads"]}
-        node.update(engine=_OWN, engine_config=threads, model_dir=str(plan.store.resolve(record.model.dir)))
-    pipeline = paddlex.create_pipeline(config=config, device="cpu")
-    return [_files(result) for result in pipeline.predict(question["input"], **question.get("predict", {}))]
-
-
-def _bind(name: str) -> None:
-    """Let PaddleX's predictor of a model take its own ONNX Runtime engine, where PaddleX does not offer that."""
-    registry: Any = import_module("paddlex.inference.models.bindings.registry")
-    known = registry.try_get_supported_engines(name)
-    if _OWN not in known:
-        engine = next(item for item in ("paddle_static", "hpi") if item in known)
-        registry.register_predictor_binding_map(registry.get_binding(name, engine).predictor, {_OWN: [name]})
 
 
 def _check_forms(result: Any) -> None:
@@ -119,9 +109,10 @@ def _check_forms(result: Any) -> None:
         assert set(map(_name, _files(result.own))) == written, written
         result.save_to_json(folder / "one/x.json")
         assert json.loads((folder / "one/x.json").read_text())["plan"] == result["plan"]
-        assert result.save_to("img", folder / "drawn") == folder / "drawn"
-        assert any((folder / "drawn").iterdir())
-        assert result.img
+        if any(name.endswith(".png") for name in written):
+            assert result.save_to("img", folder / "drawn") == folder / "drawn"
+            assert any((folder / "drawn").iterdir())
+            assert result.img
         try:
             result.save_to("nothing", folder)
         except TypeError as fault:
@@ -139,16 +130,21 @@ def _files(result: Any) -> dict[str, str]:
     with TemporaryDirectory() as folder:
         save(result, Path(folder))
         paths = [path for path in sorted(Path(folder).rglob("*")) if path.is_file()]
-        return {str(path.relative_to(folder)): _content(path).replace(folder, "") for path in paths}
+        return {str(path.relative_to(folder)): _placeless(_content(path), folder) for path in paths}
+
+
+def _placeless(text: str, folder: str) -> str:
+    """Return a text without the names of temporary folders: ours, and that where PaddleX unpacks archives."""
+    return re.sub(rf"{re.escape(gettempdir())}/tmp\w+", "", text.replace(folder, ""))
 
 
 def _content(path: Path) -> str:
     data = path.read_bytes()
-    if path.suffix == ".xlsx":
+    if path.suffix in (".docx", ".xlsx"):
         # Apart from when it was made.
         with zipfile.ZipFile(path) as book:
             parts = [book.read(name) for name in sorted(book.namelist()) if name != "docProps/core.xml"]
-        data = b"".join(parts)
+        data = b"".join(re.sub(rb"/tmp\w+/", b"/", part) for part in parts)
     is_text = path.suffix in (".json", ".md", ".html", ".csv", ".tex")
     return data.decode() if is_text else hashlib.sha256(data).hexdigest()
 

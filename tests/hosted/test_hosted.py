@@ -24,27 +24,55 @@ PIPELINES: Mapping[str, str] = {
     **dict.fromkeys(("human_keypoint_detection", "semantic_segmentation", "small_object_detection"), PHOTO),
     **dict.fromkeys(("pedestrian_attribute_recognition", "vehicle_attribute_recognition"), PHOTO),
     **dict.fromkeys(("PaddleOCR-VL", "PaddleOCR-VL-1.5", "PaddleOCR-VL-1.6"), PAGE),
+    **dict.fromkeys(("PP-ShiTuV2", "face_recognition"), PHOTO),
+    **dict.fromkeys(("PP-ChatOCRv3-doc", "PP-ChatOCRv4-doc", "PP-DocTranslation"), PAGE),
+    **dict.fromkeys(("video_classification", "video_detection"), "video.mp4"),
+    **dict.fromkeys(("open_vocabulary_detection", "open_vocabulary_segmentation"), PHOTO),
+    "3d_bev_detection": "scene.tar",
     "ts_anomaly_detection": "unusual.csv",
     "ts_classification": "kind.csv",
     "ts_forecast": "past.csv",
 }
-# Tables without lines take other models than those with; of them, the one finds cells only where it is told to.
-TABLES: Mapping[str, dict[str, Any]] = {
-    "table_recognition_v2": {},
-    "PP-StructureV3": {"use_e2e_wireless_table_rec_model": False},
+# What a pipeline is asked, where that is not nothing; its models run in one of these at least. Tables without lines
+# take other models than those with, which find cells only where they are told to.
+_WIRELESS = {"use_e2e_wireless_table_rec_model": False}
+PREDICT: Mapping[str, Sequence[Mapping[str, Any]]] = {
+    "PP-ChatOCRv3-doc": [{"key_list": ["who"]}],
+    "PP-ChatOCRv4-doc": [{"key_list": ["who"]}],
+    "PP-DocTranslation": [{"target_language": "de"}],
+    "PP-StructureV3": [{}, _WIRELESS],
+    "open_vocabulary_detection": [{"prompt": "dog . cat ."}],
+    "open_vocabulary_segmentation": [
+        {"prompt": [[20, 30, 200, 220]], "prompt_type": "box"},
+        {"prompt": [[60, 70]], "prompt_type": "point"},
+    ],
+    "table_recognition_v2": [{}, {}],
 }
-Ask = Callable[[Sequence[Mapping[str, Any]]], list[Any]]
+# Whose own code needs Paddle, whatever runs the models.
+BY_PADDLE = frozenset({"open_vocabulary_detection", "open_vocabulary_segmentation", "video_detection"})
+SERVICES = {
+    "PP-ChatOCRv3-doc": ["LLM_Chat"],
+    "PP-ChatOCRv4-doc": ["LLM_Chat", "MLLM_Chat"],
+    "PP-DocTranslation": ["LLM_Chat"],
+}
+# Those that look features up.
+INDEXED = frozenset({"PP-ShiTuV2", "face_recognition"})
+PADDLE = ROOT / ".paddle"
+Ask = Callable[..., list[Any]]
 
 
 @pytest.fixture(scope="session")
 def ask() -> Ask:
-    """Asks the worker in PaddleX's environment."""
+    """Asks the worker in PaddleX's environment; Paddle is beside it where somebody wants that."""
 
-    def answers(questions: Sequence[Mapping[str, Any]]) -> list[Any]:
+    def answers(questions: Sequence[Mapping[str, Any]], has_paddle: bool = False) -> list[Any]:
         lines = "\n".join(json.dumps(item) for item in questions)
         command = [str(BIN / "python"), "-m", "hosted.run_hosted"]
+        environment = offline()
+        if has_paddle:
+            environment["PYTHONPATH"] += f":{PADDLE}"
         done = subprocess.run(
-            command, input=lines, cwd=ROOT / "tests", capture_output=True, text=True, check=False, env=offline()
+            command, input=lines, cwd=ROOT / "tests", capture_output=True, text=True, check=False, env=environment
         )
         assert done.returncode == 0, done.stderr[-2000:]
         return [json.loads(line) for line in done.stdout.splitlines()]
@@ -56,10 +84,20 @@ def question(here: Path, name: str, *models: str) -> dict[str, Any]:
     return {"name": name, "input": str(here / PIPELINES[name]), "models": [str(here / folder) for folder in models]}
 
 
-def overrides(name: str, server: str) -> list[str]:
-    """Return what a pipeline needs beside its defaults: a server for a language model."""
-    backend = f"{{backend: vllm-server, server_url: {server}}}"
-    return [f"SubModules.VLRecognition.genai_config={backend}"] if name.startswith("PaddleOCR-VL") else []
+def questions(here: Path, name: str, server: str) -> Iterator[dict[str, Any]]:
+    """Yield what a pipeline is asked, with the servers that it needs and what it looks things up in."""
+    for number, settings in enumerate(PREDICT.get(name, [{}])):
+        # A second time, tables are taken for others.
+        asked = {**question(here, name, *["other"] * number, "zoo"), "predict": settings, "overrides": []}
+        if name.startswith("PaddleOCR-VL"):
+            backend = f"{{backend: vllm-server, server_url: {server}}}"
+            asked["overrides"] = [f"SubModules.VLRecognition.genai_config={backend}"]
+        services = SERVICES.get(name, [])
+        asked["overrides"] += [f"SubModules.{service}.base_url={server}" for service in services]
+        asked["secrets"] = {f"SubModules.{service}.api_key": "sesame" for service in services}
+        if name in INDEXED:
+            asked["gallery"] = [[str(here / PHOTO), str(here / PAGE)], ["photo", "page"]]
+        yield asked
 
 
 @pytest.fixture(scope="session")
@@ -71,8 +109,13 @@ def server() -> Iterator[str]:
             self._say({"object": "list", "data": [{"id": "m", "object": "model"}]})
 
         def do_POST(self) -> None:
-            self.rfile.read(int(self.headers["content-length"]))
+            asked = self.rfile.read(int(self.headers["content-length"])).decode()
             told = f"a text for {self.headers['authorization']}"
+            if "END>>" in asked:
+                # As whoever translates is asked to.
+                told += "<<END>>"
+            elif "who" in asked:
+                told = json.dumps({"who": told})
             message = {"role": "assistant", "content": told}
             choice = {"index": 0, "finish_reason": "stop", "message": message}
             self._say({"id": "x", "object": "chat.completion", "created": 1, "model": "m", "choices": [choice]})
@@ -97,10 +140,11 @@ def server() -> Iterator[str]:
 @pytest.fixture(scope="session")
 def compared(ask: Ask, here: Path, server: str) -> dict[str, list[Any]]:
     """What PaddleX writes with the plan's engines and with its own, by pipeline."""
-    asked = [{**question(here, name, "zoo"), "overrides": overrides(name, server)} for name in PIPELINES]
-    asked += [{**question(here, name, "other", "zoo"), "predict": arguments} for name, arguments in TABLES.items()]
+    asked = [item for name in PIPELINES if name not in BY_PADDLE for item in questions(here, name, server)]
+    by_paddle = [item for name in BY_PADDLE for item in questions(here, name, server)]
+    answers = [*ask(asked), *ask(by_paddle, has_paddle=True)]
     found: dict[str, list[Any]] = {}
-    for item, answer in zip(asked, ask(asked), strict=True):
+    for item, answer in zip([*asked, *by_paddle], answers, strict=True):
         found.setdefault(item["name"], []).append(answer)
     return found
 
@@ -116,8 +160,24 @@ def test_paddlex_writes_the_same_with_the_plans_engines_as_with_its_own(
         assert answer["ours"] and all(files for files in answer["ours"])
         for address, count in answer["runs"].items():
             runs[address] = runs.get(address, 0) + count
-    # What never ran proves nothing.
-    assert min(runs.values()) > 0, runs
+    # What never ran proves nothing; the models of tables without lines run where PP-StructureV3 is alone.
+    idle = [address for address, count in runs.items() if not count]
+    assert name == "PP-DocTranslation" or not idle, idle
+    assert all(".Wireless" in address for address in idle), idle
+
+
+def test_what_a_language_model_says_of_a_page_stands_in_its_record(compared: dict[str, list[Any]]) -> None:
+    for name in ("PP-ChatOCRv3-doc", "PP-ChatOCRv4-doc"):
+        ((chat,),) = [answer["chats"] for answer in compared[name]]
+        assert "a text for Bearer sesame" in chat["who"]
+    translated = compared["PP-DocTranslation"][0]["ours"][-1]
+    assert any("a text for Bearer sesame" in text for name, text in translated.items() if name.endswith("_de.md"))
+
+
+def test_what_needs_paddle_says_so_before_anything_loads(ask: Ask, here: Path) -> None:
+    (answer,) = ask([question(here, "open_vocabulary_detection", "zoo")])
+    assert "PreflightError" in answer["error"]
+    assert "pip install paddlepaddle" in answer["error"]
 
 
 def test_two_plans_in_one_process_keep_to_themselves(ask: Ask, here: Path, compared: dict[str, list[Any]]) -> None:

@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
+import io
 import json
+import pickle
+import tarfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import joblib
+import numpy as np
 import pytest
-from hpi_paddlex import dropin, guard
+import yaml
+from hpi_paddlex import answers, dropin, guard, model_folders, pickles, scenes
 from hpi_paddlex.configuration import configuration, with_numbers
 from hpi_paddlex.sessions import Sessions
 from hpi_planner.review.changes import Impact, compared
-from hpi_runtime import PlanError, PreflightError, Session, load_plan, read_plan
+from hpi_runtime import InputError, PlanError, PreflightError, Session, load_plan, read_plan
+from hpi_runtime.inputs.limits import Limits
 from hpi_runtime.run.plan import LocatedPlan
 from hpi_schemas import credentials, hosts, probe
 from hpi_schemas.plan.read import read
 from hpi_schemas.plan.write import write
+from sklearn import preprocessing
 from support.classifying import ADDRESS, run
+
+from hosted import media
 
 Change = Callable[..., Path]
 
@@ -232,6 +242,162 @@ def test_a_model_on_two_engines_is_refused_where_paddlex_does_not_tell_which(hos
         dropin._planned(str(path), "page_orientation", folder)
     with pytest.raises(PlanError, match="has no module with the model ResNet50"):
         dropin._planned(str(path), "ResNet50", folder)
+
+
+# -- services ------------------------------------------------------------------------------------
+
+CHAT = "SubModules.LLM_Chat.api_key"
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "secrets", "told"),
+    [
+        ("PP-ChatOCRv3-doc", {"key_list": ["who"]}, [], f"--secret {CHAT}=env:NAME"),
+        ("PP-ChatOCRv4-doc", {"key_list": ["who"]}, [CHAT], "or plan with `use_mllm_predict: false`"),
+        ("PP-DocTranslation", {"target_language": "de"}, [], f"--secret {CHAT}=env:NAME"),
+        ("PP-ChatOCRv3-doc", {"key_list": ["who"]}, [CHAT], None),
+        ("PP-ChatOCRv3-doc", {}, [], None),
+        ("OCR", {"key_list": ["who"]}, [], None),
+    ],
+)
+def test_a_key_that_is_missing_is_said_where_somebody_is_going_to_be_asked(
+    name: str, settings: dict[str, Any], secrets: list[str], told: str | None
+) -> None:
+    if told is None:
+        answers.check_secrets({"pipeline_name": name}, settings, secrets)
+        return
+    with pytest.raises(PlanError) as refused:
+        answers.check_secrets({"pipeline_name": name}, settings, secrets)
+    assert told in str(refused.value)
+
+
+def test_who_is_not_asked_by_the_plan_needs_no_key() -> None:
+    configuration = {"pipeline_name": "PP-ChatOCRv4-doc", "use_mllm_predict": False}
+    answers.check_secrets(configuration, {"key_list": ["who"]}, [CHAT])
+
+
+class Reading:
+    """What of PaddleX's chats takes arguments."""
+
+    def visual_predict(self, input: Any, use_seal_recognition: Any = None, **others: Any) -> None: ...
+
+    def chat(self, key_list: Any, visual_info: Any, chat_bot_config: Any = None) -> None: ...
+
+
+@pytest.mark.parametrize("name", ["key_lst", "input", "visual_info", "chat_bot_config", "others"])
+def test_arguments_that_paddlex_would_swallow_and_other_services_are_refused(name: str) -> None:
+    answers.check_arguments(Reading(), "PP-ChatOCRv3-doc", {"key_list": [], "use_seal_recognition": True})
+    with pytest.raises(PlanError, match=f"has no argument {name}; it has: key_list, use_seal_recognition"):
+        answers.check_arguments(Reading(), "PP-ChatOCRv3-doc", {name: 1})
+
+
+# -- what PaddleX would run ----------------------------------------------------------------------
+
+
+class Program:
+    """Runs when its pickle is loaded."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (Path.touch, (Path("ran"),))
+
+
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+def test_pickles_of_values_and_arrays_are_loaded_and_programs_are_not(
+    protocol: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    plain = {"a": np.eye(3), "b": np.float64(3), "c": [1, "x", None, b"z"], "d": np.array(["a"]), "e": np.array([None])}
+    pickles.check(pickle.dumps(plain, protocol))
+    for value in (Program(), {"a": np.array([Program()], object)}, print, np.load):
+        with pytest.raises(ValueError, match="loading that could run anything"):
+            pickles.check(pickle.dumps(value, protocol))
+    with pytest.raises(ValueError, match="no plain pickle"):
+        pickles.check(b"no pickle")
+    assert not Path("ran").exists()
+
+
+def test_scalers_are_loaded_and_programs_in_their_place_are_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    pickles.check_scaler(tmp_path)
+    scaler = preprocessing.StandardScaler().fit(np.arange(12.0).reshape(4, 3))
+    joblib.dump(scaler, "scaler.pkl")
+    pickles.check_scaler(tmp_path)
+    (tmp_path / "scaler.pkl").write_bytes(pickle.dumps(scaler))
+    pickles.check_scaler(tmp_path)
+    for value in (Program(), np.array([Program()], object), {"scaler": scaler, "more": Program()}):
+        joblib.dump(value, "scaler.pkl")
+        with pytest.raises(PlanError, match=r"scaler\.pkl is not loaded: .* loading that could run anything"):
+            pickles.check_scaler(tmp_path)
+    assert not Path("ran").exists()
+
+
+@pytest.mark.parametrize(
+    ("member", "told"),
+    [
+        ({"name": "../out.png"}, "leads out of the archive"),
+        ({"name": "/etc/out.png"}, "leads out of the archive"),
+        ({"name": "scene/link", "type": tarfile.SYMTYPE, "linkname": "/etc"}, "leads out of the archive"),
+        ({"name": "scene/big.bin", "size": 2000}, "holds more than 1,000 bytes"),
+    ],
+)
+def test_archives_that_lead_elsewhere_or_are_large_are_refused_before_paddlex_unpacks_them(
+    tmp_path: Path, member: dict[str, Any], told: str
+) -> None:
+    path = tmp_path / "scene.tar"
+    with tarfile.open(path, "w") as archive:
+        info = tarfile.TarInfo()
+        vars_of = {"size": 0, **member}
+        for name, value in vars_of.items():
+            setattr(info, name, value)
+        archive.addfile(info, io.BytesIO(b"\0" * info.size))
+    with pytest.raises(InputError) as refused:
+        scenes.check(path, "scene.tar", Limits(bytes=1000))
+    assert told in str(refused.value)
+
+
+def test_a_program_in_a_scene_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    media.write_surroundings(tmp_path / "good.tar")
+    scenes.check(tmp_path / "good.tar", "good.tar", Limits())
+    media.write_surroundings(tmp_path / "bad.tar", pickle.dumps(Program()))
+    with pytest.raises(InputError, match=r"nuscenes_infos_val\.pkl` is not loaded: .* could run anything"):
+        scenes.check(tmp_path / "bad.tar", "bad.tar", Limits())
+    assert not Path("ran").exists()
+
+
+@pytest.mark.parametrize(
+    ("scale", "is_taken"),
+    [
+        *((scale, True) for scale in ("1./255.", " 1 / 255 ", "0.5", 0.5, None)),
+        *((scale, False) for scale in ("print(1)", "__import__('os')", "1/x", "1/2/3", "-", "True")),
+    ],
+)
+def test_what_paddlex_evaluates_of_a_model_must_be_a_quotient(classifying: Path, scale: Any, is_taken: bool) -> None:
+    path = classifying / "model/inference.yml"
+    config = yaml.safe_load(path.read_text())
+    config["PreProcess"]["transform_ops"].append({"NormalizeImage": {"scale": scale}})
+    path.write_text(yaml.safe_dump(config))
+    if is_taken:
+        model_folders.check(classifying / "model")
+        return
+    with pytest.raises(PlanError, match="PaddleX evaluates `scale`"):
+        model_folders.check(classifying / "model")
+
+
+def test_files_that_paddlex_reads_beside_a_model_are_in_its_digests(classifying: Path) -> None:
+    (classifying / "model/scaler.pkl").write_bytes(b"numbers")
+    (classifying / "model/tokenizer").mkdir()
+    (classifying / "model/tokenizer/vocab.txt").write_text("words")
+    done = run(classifying, "hpi-plan", "pipeline.yaml", "--device", "cpu", "--output", "plan.json")
+    assert done.returncode == 0, done.stderr
+    files = json.loads((classifying / "plan.json").read_text())["modules"][ADDRESS]["model"]["files"]
+    assert {"scaler.pkl", "tokenizer/vocab.txt"} < set(files)
+    (classifying / "model/scaler.pkl").write_bytes(b"other numbers")
+    done = run(classifying, "hpi-run", "plan.json", "--input", "pictures")
+    assert done.returncode == 3
+    assert "scaler.pkl" in done.stderr
 
 
 # -- the guard -----------------------------------------------------------------------------------

@@ -65,6 +65,24 @@ def multilabel(folder: Path, labels: Sequence[str], width: int = 448, height: in
     _classes(folder, labels, width, height, "Sigmoid", after)
 
 
+def describer(folder: Path, size: int, flat: int = 16) -> None:
+    """A vector for a picture, of its mean colours in a few places."""
+    config: Values = {
+        "PreProcess": {"transform_ops": _operations(size, size)},
+        "PostProcess": {"NormalizeFeatures": None},
+    }
+    step = size // 4
+    write(
+        folder,
+        f"float[N,3,{size},{size}] x",
+        f"float[N,{flat}] feature",
+        f"p = AveragePool <kernel_shape=[{step},{step}], strides=[{step},{step}]> (x)\n f = Flatten (p)\n"
+        " feature = MatMul (f, w)",
+        {"w": _random(48, flat)},
+        config,
+    )
+
+
 def _classes(folder: Path, labels: Sequence[str], width: int, height: int, end: str, after: Values) -> None:
     count = len(labels)
     write(
@@ -245,6 +263,10 @@ MAKERS: dict[str, Any] = {
     "PP-YOLOE-S_human": lambda place: detector(place, _TWO, ["pedestrian", "other"]),
     "PP-YOLOE-L_vehicle": lambda place: detector(place, _TWO, ["vehicle", "other"]),
     "PP-YOLOE-R-L": lambda place: detector(place, _TURNED, ["plane"]),
+    "PP-ShiTuV2_det": lambda place: detector(place, _TWO, ["thing", "other"]),
+    "PP-ShiTuV2_rec": lambda place: describer(place, 224),
+    "PP-YOLOE_plus-S_face": lambda place: detector(place, _TWO, ["face", "other"]),
+    "ResNet50_face": lambda place: describer(place, 112),
     "Mask-RT-DETR-S": lambda place: detector(place, _TWO, ["cat", "dog"], has_size=True, masks=480),
     "PP-LiteSeg-T": segmenter,
     "STFPM": anomalies,

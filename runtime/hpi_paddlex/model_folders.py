@@ -1,0 +1,56 @@
+"""What PaddleX would execute of a model's folder, looked at before it does."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from hpi_runtime.errors import PlanError
+from hpi_schemas.model_config import ModelConfigError, read_config
+from hpi_schemas.model_store import CONFIG_FILE
+
+from hpi_paddlex import pickles
+
+# PaddleX 3.7.2 evaluates its texts (``text_detection/processors.py``: ``eval(scale)``).
+_EVALUATED = "scale"
+
+
+def check(folder: Path) -> None:
+    """Look whether a model's folder holds nothing that PaddleX would run as a program.
+
+    Raises:
+        PlanError: it does, or cannot be read.
+    """
+    pickles.check_scaler(folder)
+    path = folder / CONFIG_FILE
+    try:
+        config = read_config(path)
+    except (ModelConfigError, OSError) as fault:
+        raise PlanError(f"{path} {fault}") from fault
+    for text in _evaluated(config):
+        if not _is_quotient(text):
+            raise PlanError(f"{path}: PaddleX evaluates `{_EVALUATED}`, and {text!r} is no quotient such as 1./255.")
+
+
+def _evaluated(value: Any) -> Iterator[str]:
+    """Yield the texts that PaddleX evaluates."""
+    if isinstance(value, dict):
+        if isinstance(value.get(_EVALUATED), str):
+            yield value[_EVALUATED]
+        for item in value.values():
+            yield from _evaluated(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _evaluated(item)
+
+
+def _is_quotient(text: str) -> bool:
+    """Tell whether a text is a number, or one divided by another."""
+    try:
+        node = ast.parse(text.strip(), mode="eval").body
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return False
+    parts = [node.left, node.right] if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div) else [node]
+    return all(isinstance(part, ast.Constant) and type(part.value) in (int, float) for part in parts)
