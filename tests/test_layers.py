@@ -58,7 +58,9 @@ def test_the_runner_imports_the_planner_in_its_facade_alone(path: Path) -> None:
 @pytest.mark.parametrize("path", _files("hpi_paddlex"), ids=lambda path: path.name)
 def test_the_host_imports_no_planner_and_paddlex_where_its_classes_are_needed_alone(path: Path) -> None:
     assert "hpi_planner" not in _imports(path, top_only=False)
-    assert ("paddlex" in _imports(path, top_only=False)) == (path.name in ("dropin.py", "engine.py", "features.py"))
+    assert ("paddlex" in _imports(path, top_only=False)) == (
+        path.name in ("dropin.py", "features.py", "paddlex_engine.py")
+    )
 
 
 @pytest.mark.parametrize("path", _files("hpi_runtime"), ids=lambda path: path.name)

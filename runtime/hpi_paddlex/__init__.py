@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 
 def install(tell: bool = True) -> None:
     """Let PaddleX's ``use_hpip`` and PaddleOCR's ``enable_hpi`` run on our engines, in this process, from now on.
@@ -18,3 +20,22 @@ def install(tell: bool = True) -> None:
     from hpi_paddlex.dropin import install
 
     install(tell)
+
+
+def plan(pipeline: Any, device: str | None = None) -> dict[str, Any]:
+    """Return the plan of a pipeline that runs on our engines here, as ``hpi-plan --host paddlex`` writes it.
+
+    Dump it as JSON, review and commit it: ``HPI_PLAN`` and ``hpi-run`` take it.
+
+    Args:
+        pipeline: what PaddleX's ``create_pipeline`` takes, a name, the path of a YAML or a configuration, or one of
+            PaddleOCR's pipelines, such as ``PaddleOCR(enable_hpi=True)``.
+        device: ``cpu``, ``gpu:0``, …; None takes that of the models created since ``install``, else as in PaddleX.
+
+    Raises:
+        PlanError: it cannot be planned, or would be planned otherwise than its models run here.
+        TypeError: it is no such pipeline.
+    """
+    from hpi_paddlex.choices import plan
+
+    return plan(pipeline, device)

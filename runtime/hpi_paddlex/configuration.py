@@ -1,4 +1,4 @@
-"""What PaddleX is given: the plan's configuration, with a session of the plan at each module."""
+"""What PaddleX is given: the plan's configuration, with an engine of the plan at each module."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _SERVICES = frozenset({"chat_bot", "retriever", "prompt"})
 
 
 def configuration(
-    plan: LocatedPlan, folders: Mapping[str, Path], engine: str, session: Mapping[str, Any]
+    plan: LocatedPlan, folders: Mapping[str, Path], engine: str, told: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Return what PaddleX's ``create_pipeline`` takes.
 
@@ -32,7 +32,7 @@ def configuration(
         plan: hosted.
         folders: of the models, by the address of their module.
         engine: the name of our engine.
-        session: what its configuration says at every module, beside the address.
+        told: what its configuration says at every module, beside the address.
 
     Raises:
         PlanError: a module that runs elsewhere has no folder, and PaddleX would download its model.
@@ -44,12 +44,26 @@ def configuration(
             _check_same(address, node, plan.modules[address])
     for address, node in modules(found):
         if address in plan.modules:
-            node.update(engine=engine, engine_config={**session, "address": address}, model_dir=str(folders[address]))
+            node.update(engine=engine, engine_config={**told, "address": address}, model_dir=str(folders[address]))
         elif address in plan.plan.external:
             _check_external(address, plan.plan.external[address].kind, node)
         else:
             node[_ERROR] = f"PaddleX creates {address}, which the plan does not have: plan again"
     return found
+
+
+def check_secrets(pipeline: Mapping[str, Any], secrets: Mapping[str, str], external: Collection[str]) -> None:
+    """Look whether credentials belong where they are to go.
+
+    Args:
+        pipeline: the configuration in a plan's host.
+        secrets: by the dotted path of their key.
+        external: the addresses of what runs elsewhere; nothing else asks a service.
+
+    Raises:
+        PlanError: a path leads into no such module, to no credential, or to something that the plan has.
+    """
+    with_secrets(copy.deepcopy(dict(pipeline)), secrets, external)
 
 
 def with_secrets(found: dict[str, Any], secrets: Mapping[str, str], external: Collection[str]) -> None:

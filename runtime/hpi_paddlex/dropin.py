@@ -10,6 +10,7 @@ import logging
 import os
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,12 +23,13 @@ from hpi_runtime.run.plan import LocatedPlan
 from hpi_runtime.run.preflight import check
 from hpi_schemas import hosts, probe
 from hpi_schemas.canonical import digest_file
+from hpi_schemas.model_store import STORE_PREFIX
 from hpi_schemas.plan.model import ModuleRecord
 
-from hpi_paddlex import guard
+from hpi_paddlex import choices, guard
 
 if TYPE_CHECKING:
-    from hpi_paddlex.engine import Session
+    from hpi_paddlex.paddlex_engine import PlanRunner
 
 PLAN = "HPI_PLAN"
 # What PaddleX's configuration of high-performance inference says of a model, and a YAML too.
@@ -50,16 +52,18 @@ def install(tell: bool = True) -> None:
     from paddlex.inference.models.engines.hpi import HPIEngine
 
     HPIEngine.ensure_environment = lambda self: None
-    HPIEngine.get_default_runner_builder = lambda self: _session
+    HPIEngine.get_default_runner_builder = lambda self: _runner
     HPIEngine.validate_runner = lambda self, runner: None
     if tell and not LOG.handlers:
         LOG.addHandler(logging.StreamHandler(sys.stderr))
         LOG.setLevel(logging.INFO)
+    if PLAN not in os.environ:
+        LOG.info("models are planned when they are created; hpi_paddlex.plan(pipeline) gives their plan, for %s", PLAN)
 
 
-def _session(*, model_name: str, model_dir: Path | None, engine_config: Mapping[str, Any], **_: Any) -> Session:
+def _runner(*, model_name: str, model_dir: Path | None, engine_config: Mapping[str, Any], **_: Any) -> PlanRunner:
     """Make what PaddleX calls a runner, of a model that it creates."""
-    from hpi_paddlex.engine import Session
+    from hpi_paddlex.paddlex_engine import PlanRunner
 
     if model_dir is None:
         raise PlanError(f"{model_name}: high-performance inference needs the folder of the model")
@@ -69,9 +73,11 @@ def _session(*, model_name: str, model_dir: Path | None, engine_config: Mapping[
     record = plan.modules[address]
     check(plan, [address])
     engine, failure = loading.with_fallback(plan, address, record, folder, strict=False)
+    if named is None:
+        choices.remember(folder, record)
     why = f"its fallback, because {failure}" if failure else str(record.origins.get("engine.backend", "as planned"))
     LOG.info("%s runs on %s (%s)", model_name, engine.name, why)
-    return Session(model_name, engine, is_owner=True)
+    return PlanRunner(model_name, engine, is_owner=True)
 
 
 def _chosen(model_name: str, folder: Path, config: Mapping[str, Any]) -> tuple[LocatedPlan, str]:
@@ -90,13 +96,25 @@ def _planned(path: str, model_name: str, folder: Path) -> tuple[LocatedPlan, str
         PlanError: the plan does not have it, or has it on several engines: PaddleX does not tell which it creates.
     """
     plan = _read(path, str(folder.absolute().parent))
-    fitting = [address for address, item in plan.modules.items() if item.model.name == model_name and _is(item, folder)]
+    named = {address: item for address, item in plan.modules.items() if item.model.name == model_name}
+    # Where all are of the same files, the check looks whether the folder has them, and says which differ.
+    is_one = len({tuple(sorted(item.model.files.items())) for item in named.values()}) == 1
+    fitting = {address: item for address, item in named.items() if is_one or _is(item, folder)}
     if not fitting:
         raise PlanError(f"{path} has no module with the model {model_name} and the files of {folder}")
-    found = [plan.modules[address] for address in fitting]
-    if any((item.engines, item.device) != (found[0].engines, found[0].device) for item in found):
+    first = next(iter(fitting))
+    if any((item.engines, item.device) != (fitting[first].engines, fitting[first].device) for item in fitting.values()):
         raise PlanError(f"{path} runs {model_name} on different engines: {', '.join(fitting)}; name one model for each")
-    return plan, fitting[0]
+    return _at(plan, first, folder), first
+
+
+def _at(plan: LocatedPlan, address: str, folder: Path) -> LocatedPlan:
+    """Return a plan whose module has its model in a folder, wherever the plan's own lies."""
+    record = plan.modules[address]
+    model = replace(record.model, dir=f"{STORE_PREFIX}{folder.name}")
+    modules = {**plan.modules, address: replace(record, model=model)}
+    store = replace(plan.store, folders=(folder.absolute().parent,))
+    return replace(plan, plan=replace(plan.plan, modules=modules), store=store)
 
 
 @cache

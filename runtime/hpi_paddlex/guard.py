@@ -14,7 +14,7 @@ from hpi_runtime.progress import LOG
 from hpi_runtime.results import fonts
 from hpi_schemas import hosts, probe
 
-# Where PaddleX has what the sessions stand on, and the parameters that we pass or are passed.
+# Where PaddleX has what our engine stands on, and the parameters that we pass or are passed.
 _SEAM: dict[tuple[str, str], tuple[str, ...]] = {
     ("paddlex", "create_pipeline"): ("config", "device"),
     ("paddlex", "create_predictor"): ("model_name", "model_dir", "device", "engine", "engine_config", "batch_size"),
@@ -83,7 +83,7 @@ def load(is_quiet: bool = True) -> ModuleType:
         is_quiet: pass on its warnings alone; else it speaks as it does.
 
     Raises:
-        PreflightError: it cannot be imported, or lacks what our sessions stand on.
+        PreflightError: it cannot be imported, or lacks what our engine stands on.
     """
     os.environ.setdefault("PADDLE_PDX_DISABLE_MODEL_SOURCE_CHECK", "True")
     font = fonts.any_font()

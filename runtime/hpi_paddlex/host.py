@@ -23,12 +23,12 @@ from hpi_runtime.run.preflight import check
 
 from hpi_paddlex import guard, model_folders
 from hpi_paddlex.answers import Answer
+from hpi_paddlex.engines import HostedEngines
 from hpi_paddlex.inputs import Local, local
 from hpi_paddlex.results import HostedResult
-from hpi_paddlex.sessions import Sessions
 
 if TYPE_CHECKING:
-    from hpi_paddlex.engine import Session
+    from hpi_paddlex.paddlex_engine import PlanRunner
 
 _NUMBERS = itertools.count()
 
@@ -38,7 +38,7 @@ class Hosted(Pipeline):
 
     Attributes:
         own: PaddleX's pipeline or module, for what ``predict`` does not do.
-        sessions: what PaddleX runs models on, by module address; of several replicas, one each.
+        runners: what PaddleX runs models on, by module address; of several replicas, one each.
     """
 
     own: Any
@@ -71,16 +71,16 @@ class Hosted(Pipeline):
         folders, warnings = check(plan, addresses, strict)
         for folder in sorted(set(folders.values())):
             model_folders.check(folder)
-        self._sessions = Sessions(plan, folders, strict)
-        super().__init__(plan, module, self._sessions, warnings)
-        self.sessions: dict[str, list[Session]] = {}
+        self._engines = HostedEngines(plan, folders, strict)
+        super().__init__(plan, module, self._engines, warnings)
+        self.runners: dict[str, list[PlanRunner]] = {}
         try:
             paddlex = guard.load()
-            from hpi_paddlex import engine
+            from hpi_paddlex import paddlex_engine
 
             for address in addresses:
-                engine.bind(plan.modules[address].model.name)
-            engine.listen(self._name, self._session)
+                paddlex_engine.bind(plan.modules[address].model.name)
+            paddlex_engine.listen(self._name, self._runner)
             self.own = self._create(paddlex, folders)
             self._check_created(addresses)
         except BaseException:
@@ -171,12 +171,12 @@ class Hosted(Pipeline):
             text = text.replace(secret, "…")
         return text
 
-    def _session(self, address: str, model_name: str) -> Session:
-        """Return the session that PaddleX asks for."""
-        from hpi_paddlex.engine import Session
+    def _runner(self, address: str, model_name: str) -> PlanRunner:
+        """Return the runner that PaddleX asks for."""
+        from hpi_paddlex.paddlex_engine import PlanRunner
 
-        made = Session(address, self._sessions.engine(address, model_name))
-        self.sessions.setdefault(address, []).append(made)
+        made = PlanRunner(address, self._engines.engine(address, model_name))
+        self.runners.setdefault(address, []).append(made)
         return made
 
     def _check_created(self, addresses: Iterable[str]) -> None:
@@ -186,7 +186,7 @@ class Hosted(Pipeline):
             PlanError: a module that it creates at once was not created.
         """
         planned = {address for address in addresses if self.module is not None or not self.plan.modules[address].lazy}
-        missing = sorted(planned - set(self._sessions.first))
+        missing = sorted(planned - set(self._engines.first))
         if missing:
             raise PlanError(f"PaddleX did not create {', '.join(missing)}, which the plan has: plan again")
 
@@ -196,10 +196,10 @@ class Hosted(Pipeline):
             return
         self._closed = True
         if os.getpid() == self._process:
-            from hpi_paddlex import engine
+            from hpi_paddlex import paddlex_engine
 
-            engine.forget(self._name)
-            self._sessions.close()
+            paddlex_engine.forget(self._name)
+            self._engines.close()
 
     def __enter__(self) -> Hosted:
         return self

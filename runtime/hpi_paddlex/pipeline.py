@@ -39,9 +39,9 @@ class HostedPipeline(Hosted):
         super().__init__(plan, None, strict, secrets)
 
     def _create(self, paddlex: Any, folders: Mapping[str, Path]) -> Any:
-        from hpi_paddlex import engine
+        from hpi_paddlex import paddlex_engine
 
-        config = configuration(self.plan, folders, engine.NAME, {engine.HOST: self._name})
+        config = configuration(self.plan, folders, paddlex_engine.NAME, {paddlex_engine.HOST: self._name})
         with_secrets(config, self._secrets, self.plan.plan.external)
         device = _device(next(iter(self.plan.modules.values())).device, self.plan.plan.replicas)
 
@@ -86,7 +86,7 @@ class HostedModule(Hosted):
         super().__init__(plan, address, strict)
 
     def _create(self, paddlex: Any, folders: Mapping[str, Path]) -> Any:
-        from hpi_paddlex import engine
+        from hpi_paddlex import paddlex_engine
 
         address = str(self.module)
         record = self.plan.modules[address]
@@ -96,8 +96,8 @@ class HostedModule(Hosted):
                 record.model.name,
                 model_dir=str(folders[address]),
                 device=str(record.device),
-                engine=engine.NAME,
-                engine_config={engine.HOST: self._name, engine.ADDRESS: address},
+                engine=paddlex_engine.NAME,
+                engine_config={paddlex_engine.HOST: self._name, paddlex_engine.ADDRESS: address},
                 batch_size=record.batch_size,
                 **settings,
             ),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from hpi_schemas import tasks
 from hpi_schemas.hosts import PADDLEX
@@ -25,6 +25,31 @@ def is_hosted(plan: LocatedPlan, module: str | None = None) -> bool:
     return module is None or (module in plan.modules and tasks.find(plan.modules[module].module_name) is None)
 
 
+def check_secrets(
+    plan: LocatedPlan, module: str | None, secrets: Mapping[str, str], settings: Mapping[str, Any]
+) -> None:
+    """Look whether the credentials are given that a run needs, and no others; nothing is loaded for it.
+
+    Args:
+        plan: to run.
+        module: the address of the one module that runs, None for the whole pipeline.
+        secrets: credentials, by the dotted path of their key in the host's configuration.
+        settings: the arguments of ``predict``.
+
+    Raises:
+        PlanError: one is missing, or nobody needs it.
+    """
+    host = plan.plan.host
+    if host is None or not is_hosted(plan, module):
+        if secrets:
+            raise PlanError("--secret: hpi-run itself asks no service; leave it out")
+        return
+    from hpi_paddlex import answers, configuration
+
+    configuration.check_secrets(host.pipeline, secrets, plan.plan.external)
+    answers.check_secrets(host.pipeline, settings, secrets)
+
+
 def pipeline(
     plan: LocatedPlan,
     module: str | None = None,
@@ -43,8 +68,6 @@ def pipeline(
         PlanError, PreflightError, PrepareError, EngineError: it cannot be loaded.
     """
     host = plan.plan.host
-    if secrets and not is_hosted(plan, module):
-        raise PlanError("--secret: hpi-run itself asks no service; leave it out")
     if host is None or not is_hosted(plan, module):
         return NativePipeline(plan, module, strict)
     if host.name != PADDLEX:

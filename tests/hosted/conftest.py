@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -74,3 +79,40 @@ def run(folder: Path, command: str, *arguments: str) -> subprocess.CompletedProc
     return subprocess.run(
         [BIN / command, *arguments], cwd=folder, capture_output=True, text=True, check=False, env=offline(), timeout=300
     )
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[str]:
+    """Something that speaks as language models do, and always says the same; whoever has no key hears nothing."""
+
+    class Speaker(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self._say({"object": "list", "data": [{"id": "m", "object": "model"}]})
+
+        def do_POST(self) -> None:
+            asked = self.rfile.read(int(self.headers["content-length"])).decode()
+            told = f"a text for {self.headers['authorization']}"
+            if "END>>" in asked:
+                # As whoever translates is asked to.
+                told += "<<END>>"
+            elif "who" in asked:
+                told = json.dumps({"who": told})
+            message = {"role": "assistant", "content": told}
+            choice = {"index": 0, "finish_reason": "stop", "message": message}
+            self._say({"id": "x", "object": "chat.completion", "created": 1, "model": "m", "choices": [choice]})
+
+        def _say(self, value: dict[str, Any]) -> None:
+            data = json.dumps(value).encode()
+            self.send_response(200)
+            self.send_header("content-type", "application/json")
+            self.send_header("content-length", str(len(data)))
+            self.end_headers()
+            self.wfile.write(data)
+
+        def log_message(self, format: str, *_: Any) -> None:
+            """Say nothing of requests."""
+
+    speaker = ThreadingHTTPServer(("127.0.0.1", 0), Speaker)
+    threading.Thread(target=speaker.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{speaker.server_port}/v1"
+    speaker.shutdown()

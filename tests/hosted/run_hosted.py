@@ -2,7 +2,7 @@
 
 Started in PaddleX's environment: one JSON question per line on stdin, one JSON answer per line on stdout. A question is
 ``{"name", "input", "models", "overrides", "predict", "secrets", "gallery"}``; an answer holds the files of both as
-PaddleX writes them (texts as they are, others by their digest), how often each session ran, and what chats said, or
+PaddleX writes them (texts as they are, others by their digest), how often each model ran, and what chats said, or
 ``{"error"}``. ``{"together": questions}`` loads several at once.
 """
 
@@ -56,7 +56,7 @@ def _answer(question: dict[str, Any]) -> dict[str, Any]:
             return {"error": failures[0]}
         for result in results:
             _check_forms(result)
-        runs = {address: sum(item.runs for item in made) for address, made in pipeline.sessions.items()}
+        runs = {address: sum(item.runs for item in made) for address, made in pipeline.runners.items()}
         own = reference.pipeline(plan, secrets)
         settings |= _index(stack, own, question)
         theirs = [_files(result) for result in reference.results(own, question["input"], settings)]

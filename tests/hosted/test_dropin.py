@@ -25,7 +25,7 @@ for result in pipeline.predict(sys.argv[2]):
     print(json.dumps(result.json["res"]))
 """
 PADDLEOCR = """
-import json, sys
+import json, os, sys
 import hpi_paddlex
 hpi_paddlex.install()
 from paddleocr import PaddleOCR
@@ -36,6 +36,12 @@ given |= {f"{part}_model_dir": f"zoo/{name}" for part, name in parts.items()}
 off = ("use_doc_orientation_classify", "use_doc_unwarping", "use_textline_orientation")
 ocr = PaddleOCR(**given, **dict.fromkeys(off, False), device="cpu", enable_hpi=True)
 print(json.dumps([result["rec_texts"] for result in ocr.predict(sys.argv[1])]))
+if "HPI_PLAN" not in os.environ:
+    json.dump(hpi_paddlex.plan(ocr), open("chosen.json", "w"))
+    try:
+        hpi_paddlex.plan(object())
+    except TypeError as fault:
+        print(fault, file=sys.stderr)
 """
 
 
@@ -83,7 +89,8 @@ def test_a_plan_decides_by_name_and_digests(here: Path) -> None:
         (copy / path.name).write_bytes(path.read_bytes() + b"\n")
     found, told = detect(here, plan="detector.json", model=str(copy), use_hpip=True)
     assert found is None
-    assert f"has no module with the model {DETECTOR} and the files of" in told
+    assert "inference.onnx" in told
+    assert ", not sha256:" in told
 
 
 def test_a_wrong_choice_of_a_backend_is_said_as_hpi_plan_says_it(here: Path) -> None:
@@ -98,6 +105,14 @@ def test_paddleocr_reads_a_page_and_so_does_its_command(here: Path) -> None:
     assert done.returncode == 0, done.stderr[-2000:]
     (texts,) = json.loads(done.stdout.splitlines()[-1])
     assert texts[0] == "Some text here"
+    assert "or one of PaddleOCR's pipelines, and no object" in done.stderr
+    # What was chosen is a plan, which decides from now on, and which hpi-run executes.
+    again = python(here, PADDLEOCR, PAGE, plan="chosen.json")
+    assert again.returncode == 0, again.stderr[-2000:]
+    assert json.loads(again.stdout.splitlines()[-1]) == [texts]
+    executed = run(here, "hpi-run", "chosen.json", "--input", PAGE)
+    assert json.loads(executed.stdout)["rec_texts"] == texts
+    assert run(here, "hpi-review", "show", "chosen.json").returncode == 0
     options = [
         *("--text_detection_model_name", "PP-OCRv5_server_det"),
         *("--text_detection_model_dir", "zoo/PP-OCRv5_server_det"),

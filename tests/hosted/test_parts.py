@@ -16,7 +16,7 @@ import pytest
 import yaml
 from hpi_paddlex import answers, dropin, guard, model_folders, pickles, scenes
 from hpi_paddlex.configuration import configuration, with_numbers
-from hpi_paddlex.sessions import Sessions
+from hpi_paddlex.engines import HostedEngines
 from hpi_planner.review.changes import Impact, compared
 from hpi_runtime import InputError, PlanError, PreflightError, Session, load_plan, read_plan
 from hpi_runtime.inputs.limits import Limits
@@ -115,7 +115,7 @@ def located(path: Path) -> tuple[LocatedPlan, dict[str, Path]]:
     return plan, {address: plan.store.resolve(record.model.dir) for address, record in plan.modules.items()}
 
 
-def test_every_module_gets_its_session_and_its_folder(hosted: Change) -> None:
+def test_every_module_gets_its_engine_and_its_folder(hosted: Change) -> None:
     plan, folders = located(hosted())
     config = configuration(plan, folders, "ours", {"host": "plan-0"})
     node = config["SubModules"]["ImageClassification"]
@@ -214,19 +214,19 @@ def test_an_override_with_a_credential_is_refused_for_plans_record_overrides(
 # -- engines -------------------------------------------------------------------------------------
 
 
-def test_a_session_is_that_of_the_plan_and_there_is_one_a_replica(hosted: Change) -> None:
+def test_an_engine_is_that_of_the_plan_and_there_is_one_a_replica(hosted: Change) -> None:
     plan, folders = located(hosted())
-    sessions = Sessions(plan, folders, strict=False)
+    engines = HostedEngines(plan, folders, strict=False)
     with pytest.raises(PlanError, match="PaddleX asks for ResNet50, and the plan has page_orientation"):
-        sessions.engine(ADDRESS, "ResNet50")
+        engines.engine(ADDRESS, "ResNet50")
     with pytest.raises(PlanError, match="the plan has no module SubModules"):
-        sessions.engine("SubModules.Other", "page_orientation")
-    engine = sessions.engine(ADDRESS, "page_orientation")
-    assert sessions.first == {ADDRESS: engine}
+        engines.engine("SubModules.Other", "page_orientation")
+    engine = engines.engine(ADDRESS, "page_orientation")
+    assert engines.first == {ADDRESS: engine}
     with pytest.raises(PlanError, match=r"a second time, and the plan has one"):
-        sessions.engine(ADDRESS, "page_orientation")
-    sessions.close()
-    sessions.close()
+        engines.engine(ADDRESS, "page_orientation")
+    engines.close()
+    engines.close()
 
 
 def test_a_model_on_two_engines_is_refused_where_paddlex_does_not_tell_which(hosted: Change) -> None:

@@ -139,18 +139,29 @@ def _run(options: argparse.Namespace, lines: BinaryIO) -> int:
     outputs = _outputs(options, plan, names)
     if options.output is None and not options.prepare_only:
         need_stdout()
-    secrets = read_secrets(options.secret)
+    secrets, settings = read_secrets(options.secret), _settings(options)
+    loader.check_secrets(plan, options.module, secrets, settings)
     with loader.pipeline(plan, options.module, options.strict, secrets) as pipeline:
-        for line in pipeline.warnings:
-            say(_NAME, f"warning: {line}")
+        told = _warn(pipeline, 0)
         if options.prepare_only:
             return DONE
         record = _path(options.record)
         make = loader.writer(plan, options.module)
         writer = make(lines, outputs, _path(options.output), _path(pictures), pipeline.drawing, record)
         writer.check(names)
-        results = pipeline.predict(names, limits=_limits(options), **_settings(options))
-        return _predict(pipeline, results, writer, outputs, record)
+        results = pipeline.predict(names, limits=_limits(options), **settings)
+        code = _predict(pipeline, results, writer, outputs, record)
+        # A host loads some engines when it first needs them.
+        _warn(pipeline, told)
+        return code
+
+
+def _warn(pipeline: Pipeline, told: int) -> int:
+    """Tell the warnings that were not told yet, and return how many there are."""
+    warnings = pipeline.warnings
+    for line in warnings[told:]:
+        say(_NAME, f"warning: {line}")
+    return len(warnings)
 
 
 def _settings(options: argparse.Namespace) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from hpi_runtime.run.owned import OwnedEngines
 from hpi_runtime.run.plan import LocatedPlan
 
 
-class Sessions(OwnedEngines):
+class HostedEngines(OwnedEngines):
     """Loads what PaddleX asks for, as a native run would: digests, preparation, fallbacks and strictness are its."""
 
     def __init__(self, plan: LocatedPlan, folders: Mapping[str, Path], strict: bool) -> None:
@@ -46,7 +46,7 @@ class Sessions(OwnedEngines):
             return self.share(address, owner, number)
 
     def _number(self, address: str) -> int | None:
-        """Return the number of the device of which the session is asked for now, None where there is but one."""
+        """Return the number of the device of which the engine is asked for now, None where there is but one."""
         asked = self._asked.get(address, 0)
         self._asked[address] = asked + 1
         numbers = self.plan.plan.replicas

@@ -23,15 +23,15 @@ from hpi_paddlex import features
 NAME = "hpi_plan"
 # PaddleX's engines whose predictors hand arrays to a runner.
 _STATIC = ("paddle_static", "hpi", "onnxruntime")
-# What a configuration says of the sessions that it is to have.
+# What a configuration says of the runner that it is to have.
 HOST, ADDRESS = "host", "address"
 
-Ask = Callable[[str, str], "Session"]
-# Whoever makes sessions, by the name that its configuration gives. PaddleX carries only plain values.
+Ask = Callable[[str, str], "PlanRunner"]
+# Whoever makes runners, by the name that its configuration gives. PaddleX carries only plain values.
 _ASKED: dict[str, Ask] = {}
 
 
-class Session(InferenceRunner):  # type: ignore[misc]
+class PlanRunner(InferenceRunner):  # type: ignore[misc]
     """What PaddleX calls a runner: arrays in, in the order of the model's sorted input names; a list of arrays out.
 
     Attributes:
@@ -40,7 +40,7 @@ class Session(InferenceRunner):  # type: ignore[misc]
     """
 
     def __init__(self, address: str, engine: Engine, is_owner: bool = False) -> None:
-        """Take the engine of a module; an owner frees it when PaddleX closes the session."""
+        """Take the engine of a module; an owner frees it when PaddleX closes the runner."""
         self.address = address
         self.runs = 0
         self._engine = engine
@@ -71,7 +71,7 @@ class Session(InferenceRunner):  # type: ignore[misc]
         return [np.require(outputs[name], requirements=("W", "O")) for name in self._engine.outputs]
 
     def close(self) -> None:
-        """Free the engine, if it is the session's own."""
+        """Free the engine, if it is the runner's own."""
         if self._is_owner:
             self._engine.close()
 
@@ -105,8 +105,8 @@ class PlanEngine(RunnerEngine):  # type: ignore[misc]
         model_config: Mapping[str, Any] | None,
         engine_config: dict[str, Any],
         binding: Any = None,
-    ) -> Session:
-        """Return the session that was planned."""
+    ) -> PlanRunner:
+        """Return the runner of what was planned."""
         return _ASKED[engine_config[HOST]](engine_config[ADDRESS], model_name)
 
     def validate_runner(self, runner: Any) -> None:
@@ -114,11 +114,11 @@ class PlanEngine(RunnerEngine):  # type: ignore[misc]
 
 
 def listen(name: str, ask: Ask) -> None:
-    """Make sessions of a configuration from now on.
+    """Make runners of a configuration from now on.
 
     Args:
         name: of the configuration.
-        ask: returns the session of a module, by its address and the name of its model.
+        ask: returns the runner of a module, by its address and the name of its model.
     """
     _ASKED[name] = ask
 
