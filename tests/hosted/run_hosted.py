@@ -1,9 +1,9 @@
 """Runs pipelines in the real PaddleX, with its own ONNX Runtime engine and with a plan's engines.
 
 Started in PaddleX's environment: one JSON question per line on stdin, one JSON answer per line on stdout. A question is
-``{"name", "input", "models", "overrides", "predict", "secrets", "gallery"}``; an answer holds the files of both as
-PaddleX writes them (texts as they are, others by their digest), how often each model ran, and what chats said, or
-``{"error"}``. ``{"together": questions}`` loads several at once.
+``{"name", "input", "models", "overrides", "predict", "secrets", "gallery", "is_alone"}``; an answer holds the files of
+both, without ``is_alone``, as PaddleX writes them (texts as they are, others by their digest), how often each model
+ran, and what chats said, or ``{"error"}``. ``{"together": questions}`` loads several at once.
 """
 
 from __future__ import annotations
@@ -57,6 +57,8 @@ def _answer(question: dict[str, Any]) -> dict[str, Any]:
         for result in results:
             _check_forms(result)
         runs = {address: sum(item.runs for item in made) for address, made in pipeline.runners.items()}
+        if question.get("is_alone"):
+            return {"ours": _written(results), "runs": runs}
         own = reference.pipeline(plan, secrets)
         settings |= _index(stack, own, question)
         theirs = [_files(result) for result in reference.results(own, question["input"], settings)]

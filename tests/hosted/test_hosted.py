@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import json
+import math
+import shutil
 import subprocess
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import cv2
+import numpy as np
 import pytest
+from hpi_runtime import plan_model
+from hpi_runtime.run import loading
 
 from hosted.conftest import BIN, PAGE, PHOTO, ROOT, offline
 
@@ -138,6 +144,102 @@ def test_what_needs_paddle_says_so_before_anything_loads(ask: Ask, here: Path) -
     (answer,) = ask([question(here, "open_vocabulary_detection", "zoo")])
     assert "PreflightError" in answer["error"]
     assert "pip install paddlepaddle" in answer["error"]
+
+
+# Of each kind of answer some, and what costs little.
+ON_OPENVINO = (
+    *("OCR", "anomaly_detection", "formula_recognition", "human_keypoint_detection", "image_classification"),
+    *("image_multilabel_classification", "object_detection", "rotated_object_detection", "semantic_segmentation"),
+    *("pedestrian_attribute_recognition", "ts_anomaly_detection", "ts_classification", "ts_forecast"),
+    "face_recognition",
+)
+# As docs/support.md says: of a number, and of its size.
+ABSOLUTE, RELATIVE = 1e-3, 1e-3
+
+
+def test_on_openvino_answers_are_those_of_onnx_runtime_within_the_tolerance(
+    ask: Ask, here: Path, server: str, compared: dict[str, list[Any]]
+) -> None:
+    chosen = ["use_hpip=true", "hpi_config={backend: openvino, auto_config: false}"]
+    asked = [
+        {**item, "overrides": [*item["overrides"], *chosen], "is_alone": True}
+        for name in ON_OPENVINO
+        for item in questions(here, name, server)
+    ]
+    for item, answer in zip(asked, ask(asked), strict=True):
+        name = item["name"]
+        assert "error" not in answer, (name, answer)
+        assert min(answer["runs"].values()) > 0, name
+        for ours, theirs in zip(answer["ours"], compared[name][0]["theirs"], strict=True):
+            assert ours.keys() == theirs.keys(), name
+            for file in ours:
+                # Pictures and tables are drawn of these.
+                if file.endswith(".json"):
+                    assert list(_differing(json.loads(ours[file]), json.loads(theirs[file]))) == [], (name, file)
+
+
+def _differing(one: Any, other: Any, place: str = "") -> Iterator[str]:
+    """Yield where two records differ by more than the tolerance."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        yield from [f"{place}: keys"] if one.keys() != other.keys() else []
+        for key in one.keys() & other.keys():
+            yield from _differing(one[key], other[key], f"{place}.{key}")
+    elif isinstance(one, list) and isinstance(other, list):
+        yield from [f"{place}: length"] if len(one) != len(other) else []
+        for number, pair in enumerate(zip(one, other, strict=False)):
+            yield from _differing(*pair, f"{place}[{number}]")
+    elif isinstance(one, float) and isinstance(other, float):
+        if not math.isclose(one, other, rel_tol=RELATIVE, abs_tol=ABSOLUTE):
+            yield f"{place}: {one} and {other}"
+    elif one != other:
+        yield f"{place}: {one} and {other}"
+
+
+def test_a_table_is_read_with_trained_models_alone_as_by_paddlex(
+    ask: Ask, here: Path, trained_models: Path, tmp_path: Path
+) -> None:
+    # What paddle2onnx makes of the structure's model is put right.
+    folder = tmp_path / "SLANet_plus"
+    shutil.copytree(trained_models / "SLANet_plus", folder)
+    plan = plan_model("SLANet_plus", folder, device="cpu", use_hpip=True)
+    loading.open_engine(plan, next(iter(plan.modules))).close()
+    (made,) = folder.rglob("inference.onnx")
+    shutil.copyfile(made, folder / "inference.onnx")
+    for form in ("pdmodel", "pdiparams"):
+        (folder / f"inference.{form}").unlink()
+    cv2.imwrite(str(tmp_path / "invoice.png"), invoice())
+    asked = {
+        "name": "table_recognition",
+        "input": str(tmp_path / "invoice.png"),
+        "models": [str(tmp_path), str(trained_models), str(here / "zoo")],
+        "overrides": ["SubModules.LayoutDetection.model_name=PicoDet_layout_1x", "use_doc_preprocessor=false"],
+    }
+    (answer,) = ask([asked])
+    assert "error" not in answer, answer
+    assert answer["ours"] == answer["theirs"]
+    assert min(answer["runs"].values()) > 0
+    (files,) = answer["ours"]
+    (record,) = [json.loads(text) for name, text in files.items() if name.endswith("_res.json")]
+    (table,) = record["table_res_list"]
+    assert table["pred_html"].count("<tr>") == len(INVOICE)
+    for row in INVOICE:
+        assert "".join(f"<td>{cell}</td>" for cell in row) in table["pred_html"]
+
+
+INVOICE = (("Item", "Count", "Price"), ("Paper", "12", "3.50"), ("Pencil", "40", "0.75"), ("Ruler", "7", "1.20"))
+
+
+def invoice() -> np.ndarray:
+    """A page with a line and a ruled table."""
+    page = np.full((1000, 800, 3), 255, np.uint8)
+    font, black = cv2.FONT_HERSHEY_SIMPLEX, (0, 0, 0)
+    cv2.putText(page, "Invoice of November", (90, 120), font, 1.4, black, 2, cv2.LINE_AA)
+    for row, cells in enumerate(INVOICE):
+        for column, cell in enumerate(cells):
+            left, top = 90 + 210 * column, 300 + 70 * row
+            cv2.rectangle(page, (left, top), (left + 210, top + 70), black, 2)
+            cv2.putText(page, cell, (left + 40, top + 45), font, 1, black, 2, cv2.LINE_AA)
+    return page
 
 
 def test_two_plans_in_one_process_keep_to_themselves(ask: Ask, here: Path, compared: dict[str, list[Any]]) -> None:

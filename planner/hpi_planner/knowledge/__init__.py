@@ -65,17 +65,20 @@ def blocked(feature: str, model: str) -> bool:
     return model in _data("blocklists")[feature]
 
 
-def unconvertible(model: str, paddle2onnx: str, double_lists: Sequence[str]) -> str | None:
-    """Return why a version of paddle2onnx is known not to convert a model, None if nothing is known against it.
+def unconvertible(backend: str, model: str, paddle2onnx: str, double_lists: Sequence[str]) -> str | None:
+    """Return why a model is known not to run on a backend when it is converted, None if nothing is known against it.
 
     Args:
+        backend: that is to run it.
         model: the PaddleX model name.
-        paddle2onnx: the version.
+        paddle2onnx: the version that converts it.
         double_lists: attributes of the program that are lists of doubles, ``OPERATOR.ATTRIBUTE``.
     """
     data = _data("conversion")
     if model in data["models"]:
         return str(data["models"][model])
+    if model in data["refused"].get(backend, {}):
+        return str(data["refused"][backend][model])
     version = _release(paddle2onnx)
     for entry in data["double_lists"]:
         if version <= _release(entry["up_to"]) and any(fnmatchcase(item, entry["attribute"]) for item in double_lists):

@@ -45,13 +45,13 @@ class Availability:
             version = self._facts.tool("paddle2onnx")
             if version is None:
                 return CONVERTER_MISSING
-            if self.unconvertible(version) is not None:
+            if self.unconvertible(backend.name, version) is not None:
                 return CONVERSION_UNSUPPORTED
         return NOT_INSTALLED if self._facts.backend(backend.name) is None else None
 
-    def unconvertible(self, paddle2onnx: str) -> str | None:
-        """Return why a version of paddle2onnx is known not to convert the model, None if nothing is known."""
-        return knowledge.unconvertible(self._module.model_name, paddle2onnx, self._model.double_lists)
+    def unconvertible(self, backend: str, paddle2onnx: str) -> str | None:
+        """Return why the model is known not to run on a backend when it is converted, None if nothing is known."""
+        return knowledge.unconvertible(backend, self._module.model_name, paddle2onnx, self._model.double_lists)
 
     def missing_tool(self, backend: Backend, config: Mapping[str, Any]) -> str | None:
         """Return the tool that a precision needs and the target does not have, None if nothing is missing."""

@@ -22,7 +22,7 @@ WHY = {
     DEVICE_MISMATCH: "it does not run on this device",
     MODEL_FORMAT_MISSING: "the model is not there in a format that it loads",
     CONVERSION_OFF: "the model would have to be converted, and `auto_paddle2onnx` is off",
-    CONVERSION_UNSUPPORTED: "the model would have to be converted, and paddle2onnx is known not to",
+    CONVERSION_UNSUPPORTED: "the model would have to be converted, which is known not to work",
     CONVERTER_MISSING: "the model would have to be converted, and the target has no paddle2onnx",
     NOT_INSTALLED: "the target does not have it",
     NOT_RANKED: "PaddleX's prior knowledge does not rank it for this model",

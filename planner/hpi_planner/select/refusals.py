@@ -44,7 +44,7 @@ class Refusals:
         """Report a backend that was asked for and cannot be had."""
         why = WHY[reason or NOT_RANKED]
         if reason == CONVERSION_UNSUPPORTED:
-            why = f"{why}: {availability.unconvertible(facts.tool('paddle2onnx') or '')}"
+            why = f"{why}: {availability.unconvertible(name, facts.tool('paddle2onnx') or '')}"
         self.fail(
             Code.BACKEND_UNAVAILABLE,
             f"{load_all()[name].title} cannot run `{self._module.model_name}`: {why}",

@@ -11,6 +11,7 @@ from hpi_schemas.device import CPU
 from hpi_runtime import engines
 from hpi_runtime.engines.base import Arrays, Engine, Tensor
 from hpi_runtime.errors import EngineError
+from hpi_runtime.prepare import onnx_repairs
 from hpi_runtime.prepare.steps import PADDLE, Job, Tool
 
 TOOLS = (Tool(("paddle2onnx",), "convert"), PADDLE, Tool(("onnx",), "convert"))
@@ -45,8 +46,9 @@ def run(job: Job) -> dict[str, Any]:
     """Convert a model and compare what it answers.
 
     Returns:
-        ``opset``; ``difference``, the greatest between any outputs, as a fraction of the greatest value of that
-        output; ``shapes`` of the inputs compared; or ``warning``, if Paddle ran none of the sizes tried.
+        ``opset``; ``repairs``, what of the result was put right; ``difference``, the greatest between any outputs, as a
+        fraction of the greatest value of that output; ``shapes`` of the inputs compared; or ``warning``, if Paddle ran
+        none of the sizes tried.
 
     Raises:
         RuntimeError: ONNX finds the result invalid, or its answers are not Paddle's.
@@ -65,9 +67,13 @@ def run(job: Job) -> dict[str, Any]:
         # Any other value would pip-install a package at run time.
         optimize_tool="None",
     )
+    model = onnx.load(str(job.out))
+    repairs = onnx_repairs.repair(model)
+    if repairs:
+        onnx.save(model, str(job.out))
     onnx.checker.check_model(str(job.out), full_check=True)
-    opset = next(item.version for item in onnx.load(str(job.out)).opset_import if item.domain in ("", "ai.onnx"))
-    return {"opset": opset, **_compared(job)}
+    opset = next(item.version for item in model.opset_import if item.domain in ("", "ai.onnx"))
+    return {"opset": opset, **({"repairs": repairs} if repairs else {}), **_compared(job)}
 
 
 def _compared(job: Job) -> dict[str, Any]:
