@@ -20,6 +20,7 @@ from hpi_runtime.results.result import Result, failed
 from hpi_runtime.run.pipeline import Pipeline
 from hpi_runtime.run.plan import LocatedPlan
 from hpi_runtime.run.preflight import check
+from hpi_runtime.run.runner import Observer, Timer
 
 from hpi_paddlex import guard, model_folders
 from hpi_paddlex.answers import Answer
@@ -44,7 +45,13 @@ class Hosted(Pipeline):
     own: Any
 
     def __init__(
-        self, plan: LocatedPlan, module: str | None, strict: bool, secrets: Mapping[str, str] = MappingProxyType({})
+        self,
+        plan: LocatedPlan,
+        module: str | None,
+        strict: bool,
+        secrets: Mapping[str, str] = MappingProxyType({}),
+        observe: Observer | None = None,
+        measure: Timer | None = None,
     ) -> None:
         """Check this machine, import PaddleX, and let it create what runs.
 
@@ -53,6 +60,8 @@ class Hosted(Pipeline):
             module: the address of the one module that runs, None for the whole pipeline.
             strict: refuse other versions of the backends than the plan's, other threads, and fallbacks.
             secrets: credentials of services, by the dotted path of their key in the configuration.
+            observe: is told the address, the inputs and the outputs of every run of an engine.
+            measure: is told how long each took.
 
         Raises:
             PlanError: PaddleX does not create what the plan has.
@@ -64,6 +73,7 @@ class Hosted(Pipeline):
         if host is None:
             raise PlanError("this plan has no host: hpi-run itself runs it")
         self._secrets = secrets
+        self._observe, self._measure = observe, measure
         self._name = f"plan-{next(_NUMBERS)}"
         guard.check_version(host.version)
         guard.check_packages(plan.plan.pipeline.name)
@@ -175,7 +185,9 @@ class Hosted(Pipeline):
         """Return the runner that PaddleX asks for."""
         from hpi_paddlex.paddlex_engine import PlanRunner
 
-        made = PlanRunner(address, self._engines.engine(address, model_name))
+        made = PlanRunner(
+            address, self._engines.engine(address, model_name), observe=self._observe, measure=self._measure
+        )
         self.runners.setdefault(address, []).append(made)
         return made
 

@@ -5,6 +5,7 @@ Importing this imports PaddleX; ``guard.load`` comes first.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 import numpy as np
 from hpi_runtime.engines.base import Engine
 from hpi_runtime.errors import PlanError
+from hpi_runtime.run.runner import INFERENCE, Observer, Timer
 from paddlex.inference.models.bindings import get_binding
 from paddlex.inference.models.bindings.registry import register_predictor_binding_map, try_get_supported_engines
 from paddlex.inference.models.engines import RunnerEngine
@@ -39,9 +41,26 @@ class PlanRunner(InferenceRunner):  # type: ignore[misc]
         runs: how often the model ran.
     """
 
-    def __init__(self, address: str, engine: Engine, is_owner: bool = False) -> None:
-        """Take the engine of a module; an owner frees it when PaddleX closes the runner."""
+    def __init__(
+        self,
+        address: str,
+        engine: Engine,
+        is_owner: bool = False,
+        observe: Observer | None = None,
+        measure: Timer | None = None,
+    ) -> None:
+        """Take the engine of a module.
+
+        Args:
+            address: of the module.
+            engine: loaded.
+            is_owner: free the engine when PaddleX closes the runner.
+            observe: is told the address, the inputs and the outputs of every run.
+            measure: is told how long each took.
+        """
         self.address = address
+        self._observe = observe
+        self._measure = measure
         self.runs = 0
         self._engine = engine
         self._is_owner = is_owner
@@ -65,8 +84,13 @@ class PlanRunner(InferenceRunner):  # type: ignore[misc]
             names = ", ".join(tensor.name for tensor in self._inputs)
             raise ValueError(f"{self.address}: the model takes {names}, and PaddleX gives {len(arrays)} arrays")
         given = {tensor.name: _fitting(tensor.dtype, array) for tensor, array in zip(self._inputs, arrays, strict=True)}
+        started = time.perf_counter()
         outputs = self._engine.run(given)
         self.runs += 1
+        if self._measure is not None:
+            self._measure(self.address, INFERENCE, time.perf_counter() - started)
+        if self._observe is not None:
+            self._observe(self.address, given, outputs)
         # PaddleX writes into some of them.
         return [np.require(outputs[name], requirements=("W", "O")) for name in self._engine.outputs]
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from hpi_runtime.errors import PlanError, PreflightError, RunnerError
 from hpi_runtime.run.plan import LocatedPlan
+from hpi_runtime.run.runner import Observer, Timer
 from hpi_schemas.device import Device
 
 from hpi_paddlex import answers
@@ -22,7 +23,12 @@ class HostedPipeline(Hosted):
     """A whole pipeline, which PaddleX creates and runs."""
 
     def __init__(
-        self, plan: LocatedPlan, strict: bool = False, secrets: Mapping[str, str] = MappingProxyType({})
+        self,
+        plan: LocatedPlan,
+        strict: bool = False,
+        secrets: Mapping[str, str] = MappingProxyType({}),
+        observe: Observer | None = None,
+        measure: Timer | None = None,
     ) -> None:
         """Check this machine, import PaddleX, and let it create the pipeline.
 
@@ -30,13 +36,14 @@ class HostedPipeline(Hosted):
             plan: that has a host.
             strict: refuse other versions of the backends than the plan's, other threads, and fallbacks.
             secrets: credentials of services, by the dotted path of their key in the configuration.
+            observe, measure: as for ``Hosted``.
 
         Raises:
             RunnerError: as for ``Hosted``.
         """
         if not plan.modules:
             raise PlanError("the plan has a host and no module: plan again")
-        super().__init__(plan, None, strict, secrets)
+        super().__init__(plan, None, strict, secrets, observe, measure)
 
     def _create(self, paddlex: Any, folders: Mapping[str, Path]) -> Any:
         from hpi_paddlex import paddlex_engine
@@ -71,19 +78,27 @@ class HostedPipeline(Hosted):
 class HostedModule(Hosted):
     """One module alone, of a task that hpi-run itself does not know."""
 
-    def __init__(self, plan: LocatedPlan, address: str, strict: bool = False) -> None:
+    def __init__(
+        self,
+        plan: LocatedPlan,
+        address: str,
+        strict: bool = False,
+        observe: Observer | None = None,
+        measure: Timer | None = None,
+    ) -> None:
         """Check this machine, import PaddleX, and let it create the module.
 
         Args:
             plan: that has a host.
             address: of the module.
             strict: refuse other versions of the backends than the plan's, other threads, and fallbacks.
+            observe, measure: as for ``Hosted``.
 
         Raises:
             RunnerError: as for ``Hosted``.
         """
         plan.module(address)
-        super().__init__(plan, address, strict)
+        super().__init__(plan, address, strict, observe=observe, measure=measure)
 
     def _create(self, paddlex: Any, folders: Mapping[str, Path]) -> Any:
         from hpi_paddlex import paddlex_engine

@@ -13,6 +13,7 @@ from hpi_runtime.errors import PlanError
 from hpi_runtime.run.native import NativePipeline
 from hpi_runtime.run.pipeline import Pipeline
 from hpi_runtime.run.plan import LocatedPlan
+from hpi_runtime.run.runner import Observer, Timer
 
 if TYPE_CHECKING:
     from hpi_runtime.results.writer import Writer
@@ -55,6 +56,8 @@ def pipeline(
     module: str | None = None,
     strict: bool = False,
     secrets: Mapping[str, str] = MappingProxyType({}),
+    observe: Observer | None = None,
+    measure: Timer | None = None,
 ) -> Pipeline:
     """Load a plan.
 
@@ -63,20 +66,22 @@ def pipeline(
         module: the address of one module to run alone, instead of the whole pipeline.
         strict: refuse other versions of the backends than the plan's, other threads, and fallbacks.
         secrets: credentials of services that a host asks, by the dotted path of their key in its configuration.
+        observe: is told the address, the inputs and the outputs of every run of an engine, in the engine's thread.
+        measure: is told how long each took, and of hpi-run's own pipelines every other step.
 
     Raises:
         PlanError, PreflightError, PrepareError, EngineError: it cannot be loaded.
     """
     host = plan.plan.host
     if host is None or not is_hosted(plan, module):
-        return NativePipeline(plan, module, strict)
+        return NativePipeline(plan, module, strict, observe, measure)
     if host.name != PADDLEX:
         raise PlanError(f"this hpi-run knows no host `{host.name}`; known: {PADDLEX}")
     from hpi_paddlex.pipeline import HostedModule, HostedPipeline
 
     if plan.plan.pipeline.name is None or module is not None:
-        return HostedModule(plan, module or next(iter(plan.modules)), strict)
-    return HostedPipeline(plan, strict, secrets)
+        return HostedModule(plan, module or next(iter(plan.modules)), strict, observe, measure)
+    return HostedPipeline(plan, strict, secrets, observe, measure)
 
 
 def writer(plan: LocatedPlan, module: str | None = None) -> type[Writer]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 PADDLEX = "paddlex"
 NAMES = (PADDLEX,)
 # Newest last. Of others nobody knows whether their pipelines still take our engines.
-TESTED = {PADDLEX: ("3.7.2",)}
+TESTED = {PADDLEX: ("3.5.2", "3.6.1", "3.7.2")}
 # What whoever executes a hosted plan must understand.
 FEATURE = "host"
 # The distributions that bring each.

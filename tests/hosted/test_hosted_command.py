@@ -243,3 +243,71 @@ def test_a_secret_that_is_not_there_is_said_before_anything_loads(speaking: Path
     assert done.returncode == 2
     assert told in done.stderr
     assert "sesame" not in done.stderr
+
+
+# -- comparing and measuring ---------------------------------------------------------------------
+
+OPENVINO = ("-o", "use_hpip=true", "-o", "hpi_config={backend: openvino, auto_config: false}")
+
+
+@pytest.fixture(scope="session")
+def on_openvino(plans: Path) -> Path:
+    """A second plan of the detector, for another engine."""
+    options = ("--device", "cpu", "--host", "paddlex", "--models", "zoo", "--output", "openvino.json")
+    done = run(plans, "hpi-plan", "object_detection", *OPENVINO, *options)
+    assert done.returncode == 0, done.stderr
+    return plans
+
+
+def test_two_hosted_plans_are_compared_number_by_number_and_record_by_record(on_openvino: Path) -> None:
+    inputs = ["--input", PHOTO, "--input", "notes.md", "--input", PAGE]
+    (on_openvino / "notes.md").write_text("no picture")
+    command = ["openvino.json", "--models", "zoo", "--compare", "object_detection.json"]
+    done = run(on_openvino, "hpi-run", *command, *inputs)
+    found = json.loads(done.stdout)
+    assert found["modules"]["SubModules.ObjectDetection"]["backend"] == "openvino"
+    assert found["modules"]["SubModules.ObjectDetection"]["outputs"]["boxes"]["within"]
+    assert found["agreement"]["numbers"] == found["agreement"]["texts"] == 1
+    assert (found["compared"], found["inputs"]) == (2, 3)
+    assert done.returncode == 1 and "notes.md: neither has a result" in found["faults"][0]
+    assert run(on_openvino, "hpi-run", *command, "--input", PHOTO).returncode == 0
+
+
+def test_a_hosted_plan_is_not_compared_with_a_native_one(on_openvino: Path) -> None:
+    options = ("--device", "cpu", "--models", "zoo", "--output", "native.json")
+    assert run(on_openvino, "hpi-plan", "object_detection", *options).returncode == 0
+    command = ["openvino.json", "--models", "zoo", "--compare", "native.json", "--input", PHOTO]
+    done = run(on_openvino, "hpi-run", *command)
+    assert done.returncode == 2
+    assert "plan both with `--host paddlex`" in done.stderr
+
+
+def test_hosted_plans_are_measured_side_by_side(on_openvino: Path) -> None:
+    command = ["object_detection.json", "openvino.json", "--models", "zoo", "--input", PHOTO]
+    done = run(on_openvino, "hpi-bench", *command, "--rounds", "1", "--json")
+    assert done.returncode == 0, done.stderr
+    address = "SubModules.ObjectDetection"
+    first, second = json.loads(done.stdout)["plans"]
+    assert [plan["backends"][address] for plan in (first, second)] == ["onnxruntime", "openvino"]
+    assert all(plan["first_run_ms"][address] > 0 and plan["pictures"] == 1 for plan in (first, second))
+
+
+def test_a_profile_of_a_hosted_plan_decides_as_that_of_any_other(plans: Path) -> None:
+    options = ("--device", "cpu", "--host", "paddlex", "--models", "zoo", "-o", "use_hpip=true")
+    assert run(plans, "hpi-plan", "object_detection", *options, "--candidates", "candidates.json").returncode == 0
+    command = ["--candidates", "candidates.json", "--profile", "profile.json", "--models", "zoo", "--input", PHOTO]
+    done = run(plans, "hpi-bench", *command, "--budget", "20")
+    assert done.returncode == 0, done.stderr
+    profile = json.loads((plans / "profile.json").read_text())
+    entries = profile["modules"]["SubModules.ObjectDetection"]["entries"]
+    assert {entry["engine"]["backend"] for entry in entries} == {"onnxruntime", "openvino"}
+    # What the host gives is one batch after the other, in fp32.
+    assert len({entry["batch_size"] for entry in entries}) == 1
+    assert all(entry["agreement"] == {"outputs": 1} for entry in entries if entry.get("agreement"))
+    done = run(
+        plans, "hpi-plan", "object_detection", *options, "--profile", "profile.json", "--output", "measured.json"
+    )
+    assert done.returncode == 0, done.stderr
+    plan = json.loads((plans / "measured.json").read_text())
+    assert plan["modules"]["SubModules.ObjectDetection"]["profile"]
+    assert run(plans, "hpi-run", "measured.json", "--models", "zoo", "--input", PHOTO).returncode == 0

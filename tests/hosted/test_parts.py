@@ -406,7 +406,7 @@ def test_files_that_paddlex_reads_beside_a_model_are_in_its_digests(classifying:
 @pytest.mark.parametrize(
     ("planned", "here", "told"),
     [
-        ("3.4.3", "3.4.3", "never tested with; known: 3.7.2"),
+        ("3.4.3", "3.4.3", "never tested with; known: 3.5.2, 3.6.1, 3.7.2"),
         ("3.7.2", None, "pip install 'paddlex==3.7.2'"),
         ("3.7.2", "3.7.1", "here is 3.7.1"),
     ],

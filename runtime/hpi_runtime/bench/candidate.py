@@ -13,14 +13,15 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from hpi_schemas.console import DONE, data_stream, guarded
 from hpi_schemas.values import RECORD, Value
 
-from hpi_runtime import kinds
-from hpi_runtime.bench import replay
+from hpi_runtime import kinds, loader
+from hpi_runtime.bench import hosted, replay
 from hpi_runtime.bench.meter import peak_mib
 from hpi_runtime.cli.telling import telling
 from hpi_runtime.errors import EngineError
@@ -28,7 +29,7 @@ from hpi_runtime.results.result import Result
 from hpi_runtime.run.executor import Item, execute_one
 from hpi_runtime.run.loading import bind, load_engine, make_task
 from hpi_runtime.run.module_stage import Loaded
-from hpi_runtime.run.plan import parse
+from hpi_runtime.run.plan import LocatedPlan, parse
 from hpi_runtime.run.runner import Runner
 from hpi_runtime.run.stages import group_size, workers
 from hpi_runtime.run.stream import execute
@@ -48,27 +49,39 @@ def main(text: str) -> int:
 
 
 def _serve(options: Mapping[str, Any]) -> int:
-    with data_stream() as answers, _loaded(options) as (run, part):
+    with data_stream() as answers, _loaded(options) as (run, results_of):
         items = list(replay.load(Path(options["folder"])))
         _answer(answers, {"items": len(items)})
         for line in sys.stdin:
             request = json.loads(line)
             chosen = items if "results" in request else [items[place] for place in request["items"]]
             done, seconds = run(chosen, request.get("stream", True))
-            results = [_results(item, part) for item in done] if "results" in request else None
+            results = results_of(done) if "results" in request else None
             _answer(answers, {"peak_mib": peak_mib(), "results": results, "seconds": seconds})
     return DONE
 
 
 # Runs items one by one or in one go; returns them, and the seconds that each took, or all together.
 Run = Callable[[Items, bool], tuple[list[Item[str]], list[float]]]
+# Returns what there is to judge of items, as JSON.
+ResultsOf = Callable[[Items], list[Any]]
 
 
 @contextmanager
-def _loaded(options: Mapping[str, Any]) -> Iterator[tuple[Run, replay.Part]]:
+def _loaded(options: Mapping[str, Any]) -> Iterator[tuple[Run, ResultsOf]]:
     path, models = Path(options["plan"]), [Path(folder) for folder in options["models"]]
     plan = parse(path.read_bytes(), path.parent, Path(options["root"]), models, "the candidate")
     address = options["module"]
+    if loader.is_hosted(plan):
+        with hosted.loaded(plan, address) as run:
+            yield run, partial(hosted.results, folder=Path(options["folder"]).parent)
+    else:
+        with _native(plan, address) as (run, part):
+            yield run, lambda items: [_results(item, part) for item in items]
+
+
+@contextmanager
+def _native(plan: LocatedPlan, address: str) -> Iterator[tuple[Run, replay.Part]]:
     record = plan.modules[address]
     folder = plan.store.resolve(record.model.dir)
     part = replay.part(plan, address)

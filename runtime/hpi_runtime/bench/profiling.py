@@ -20,7 +20,7 @@ from hpi_schemas.plan.write import write
 from hpi_schemas.profile import Inputs, Profile
 from hpi_schemas.target import Target
 
-from hpi_runtime import engines
+from hpi_runtime import engines, loader
 from hpi_runtime.bench import replay
 from hpi_runtime.bench.process import EndedError, Process
 from hpi_runtime.bench.trial import Report, Trial
@@ -61,8 +61,8 @@ def load(path: Path, root: str | None, models: Sequence[str]) -> tuple[Candidate
         found = candidates.read(read_bounded(path), str(path))
     except (ReadError, DocumentError, PlanReadError) as fault:
         raise PlanError(str(fault)) from None
-    if found.plan.graph is None:
-        raise PlanError(f"{path}: this pipeline has no stage graph; plan its modules by YAMLs of their own")
+    if found.plan.graph is None and found.plan.host is None:
+        raise PlanError(f"{path}: nobody runs this pipeline as a whole; plan its modules by YAMLs of their own")
     folder = None if root is None else Path(root)
     text = write(found.plan).encode()
     plan = parse(text, path.parent, folder, [Path(item) for item in models], f"{path}: plan")
@@ -124,12 +124,13 @@ def _record(
 ) -> dict[str, Any]:
     """Run the plan once, in a process of its own, and keep what its modules get."""
     (folder / "plan.json").write_text(write(plan.plan), encoding="utf-8")
+    alone = [address for address in addresses if loader.is_hosted(plan) or replay.is_alone(plan, address)]
     options = {
         **_places(setting, plan),
-        "calibrate": [address for address in addresses if _quantises(listed.modules[address])],
+        "calibrate": [address for address in alone if _quantises(listed.modules[address])],
         "folder": str(folder),
         "inputs": list(setting.inputs),
-        "modules": [address for address in addresses if replay.is_alone(plan, address)],
+        "modules": alone,
         "plan": str(folder / "plan.json"),
     }
     with Process("hpi_runtime.bench.recorder", options) as process:

@@ -17,13 +17,14 @@ from typing import Any
 import numpy as np
 from hpi_schemas.console import DONE, data_stream, guarded
 
-from hpi_runtime.bench import replay
+from hpi_runtime import loader
+from hpi_runtime.bench import hosted, replay
 from hpi_runtime.bench.meter import Meter
 from hpi_runtime.cli.telling import telling
 from hpi_runtime.engines.base import Arrays
 from hpi_runtime.prepare import calibration
 from hpi_runtime.run.native import NativePipeline
-from hpi_runtime.run.plan import load
+from hpi_runtime.run.plan import LocatedPlan, load
 from hpi_runtime.run.runner import INFERENCE
 
 # Every process that is measured holds one module's.
@@ -77,6 +78,22 @@ def _record(options: Mapping[str, Any]) -> int:
 
 def _recorded(options: Mapping[str, Any]) -> dict[str, Any]:
     plan = load(Path(options["plan"]), Path(options["root"]), [Path(folder) for folder in options["models"]])
+    return _of_host(plan, options) if loader.is_hosted(plan) else _of_native(plan, options)
+
+
+def _of_host(plan: LocatedPlan, options: Mapping[str, Any]) -> dict[str, Any]:
+    meter = Meter()
+    addresses, folder = options["modules"], Path(options["folder"])
+    pictures, failed = hosted.record(plan, options["inputs"], addresses, folder, _MOST_BYTES, meter.measure)
+    return {"calibration": {}, "failed": failed, "pictures": pictures, "seconds": _seconds(meter)}
+
+
+def _seconds(meter: Meter) -> dict[str, float]:
+    """Return for how many seconds each module's engine ran."""
+    return {name: found.get(INFERENCE, 0.0) for name, found in meter.to_json()["steps"].items()}
+
+
+def _of_native(plan: LocatedPlan, options: Mapping[str, Any]) -> dict[str, Any]:
     parts = {address: replay.part(plan, address) for address in options["modules"]}
     samples = {address: Samples() for address in options["calibrate"]}
     sizes = dict.fromkeys(parts, 0)
@@ -104,8 +121,7 @@ def _recorded(options: Mapping[str, Any]) -> dict[str, Any]:
         for address, found in samples.items()
         if found.kept
     }
-    seconds = {name: kinds.get(INFERENCE, 0.0) for name, kinds in meter.to_json()["steps"].items()}
-    return {"calibration": kept, "failed": failed, "pictures": pictures, "seconds": seconds}
+    return {"calibration": kept, "failed": failed, "pictures": pictures, "seconds": _seconds(meter)}
 
 
 if __name__ == "__main__":

@@ -17,7 +17,8 @@ from hpi_schemas.plan.model import EngineRecord, Plan, PrepareStep
 from hpi_schemas.plan.write import write
 from hpi_schemas.profile import FP32, LATENCY, THROUGHPUT, Entry, ModuleProfile, entry_of
 
-from hpi_runtime.bench import replay, search
+from hpi_runtime import loader
+from hpi_runtime.bench import hosted, replay, search
 from hpi_runtime.bench.contender import (
     LEAST_ITEMS,
     LOOK_SECONDS,
@@ -75,8 +76,9 @@ class Trial:
         self._calibration = calibration
         self._report = report
         self._model = listed.model
-        self._fields = replay.part(plan, self._address).fields
-        self._candidates = listed.listed
+        self._is_hosted = loader.is_hosted(plan)
+        self._fields = {} if self._is_hosted else replay.part(plan, self._address).fields
+        self._candidates = hosted.fitting(listed.listed) if self._is_hosted else listed.listed
         self.record = ModuleProfile(
             candidates=listed.digest,
             files=self._model.files,
@@ -194,6 +196,9 @@ class Trial:
 
     def _judge(self, entry: Entry, results: Sequence[Any], reference: Sequence[Any]) -> None:
         """Compare the answers of a candidate with the plan's own, and with the truth."""
+        if self._is_hosted:
+            entry.agreement = hosted.agreement(results, reference)
+            return
         agreement, accuracy = Agreement(self._fields), truth.Accuracy()
         for found, expected in zip(results, reference, strict=True):
             for one, other in zip(found, expected, strict=True):

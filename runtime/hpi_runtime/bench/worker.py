@@ -15,10 +15,12 @@ from typing import Any, BinaryIO
 
 from hpi_schemas.console import DONE, data_stream, guarded
 
+from hpi_runtime import loader
 from hpi_runtime.bench.meter import Meter
 from hpi_runtime.cli.telling import telling
 from hpi_runtime.judge import truth
 from hpi_runtime.run.native import NativePipeline
+from hpi_runtime.run.pipeline import Pipeline
 from hpi_runtime.run.plan import load
 
 
@@ -44,14 +46,18 @@ def _answer_all(options: Mapping[str, Any], answers: BinaryIO) -> None:
     plan = load(Path(options["plan"]), root, [Path(folder) for folder in options["models"]])
     known = {} if options["truth"] is None else truth.load(Path(options["truth"]))
     meter = Meter()
-    with NativePipeline(plan, options["module"], observe=meter.observe, measure=meter.measure) as pipeline:
-        _answer(answers, {"backends": _backends(pipeline), "warnings": pipeline.warnings})
+    with loader.pipeline(plan, options["module"], observe=meter.observe, measure=meter.measure) as pipeline:
+        warnings = [*pipeline.warnings]
+        if known and not isinstance(pipeline, NativePipeline):
+            known = {}
+            warnings.append("no error rates: these records are PaddleX's own, and nobody here knows their fields")
+        _answer(answers, {"backends": _backends(pipeline), "warnings": warnings})
         for line in sys.stdin:
             request = json.loads(line)
             _answer(answers, _one_pass(pipeline, meter, request["inputs"], known if request["accuracy"] else {}))
 
 
-def _one_pass(pipeline: NativePipeline, meter: Meter, inputs: Sequence[str], known: truth.Truth) -> dict[str, Any]:
+def _one_pass(pipeline: Pipeline, meter: Meter, inputs: Sequence[str], known: truth.Truth) -> dict[str, Any]:
     meter.restart()
     results = []
     started = time.perf_counter()
@@ -64,7 +70,7 @@ def _one_pass(pipeline: NativePipeline, meter: Meter, inputs: Sequence[str], kno
     accuracy = truth.Accuracy()
     for result in results:
         name = Path(str(result["input_path"])).name
-        if name in known:
+        if name in known and isinstance(pipeline, NativePipeline):
             accuracy.add(result, pipeline.fields, known[name])
     failed = [f"{result['input_path']}: {result['error']['message']}" for result in results if result.is_failed]
     return {
@@ -76,7 +82,7 @@ def _one_pass(pipeline: NativePipeline, meter: Meter, inputs: Sequence[str], kno
     }
 
 
-def _backends(pipeline: NativePipeline) -> dict[str, str]:
+def _backends(pipeline: Pipeline) -> dict[str, str]:
     return {address: engine.name for address, engine in pipeline.engines.items()}
 
 

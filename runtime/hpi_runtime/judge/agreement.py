@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -43,11 +43,15 @@ class Agreement:
                 self.faults.append(f"{failed[0]['input_path']}: {who}: {failed[0]['error']['message']}")
             return
         self.compared += 1
+        for measure, same, total in self.counted(found, expected):
+            self.same[measure] += same
+            self.all[measure] += total
+
+    def counted(self, found: Mapping[str, Any], expected: Mapping[str, Any]) -> Iterator[tuple[str, int, int]]:
+        """Yield what is measured of two results, how many are the same, and of how many."""
         for name, kind in kinds.compared(self.fields):
             if name in expected:
-                same, total = kind.agree(found.get(name), expected[name])
-                self.same[kind.measure] += same
-                self.all[kind.measure] += total
+                yield kind.measure, *kind.agree(found.get(name), expected[name])
 
     def shares(self) -> dict[str, float]:
         """Return the part that is the same, by what is measured; 1 where there was nothing to compare."""

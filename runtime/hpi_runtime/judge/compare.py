@@ -6,18 +6,22 @@ The tolerances are in docs/accuracy.md too.
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import Any
 
 import numpy as np
 from hpi_schemas.plan.model import ModuleRecord
 
+from hpi_runtime import loader
 from hpi_runtime.engines.base import Arrays
 from hpi_runtime.errors import EngineError, PlanError
 from hpi_runtime.inputs.limits import DEFAULT, Limits
-from hpi_runtime.judge import agreement
+from hpi_runtime.judge import agreement, records
+from hpi_runtime.results.result import Result
 from hpi_runtime.run.native import NativePipeline
+from hpi_runtime.run.pipeline import Pipeline
 from hpi_runtime.run.plan import LocatedPlan
 
 FORMAT = "1.0"
@@ -184,9 +188,12 @@ def compare(
     """
     if not set(plan.modules) & set(reference.modules):
         raise PlanError("the two plans have no module in common; compare plans of the same pipeline")
+    if loader.is_hosted(plan, module) != loader.is_hosted(reference, module):
+        told = "PaddleX runs one of the two plans and hpi-run the other, and their records have other fields"
+        raise PlanError(f"{told}: plan both with `--host paddlex`")
     found = Comparison(plan, reference)
     lock = threading.Lock()
-    with NativePipeline(plan, module, strict) as candidate:
+    with loader.pipeline(plan, module, strict) as candidate:
 
         def observe(address: str, arrays: Arrays, outputs: Arrays) -> None:
             engine = candidate.engines.get(address)
@@ -203,15 +210,32 @@ def compare(
                 for (name, expected), answer in zip(outputs.items(), answers, strict=False):
                     found.numbers.setdefault((address, name), Numbers()).add(expected, answer)
 
-        found.results = agreement.Agreement(candidate.fields)
-        with NativePipeline(reference, module, strict, observe) as other:
+        if isinstance(candidate, NativePipeline):
+            found.results = agreement.Agreement(candidate.fields)
+        else:
+            found.results = records.RecordAgreement()
+        with loader.pipeline(reference, module, strict, observe=observe) as other:
+            both = (each.predict(named, limits=limits) for each in (candidate, other))
+            for left, right in zip(*map(_of_each_input, both), strict=True):
+                _add(found.results, left, right)
+            # A host loads some engines when it first needs them.
             _introduce(found, candidate, other)
-            for left, right in zip(*(each.predict(named, limits=limits) for each in (candidate, other)), strict=True):
-                found.results.add(left, right)
     return found
 
 
-def _introduce(found: Comparison, candidate: NativePipeline, other: NativePipeline) -> None:
+def _of_each_input(results: Iterable[Result]) -> Iterator[list[Result]]:
+    """Yield the results of each input together: its pages, or its error."""
+    for _, pages in groupby(results, key=lambda result: result["input_path"]):
+        yield list(pages)
+
+
+def _add(counts: agreement.Agreement, left: list[Result], right: list[Result]) -> None:
+    """Count the results of one input; an error of the whole stands against each page of the other."""
+    for place in range(max(len(left), len(right))):
+        counts.add(*(side[min(place, len(side) - 1)] for side in (left, right)))
+
+
+def _introduce(found: Comparison, candidate: Pipeline, other: Pipeline) -> None:
     """Note what really runs on both sides, and what the two do not share."""
     found.notes += [f"the plan: {line}" for line in candidate.warnings]
     found.notes += [f"the reference: {line}" for line in other.warnings]
