@@ -1,71 +1,174 @@
-"""PaddleX alone beside PaddleX with a plan's engines, in turn, in one process: ``hosting.py MODELS PICTURE``.
+"""PaddleX alone beside PaddleX with a plan's engines: ``.venv/bin/python benchmarks/hosting.py``.
 
-Run by the Python of an environment that has PaddleX (``.venv-hosted/bin/python``). The pipeline is OCR with the models
-that its configuration names, found below the folder; the reference is PaddleX's own ONNX Runtime engine with as many
-threads.
+What runs is in ``.venv-hosted``, which `make test` makes, each contender in a process of its own, in turn: PaddleX with
+its own ONNX Runtime engine; with the plan's ONNX Runtime in as many threads; with OpenVINO; and as a profile of 60
+seconds says, made here on the same picture. The pipelines have trained models alone: OCR and tables. Of PP-StructureV3,
+whose other models are tiny ones, loading and memory are told with shared sessions and without.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
+import shutil
 import statistics
+import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterable
-from functools import partial
-from importlib import import_module
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import Any
 
-from hpi_paddlex.configuration import modules
-from hpi_paddlex.pipeline import HostedPipeline
-from hpi_runtime import LocatedPlan, plan_pipeline
+import cv2
+import report
+from peers import Program
 
+HERE = Path(__file__).parent
+ROOT = HERE.parent
+BIN = ROOT / ".venv-hosted/bin"
 ROUNDS = 12
-OVERRIDES = ("use_doc_preprocessor=false", "use_textline_orientation=false")
+BUDGET = 60
+ALONE, OURS = "PaddleX alone, ONNX Runtime", "with the plan's"
+sys.path.insert(0, str(ROOT / "tests"))
 
 
 def main() -> None:
-    """Print the medians, and their ratios to PaddleX alone."""
-    models, picture = sys.argv[1:3]
-    plans = {name: _plan(models, name) for name in ("onnxruntime", "openvino")}
-    hosted = {name: HostedPipeline(plan) for name, plan in plans.items()}
-    runs: dict[str, Callable[[], object]] = {"paddlex alone": _alone(plans["onnxruntime"], picture)}
-    for name, pipeline in hosted.items():
-        runs[f"with {name}"] = partial(_read, pipeline.predict, picture)
-    times: dict[str, list[float]] = {name: [] for name in runs}
-    for round_ in range(1 + ROUNDS):
-        for name, run in runs.items():
-            began = time.perf_counter()
-            run()
-            if round_:
-                times[name].append(time.perf_counter() - began)
-    medians = {name: statistics.median(values) for name, values in times.items()}
-    for name, value in medians.items():
-        print(f"{name:18} {value * 1000:8.1f} ms  {value / medians['paddlex alone']:5.2f} of PaddleX alone")
+    """Measure, and keep the figures."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=ROUNDS)
+    parser.add_argument("--output", type=Path, default=report.FIGURES)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
+        _lay_out(folder)
+        runs = {name: _measured(folder, name, picture, given, options.rounds) for name, picture, given in _PIPELINES}
+        found = {"base": ALONE, "rounds": options.rounds, "runs": runs, "shared": _shared(folder)}
+    report.keep("hosting", found, options.output)
+    print(json.dumps(found, indent=1))
 
 
-def _plan(models: str, backend: str) -> LocatedPlan:
-    config = {"auto_config": False, "backend": backend}
-    return plan_pipeline(
-        "OCR", device="cpu", use_hpip=True, hpi_config=config, host="paddlex", overrides=OVERRIDES, models=[models]
-    )
+_OCR = ("use_doc_preprocessor=false", "use_textline_orientation=false")
+_TABLES = ("use_doc_preprocessor=false", "SubModules.LayoutDetection.model_name=PicoDet_layout_1x")
+_PIPELINES = (("OCR", "receipt.jpg", _OCR), ("table_recognition", "invoice.png", _TABLES))
 
 
-def _alone(plan: LocatedPlan, picture: str) -> Callable[[], object]:
-    """Return what runs the same configuration with PaddleX's own engine."""
-    paddlex: Any = import_module("paddlex")
-    assert plan.plan.host is not None
-    config = json.loads(json.dumps(plan.plan.host.pipeline))
-    for address, node in modules(config):
-        record = plan.modules[address]
-        threads = {"intra_op_num_threads": record.engine.config["cpu_num_threads"]}
-        node.update(engine="onnxruntime", engine_config=threads, model_dir=str(plan.store.resolve(record.model.dir)))
-    pipeline = paddlex.create_pipeline(config=config, device="cpu")
-    return partial(_read, pipeline.predict, picture)
+def _lay_out(folder: Path) -> None:
+    """Write the models and pictures."""
+    from hosted import documents, zoo
+    from hosted.conftest import page
+    from hosted.test_hosted import invoice
+    from hpi_runtime import plan_model
+    from hpi_runtime.run import loading
+    from weights.models import make
+
+    zoo.lay_out(folder / "zoo", documents.makers(ROOT / "examples/ocr/models"))
+    for name in ("PP-OCRv6_medium_rec", "PP-OCRv4_server_rec"):
+        # All of its characters: the tests cut it.
+        shutil.rmtree(folder / "zoo" / name)
+        shutil.copytree(ROOT / "examples/ocr/models/PP-OCRv6_small_rec", folder / "zoo" / name)
+        path = folder / "zoo" / name / "inference.yml"
+        path.write_text(path.read_text(encoding="utf-8").replace("PP-OCRv6_small_rec", name), encoding="utf-8")
+    make(ROOT / ".weights", folder / "trained")
+    structure = folder / "trained/SLANet_plus"
+    plan = plan_model("SLANet_plus", structure, device="cpu", use_hpip=True)
+    loading.open_engine(plan, next(iter(plan.modules))).close()
+    (made,) = structure.rglob("inference.onnx")
+    shutil.copyfile(made, structure / "inference.onnx")
+    for form in ("pdmodel", "pdiparams"):
+        (structure / f"inference.{form}").unlink()
+    shutil.copyfile(ROOT / "examples/ocr/receipt.jpg", folder / "receipt.jpg")
+    cv2.imwrite(str(folder / "invoice.png"), invoice())
+    cv2.imwrite(str(folder / "page.png"), page())
 
 
-def _read(predict: Callable[[str], Iterable[Any]], picture: str) -> object:
-    return list(predict(picture))
+def _hpi(folder: Path, command: str, *arguments: str) -> None:
+    done = subprocess.run([BIN / command, *arguments], cwd=folder, check=False, capture_output=True, text=True)
+    if done.returncode:
+        raise SystemExit(f"{command}: {done.stderr}")
+
+
+def _plan(folder: Path, name: str, file: str, *arguments: str) -> None:
+    models = ("--models", "trained", "--models", "zoo")
+    _hpi(folder, "hpi-plan", name, "--host", "paddlex", "--device", "cpu", *models, *arguments, "--output", file)
+
+
+def _measured(folder: Path, name: str, picture: str, given: Sequence[str], rounds: int) -> dict[str, Any]:
+    """Return the figures of each contender."""
+    overrides = [part for item in given for part in ("-o", item)]
+    chosen = {engine: f"hpi_config={{backend: {engine}, auto_config: false}}" for engine in ("onnxruntime", "openvino")}
+    for engine, config in chosen.items():
+        only = ("-o", "SubModules.TableStructureRecognition.hpi_config={backend: onnxruntime, auto_config: false}")
+        more = only if name == "table_recognition" and engine == "openvino" else ()
+        _plan(folder, name, f"{name}-{engine}.json", *overrides, "-o", "use_hpip=true", "-o", config, *more)
+    candidates, profile = f"{name}-candidates.json", f"{name}-profile.json"
+    both = (*overrides, "-o", "use_hpip=true")
+    models = ("--models", "trained", "--models", "zoo")
+    asked = ("--host", "paddlex", "--device", "cpu", *models, *both)
+    _hpi(folder, "hpi-plan", name, *asked, "--candidates", candidates)
+    measure = ("--candidates", candidates, "--profile", profile, "--budget", str(BUDGET))
+    _hpi(folder, "hpi-bench", *measure, *models, "--input", picture)
+    _plan(folder, name, f"{name}-profile-plan.json", *both, "--profile", profile)
+    contenders = {
+        ALONE: ("alone", f"{name}-onnxruntime.json"),
+        f"{OURS} ONNX Runtime": ("ours", f"{name}-onnxruntime.json"),
+        f"{OURS} OpenVINO": ("ours", f"{name}-openvino.json"),
+        f"as a profile of {BUDGET} s says": ("ours", f"{name}-profile-plan.json"),
+    }
+    return _in_turn(folder, contenders, folder / picture, rounds)
+
+
+def _in_turn(folder: Path, contenders: dict[str, tuple[str, str]], picture: Path, rounds: int) -> dict[str, Any]:
+    """Return the medians over rounds in which all ran in turn, and of the times ÷ PaddleX alone."""
+    with ExitStack() as stack:
+        programs = {
+            name: stack.enter_context(_running(folder, name, kind, plan)) for name, (kind, plan) in contenders.items()
+        }
+        times: dict[str, list[float]] = {name: [] for name in programs}
+        texts = {name: program.ask([picture])["pictures"] for name, program in programs.items()}
+        for _ in range(rounds):
+            for name, program in programs.items():
+                times[name].append(program.ask([picture])["seconds"])
+        return {
+            name: {
+                "is_same": texts[name] == texts[ALONE],
+                "loaded_s": program.ready,
+                "peak_mib": program.peak_mib,
+                "ratio": statistics.median(one / other for one, other in zip(times[name], times[ALONE], strict=True)),
+                "seconds": statistics.median(times[name]),
+            }
+            for name, program in programs.items()
+        }
+
+
+@contextmanager
+def _running(folder: Path, name: str, kind: str, plan: str) -> Iterator[Program]:
+    models = f"{folder / 'trained'}:{folder / 'zoo'}"
+    command = [str(BIN / "python"), str(HERE / "workers/hosted_worker.py"), kind, str(folder / plan), models]
+    program = Program(name, command)
+    program.start()
+    try:
+        yield program
+    finally:
+        program.stop()
+
+
+def _shared(folder: Path) -> dict[str, Any]:
+    """Return loading and memory of PP-StructureV3 with shared sessions and without, the medians of three processes."""
+    found: dict[str, Any] = {}
+    for name, value in (("shared", "true"), ("one each", "false")):
+        file = f"structure-{value}.json"
+        config = "hpi_config={backend: onnxruntime, auto_config: false}"
+        given = (f"share_sessions={value}", "use_hpip=true", config, "use_chart_recognition=false")
+        _plan(folder, "PP-StructureV3", file, *(part for item in given for part in ("-o", item)))
+        runs = []
+        for _ in range(3):
+            with _running(folder, name, "ours", file) as program:
+                program.ask([folder / "page.png"])
+                seconds = statistics.median(program.ask([folder / "page.png"])["seconds"] for _ in range(5))
+                runs.append({"loaded_s": program.ready, "peak_mib": program.peak_mib, "seconds": seconds})
+        found[name] = {key: statistics.median(run[key] for run in runs) for key in runs[0]}
+    return found
 
 
 if __name__ == "__main__":

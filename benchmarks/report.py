@@ -130,7 +130,36 @@ def _choices(data: Mapping[str, Any]) -> str:
     return _table(("model", "by prior knowledge", "time ÷ best", "by the profile", "time ÷ best"), rows)
 
 
-_SECTIONS = {"choices": _choices, "commands": _commands, "flat": _flat, "floor": _floor, "peers": _peers}
+def _hosting(data: Mapping[str, Any]) -> str:
+    rows = [
+        (
+            f"{pipeline}: {name}",
+            f"{row['seconds'] * 1000:.0f}",
+            f"{row['ratio']:.2f}",
+            f"{row['loaded_s']:.1f}",
+            f"{row['peak_mib']:.0f}",
+            "the same" if row["is_same"] else "numbers differ",
+        )
+        for pipeline, runs in data["runs"].items()
+        for name, row in runs.items()
+    ]
+    table = _table(("program", "ms", "×", "loaded s", "peak MiB", "record"), rows)
+    shared = [
+        (name, f"{row['seconds'] * 1000:.0f}", f"{row['loaded_s']:.1f}", f"{row['peak_mib']:.0f}")
+        for name, row in data["shared"].items()
+    ]
+    sessions = _table(("PP-StructureV3: sessions", "ms", "loaded s", "peak MiB"), shared)
+    return f"{table}\n\n{data['rounds']} rounds; × is the time ÷ that of {data['base']}.\n\n{sessions}"
+
+
+_SECTIONS = {
+    "choices": _choices,
+    "commands": _commands,
+    "flat": _flat,
+    "floor": _floor,
+    "hosting": _hosting,
+    "peers": _peers,
+}
 
 if __name__ == "__main__":
     kept = json.loads(FIGURES.read_text(encoding="utf-8"))

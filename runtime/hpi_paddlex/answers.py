@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hpi_runtime.errors import PlanError
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
 
 _CHAT, _PICTURE_CHAT = "SubModules.LLM_Chat", "SubModules.MLLM_Chat"
 _READ = "layout_parsing_result"
+# Pipelines that look features up, and the files of an index.
+_INDEXED = frozenset({"PP-ShiTuV2", "face_recognition"})
+_INDEX_FILES = ("vector.index", "id_map.yaml")
 # Arguments that come from what was read, or would bring other services than the plan's.
 _OWN = frozenset({"input", "visual_info", "ori_md_info_list", "mllm_predict_info", "vector_info"})
 
@@ -42,12 +46,14 @@ class _Asking:
         argument: without it, a run only reads.
         run: yields the answers of an input; takes the pipeline, what it read, the input, and the arguments.
         services: what is asked, by address, and the pipeline's setting that switches it off.
+        takes_list: the argument may be a list of texts.
     """
 
     method: str
     argument: str
     run: Callable[[Any, list[Any], Any, Mapping[str, Any]], Iterator[Answer]]
     services: Mapping[str, str | None]
+    takes_list: bool = True
 
 
 def answers(own: Any, name: str, item: Any, settings: Mapping[str, Any]) -> Iterator[Answer]:
@@ -90,25 +96,45 @@ def check_arguments(own: Any, name: str, settings: Mapping[str, Any]) -> None:
         raise PlanError(f"{name} has no argument {unknown[0]}; it has: {', '.join(sorted(known))}")
 
 
-def check_secrets(pipeline: Mapping[str, Any], settings: Mapping[str, Any], given: Collection[str]) -> None:
-    """Look whether the keys are there of what a run is going to ask.
+def check_settings(pipeline: Mapping[str, Any], settings: Mapping[str, Any], given: Collection[str]) -> None:
+    """Look whether a pipeline can answer: what it asks needs a key, and what it looks up an index.
 
     Args:
         pipeline: the configuration in the plan's host.
-        settings: arguments.
+        settings: arguments of ``predict``.
         given: the dotted paths of the keys that are there.
 
     Raises:
-        PlanError: one is missing.
+        PlanError: something is missing, or of a wrong kind.
     """
-    asking = _ASKING.get(str(pipeline.get("pipeline_name")))
+    name = str(pipeline.get("pipeline_name"))
+    if name in _INDEXED:
+        _check_index(settings.get("index") or pipeline.get("index"))
+    asking = _ASKING.get(name)
     if asking is None or asking.argument not in settings:
         return
+    wanted = settings[asking.argument]
+    texts = wanted if isinstance(wanted, list) and asking.takes_list else [wanted]
+    if not texts or not all(isinstance(text, str) and text for text in texts):
+        raise PlanError(
+            f"{asking.argument} is a text{' or a list of texts' if asking.takes_list else ''}, not {wanted!r}"
+        )
     for address, switch in asking.services.items():
         path = f"{address}.api_key"
         if (switch is None or pipeline.get(switch, True)) and path not in given:
             off = "" if switch is None else f", or plan with `{switch}: false`"
             raise PlanError(f"{asking.argument} asks {address}, whose key comes with --secret {path}=env:NAME{off}")
+
+
+def _check_index(index: Any) -> None:
+    if isinstance(index, str):
+        missing = [name for name in _INDEX_FILES if not (Path(index) / name).is_file()]
+        if missing:
+            raise PlanError(
+                f"{index} is no index: it has no {missing[0]}; `pipeline.own.build_index` makes one in Python"
+            )
+    elif index is None or isinstance(index, (int, float, list, dict)):
+        raise PlanError('what is found is looked up in an index: name its folder, --predict \'{"index": "folder"}\'')
 
 
 def _arguments(own: Any, method: str) -> list[str]:
@@ -120,6 +146,9 @@ def _arguments(own: Any, method: str) -> list[str]:
 
 def _chat(own: Any, read: list[Any], item: Any, asked: Mapping[str, Any]) -> Iterator[Answer]:
     found = own.chat(visual_info=[page["visual_info"] for page in read], **asked)
+    if not found.get("chat_res"):
+        # It only warns of what a server says.
+        raise ValueError("the language model gave no answer; what was warned of before may say why")
     for page in read:
         yield Answer(page[_READ], {"visual_info": page["visual_info"], **found})
 
@@ -146,5 +175,5 @@ _ASKING = {
     "PP-ChatOCRv4-doc": _Asking(
         "chat", "key_list", _chat_with_picture, {_CHAT: None, _PICTURE_CHAT: "use_mllm_predict"}
     ),
-    "PP-DocTranslation": _Asking("translate", "target_language", _translate, {_CHAT: None}),
+    "PP-DocTranslation": _Asking("translate", "target_language", _translate, {_CHAT: None}, takes_list=False),
 }

@@ -7,6 +7,7 @@ import importlib.util
 import inspect
 import logging
 import os
+from collections.abc import Iterable
 from types import ModuleType
 
 from hpi_runtime.errors import PreflightError
@@ -37,13 +38,29 @@ _SEAM: dict[tuple[str, str], tuple[str, ...]] = {
 _BY_PADDLE = frozenset({"open_vocabulary_detection", "open_vocabulary_segmentation", "video_detection"})
 
 
+# Credentials that were given in this process: servers repeat what they refuse, and PaddleX what they say.
+_SECRETS: set[str] = set()
+
+
 class _Teller(logging.Handler):
     """Passes on what PaddleX warns of, in the name of whoever runs the plan; it says a line for each model else."""
 
     def emit(self, record: logging.LogRecord) -> None:
         """Pass a message on, unless it only repeats what we told PaddleX."""
         if record.levelno >= logging.WARNING and "LOCAL_FONT_FILE_PATH" not in record.getMessage():
-            LOG.log(record.levelno, "PaddleX: %s", record.getMessage())
+            LOG.log(record.levelno, "PaddleX: %s", without_secrets(record.getMessage()))
+
+
+def hide(secrets: Iterable[str]) -> None:
+    """Keep credentials out of every message from now on."""
+    _SECRETS.update(filter(None, secrets))
+
+
+def without_secrets(text: str) -> str:
+    """Return a message without the credentials that were given."""
+    for secret in sorted(_SECRETS, key=len, reverse=True):
+        text = text.replace(secret, "…")
+    return text
 
 
 def check_version(planned: str) -> None:

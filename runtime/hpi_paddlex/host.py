@@ -22,7 +22,7 @@ from hpi_runtime.run.plan import LocatedPlan
 from hpi_runtime.run.preflight import check
 from hpi_runtime.run.runner import Observer, Timer
 
-from hpi_paddlex import guard, model_folders
+from hpi_paddlex import guard, model_folders, scenes
 from hpi_paddlex.answers import Answer
 from hpi_paddlex.engines import HostedEngines
 from hpi_paddlex.inputs import Local, local
@@ -73,7 +73,9 @@ class Hosted(Pipeline):
         if host is None:
             raise PlanError("this plan has no host: hpi-run itself runs it")
         self._secrets = secrets
+        guard.hide(secrets.values())
         self._observe, self._measure = observe, measure
+        self._reads_scenes = any(item.module_name == scenes.TASK for item in plan.modules.values())
         self._name = f"plan-{next(_NUMBERS)}"
         guard.check_version(host.version)
         guard.check_packages(plan.plan.pipeline.name)
@@ -143,7 +145,7 @@ class Hosted(Pipeline):
                 self.check_usable()
                 path = item if isinstance(item, str) else None
                 try:
-                    with local(item, limits, documents) as found:
+                    with local(item, limits, documents, self._reads_scenes) as found:
                         # All of an input's at once: PaddleX holds a lock while it reads a document.
                         results = self._of_one(found, path, settings, outputs)
                 except InputError as fault:
@@ -164,7 +166,7 @@ class Hosted(Pipeline):
             raise
         except Exception as fault:
             told = f"PaddleX: {type(fault).__name__}: {fault}".rstrip(": ")
-            raise InputError("PROCESSING_FAILED", self._without_secrets(told)) from fault
+            raise InputError("PROCESSING_FAILED", guard.without_secrets(told)) from fault
         if not found:
             message = (
                 f"PaddleX gives no result for {path or 'it'}: perhaps it is of a kind that the pipeline does not read"
@@ -174,12 +176,6 @@ class Hosted(Pipeline):
         for result in results if self.fallbacks else ():
             result["fallback"] = dict(self.fallbacks)
         return results
-
-    def _without_secrets(self, text: str) -> str:
-        """Return a message without the credentials that were given: servers repeat what they refuse."""
-        for secret in filter(None, self._secrets.values()):
-            text = text.replace(secret, "…")
-        return text
 
     def _runner(self, address: str, model_name: str) -> PlanRunner:
         """Return the runner that PaddleX asks for."""

@@ -23,13 +23,14 @@ Local = Any
 
 
 @contextmanager
-def local(item: Any, limits: Limits, documents: Documents) -> Iterator[Local]:
+def local(item: Any, limits: Limits, documents: Documents, is_scene: bool = False) -> Iterator[Local]:
     """Give an input as PaddleX takes it.
 
     Args:
         item: a path or a URL as text, an array, a picture of Pillow, or something else that PaddleX takes.
         limits: what it may cost.
         documents: look at PDFs under the same limits; one serves many inputs.
+        is_scene: PaddleX unpacks it, and loads the pickle in it.
 
     Raises:
         InputError: it is not there, or cannot be fetched.
@@ -45,20 +46,24 @@ def local(item: Any, limits: Limits, documents: Documents) -> Iterator[Local]:
     elif is_url(item):
         with tempfile.TemporaryDirectory() as folder:
             path = _fetched(item, Path(folder), limits)
-            _check_cost(path, item, limits, documents)
+            _check(path, item, limits, documents, is_scene)
             yield str(path)
     else:
         path = _file(item, limits)
-        _check_cost(path, item, limits, documents)
+        _check(path, item, limits, documents, is_scene)
         # PaddleX takes what begins with `http` for a URL.
         yield str(path.absolute())
 
 
-def _check_cost(path: Path, name: str, limits: Limits, documents: Documents) -> None:
-    """Refuse what costs more than the limits allow, or would run; other kinds of files are PaddleX's alone."""
-    if scenes.is_scene(path):
+def _check(path: Path, name: str, limits: Limits, documents: Documents, is_scene: bool) -> None:
+    if is_scene:
         scenes.check(path, name, limits)
-        return
+    else:
+        _check_cost(path, name, limits, documents)
+
+
+def _check_cost(path: Path, name: str, limits: Limits, documents: Documents) -> None:
+    """Refuse a picture or document that costs more than the limits allow; other kinds of files are PaddleX's alone."""
     is_picture = path.suffix.lower() in PICTURES
     if not is_picture and path.suffix.lower() not in DOCUMENTS:
         return

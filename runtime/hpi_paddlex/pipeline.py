@@ -12,7 +12,7 @@ from hpi_runtime.run.plan import LocatedPlan
 from hpi_runtime.run.runner import Observer, Timer
 from hpi_schemas.device import Device
 
-from hpi_paddlex import answers
+from hpi_paddlex import answers, guard
 from hpi_paddlex.answers import Answer
 from hpi_paddlex.configuration import configuration, with_numbers, with_secrets
 from hpi_paddlex.host import Hosted
@@ -60,7 +60,7 @@ class HostedPipeline(Hosted):
             pipeline.inintial_visual_predictor(config)
             return pipeline
 
-        return _created(create, self._without_secrets)
+        return _created(create)
 
     @property
     def _kind(self) -> str:
@@ -68,7 +68,7 @@ class HostedPipeline(Hosted):
 
     def _check(self, settings: Mapping[str, Any]) -> None:
         assert self.plan.plan.host is not None
-        answers.check_secrets(self.plan.plan.host.pipeline, settings, self._secrets)
+        answers.check_settings(self.plan.plan.host.pipeline, settings, self._secrets)
         answers.check_arguments(self.own, self._kind, settings)
 
     def _predict(self, item: Local, settings: Mapping[str, Any]) -> Iterator[Answer]:
@@ -115,16 +115,15 @@ class HostedModule(Hosted):
                 engine_config={paddlex_engine.HOST: self._name, paddlex_engine.ADDRESS: address},
                 batch_size=record.batch_size,
                 **settings,
-            ),
-            self._without_secrets,
+            )
         )
 
     def _predict(self, item: Local, settings: Mapping[str, Any]) -> Iterator[Answer]:
         return map(Answer, self.own(item, **settings))
 
 
-def _created(create: Callable[[], Any], hide: Callable[[str], str]) -> Any:
-    """Let PaddleX create something; what it says is shown without what is to be hidden.
+def _created(create: Callable[[], Any]) -> Any:
+    """Let PaddleX create something.
 
     Raises:
         RunnerError: our part of it failed.
@@ -136,7 +135,7 @@ def _created(create: Callable[[], Any], hide: Callable[[str], str]) -> Any:
     except RunnerError:
         raise
     except Exception as fault:
-        message = hide(f"PaddleX cannot create it: {type(fault).__name__}: {fault}")
+        message = guard.without_secrets(f"PaddleX cannot create it: {type(fault).__name__}: {fault}")
         # PaddleX looks for the packages that it needs, and says how to install them.
         raise (PreflightError if type(fault).__name__ == "DependencyError" else PlanError)(message) from fault
 

@@ -26,10 +26,10 @@ def is_hosted(plan: LocatedPlan, module: str | None = None) -> bool:
     return module is None or (module in plan.modules and tasks.find(plan.modules[module].module_name) is None)
 
 
-def check_secrets(
+def check_settings(
     plan: LocatedPlan, module: str | None, secrets: Mapping[str, str], settings: Mapping[str, Any]
 ) -> None:
-    """Look whether the credentials are given that a run needs, and no others; nothing is loaded for it.
+    """Look whether arguments fit, and the credentials are given that a run needs, and no others; nothing is loaded.
 
     Args:
         plan: to run.
@@ -38,7 +38,7 @@ def check_secrets(
         settings: the arguments of ``predict``.
 
     Raises:
-        PlanError: one is missing, or nobody needs it.
+        PlanError: something is missing, or nobody needs it.
     """
     host = plan.plan.host
     if host is None or not is_hosted(plan, module):
@@ -48,7 +48,8 @@ def check_secrets(
     from hpi_paddlex import answers, configuration
 
     configuration.check_secrets(host.pipeline, secrets, plan.plan.external)
-    answers.check_secrets(host.pipeline, settings, secrets)
+    if module is None:
+        answers.check_settings(host.pipeline, settings, secrets)
 
 
 def pipeline(

@@ -140,7 +140,7 @@ def _run(options: argparse.Namespace, lines: BinaryIO) -> int:
     if options.output is None and not options.prepare_only:
         need_stdout()
     secrets, settings = read_secrets(options.secret), _settings(options)
-    loader.check_secrets(plan, options.module, secrets, settings)
+    loader.check_settings(plan, options.module, secrets, settings)
     with loader.pipeline(plan, options.module, options.strict, secrets) as pipeline:
         told = _warn(pipeline, 0)
         if options.prepare_only:
@@ -199,6 +199,7 @@ def _outputs(options: argparse.Namespace, plan: LocatedPlan, names: Sequence[str
 def _compare(options: argparse.Namespace, plan: LocatedPlan, named: list[str], lines: BinaryIO) -> int:
     from hpi_schemas.canonical import dumps
 
+    from hpi_runtime import loader
     from hpi_runtime.cli import comparison
     from hpi_runtime.judge import compare
     from hpi_runtime.run import plan as plans
@@ -206,7 +207,11 @@ def _compare(options: argparse.Namespace, plan: LocatedPlan, named: list[str], l
     reference = plans.load(Path(options.compare), _path(options.root), _paths(options.models))
     if not named:
         raise PlanError("--compare needs something to read, named with --input")
-    found = compare.compare(plan, reference, named, options.module, options.strict, _limits(options))
+    secrets, settings = read_secrets(options.secret), _settings(options)
+    for each in (plan, reference):
+        loader.check_settings(each, options.module, secrets, settings)
+    given = compare.Given(options.module, options.strict, _limits(options), settings, secrets)
+    found = compare.compare(plan, reference, named, given)
     comparison.show(found)
     write_all(lines, dumps(found.to_json()).encode())
     return DONE if found.is_within else NEGATIVE

@@ -161,14 +161,26 @@ class Comparison:
         }
 
 
-def compare(
-    plan: LocatedPlan,
-    reference: LocatedPlan,
-    named: Sequence[str],
-    module: str | None = None,
-    strict: bool = False,
-    limits: Limits = DEFAULT,
-) -> Comparison:
+@dataclass(frozen=True)
+class Given:
+    """How both plans are run.
+
+    Attributes:
+        module: the address of one module to run alone, instead of the whole pipelines.
+        strict: as for a ``Pipeline``.
+        limits: what each input may cost.
+        settings: arguments of ``predict``.
+        secrets: credentials, as for ``loader.pipeline``.
+    """
+
+    module: str | None = None
+    strict: bool = False
+    limits: Limits = DEFAULT
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    secrets: Mapping[str, str] = field(default_factory=dict)
+
+
+def compare(plan: LocatedPlan, reference: LocatedPlan, named: Sequence[str], given: Given) -> Comparison:
     """Run two plans on the same inputs.
 
     Every batch that a model of the reference gets is given to the same model of the plan too, so that numbers
@@ -178,9 +190,7 @@ def compare(
         plan: what is to be judged.
         reference: what it is compared with.
         named: paths and URLs.
-        module: the address of one module to run alone, instead of the whole pipelines.
-        strict: as for a ``Pipeline``.
-        limits: what each input may cost.
+        given: how both are run.
 
     Raises:
         PlanError: the plans have no module in common.
@@ -188,12 +198,12 @@ def compare(
     """
     if not set(plan.modules) & set(reference.modules):
         raise PlanError("the two plans have no module in common; compare plans of the same pipeline")
-    if loader.is_hosted(plan, module) != loader.is_hosted(reference, module):
+    if loader.is_hosted(plan, given.module) != loader.is_hosted(reference, given.module):
         told = "PaddleX runs one of the two plans and hpi-run the other, and their records have other fields"
         raise PlanError(f"{told}: plan both with `--host paddlex`")
     found = Comparison(plan, reference)
     lock = threading.Lock()
-    with loader.pipeline(plan, module, strict) as candidate:
+    with loader.pipeline(plan, given.module, given.strict, given.secrets) as candidate:
 
         def observe(address: str, arrays: Arrays, outputs: Arrays) -> None:
             engine = candidate.engines.get(address)
@@ -214,8 +224,8 @@ def compare(
             found.results = agreement.Agreement(candidate.fields)
         else:
             found.results = records.RecordAgreement()
-        with loader.pipeline(reference, module, strict, observe=observe) as other:
-            both = (each.predict(named, limits=limits) for each in (candidate, other))
+        with loader.pipeline(reference, given.module, given.strict, given.secrets, observe) as other:
+            both = (each.predict(named, limits=given.limits, **given.settings) for each in (candidate, other))
             for left, right in zip(*map(_of_each_input, both), strict=True):
                 _add(found.results, left, right)
             # A host loads some engines when it first needs them.
