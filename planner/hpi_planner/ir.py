@@ -62,6 +62,19 @@ class Traced:
 
 
 @dataclass(frozen=True)
+class ModelFolder:
+    """The folder of a model that no backend of ours runs.
+
+    Attributes:
+        dir: as a plan names it.
+        files: digests of all files in it.
+    """
+
+    dir: str
+    files: Mapping[str, str]
+
+
+@dataclass(frozen=True)
 class ModelFacts:
     """What is known of the files of a model.
 
@@ -108,6 +121,7 @@ class Module:
         lazy: PaddleX creates it at the first prediction (1), or later than another such (2).
         kernel_option: what a module file says of Paddle's regular inference, keys as in ``keys``.
         facts, engine, fallback, not_chosen, device: filled in by locate and select.
+        folder: of a model that no backend of ours runs, None where it has none here.
         profile: what was measured of the engine, None where prior knowledge chose it.
         session: the address of the module whose session it uses, None for one of its own.
         broken: an error concerns it; later passes leave it alone.
@@ -130,6 +144,7 @@ class Module:
     lazy: int = 0
     kernel_option: Mapping[str, Traced] = field(default_factory=dict)
     facts: ModelFacts | None = None
+    folder: ModelFolder | None = None
     engine: EngineRecord | None = None
     fallback: tuple[EngineRecord, ...] = ()
     not_chosen: Mapping[str, str] = field(default_factory=dict)

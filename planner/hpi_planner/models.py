@@ -15,11 +15,11 @@ from hpi_schemas.files import is_lfs_pointer
 from hpi_schemas.model_config import ModelConfigError, read_config
 from hpi_schemas.model_inputs import Header, ModelFileError
 from hpi_schemas.model_store import CONFIG_FILE, STORE_PREFIX, ModelStore, companions, format_files, is_file_below
-from hpi_schemas.plan.model import ModuleRecord
+from hpi_schemas.plan.model import External, ModuleRecord
 from hpi_schemas.tasks.processing import processing
 
 from hpi_planner.diagnostics.model import Code
-from hpi_planner.ir import ModelFacts
+from hpi_planner.ir import ModelFacts, ModelFolder
 
 # Of a name in a message.
 _LONGEST = 100
@@ -45,6 +45,13 @@ class ModelReader(Protocol):
             FactsError: the model is not there or not readable.
         """
 
+    def folder(self, address: str, model_name: str, model_dir: str) -> ModelFolder:
+        """Return the folder of a model that no backend of ours runs.
+
+        Raises:
+            FactsError: it is not there or not readable.
+        """
+
 
 @dataclass
 class DiskReader:
@@ -67,6 +74,22 @@ class DiskReader:
         if reference not in self._known:
             self._known[reference] = _folder_facts(reference, self._folder(reference, model_name))
         return self._known[reference]
+
+    def folder(self, address: str, model_name: str, model_dir: str) -> ModelFolder:
+        """Return the folder, with the digests of all its files but the hidden ones."""
+        reference = self._reference(model_dir)
+        folder = self._folder(reference, model_name)
+        try:
+            paths = sorted(path for path in folder.rglob("*") if path.is_file())
+            names = [path.relative_to(folder) for path in paths]
+            files = {
+                name.as_posix(): digest_file(path)
+                for path, name in zip(paths, names, strict=True)
+                if not any(part.startswith(".") for part in name.parts)
+            }
+        except OSError as fault:
+            raise FactsError(Code.MODEL_FILE_INVALID, f"`{reference}` cannot be read: {fault.strerror}") from None
+        return ModelFolder(reference, files)
 
     def _folder(self, reference: str, model_name: str) -> Path:
         try:
@@ -114,6 +137,14 @@ class RecordedReader:
     """Trusts the facts that a plan records."""
 
     modules: Mapping[str, ModuleRecord]
+    external: Mapping[str, External] = field(default_factory=dict)
+
+    def folder(self, address: str, model_name: str, model_dir: str) -> ModelFolder:
+        """Return the recorded folder at this address."""
+        record = self.external.get(address)
+        if record is None or record.dir is None:
+            raise FactsError(Code.MODEL_NOT_FOUND, f"the plan records no model for `{address}`")
+        return ModelFolder(record.dir, record.files)
 
     def read(self, address: str, model_name: str, model_dir: str | None) -> ModelFacts:
         """Return the recorded facts of the module at this address."""

@@ -9,6 +9,7 @@ from typing import Any
 
 from hpi_runtime.errors import PlanError
 from hpi_runtime.run.plan import LocatedPlan
+from hpi_runtime.run.preflight import check_folder
 from hpi_schemas import credentials
 from hpi_schemas.plan.model import ModuleRecord
 
@@ -36,6 +37,7 @@ def configuration(
 
     Raises:
         PlanError: a module that runs elsewhere has no folder, and PaddleX would download its model.
+        PreflightError: its folder is not there, or has other files.
     """
     assert plan.plan.host is not None
     found: dict[str, Any] = with_numbers(copy.deepcopy(dict(plan.plan.host.pipeline)))
@@ -46,6 +48,9 @@ def configuration(
         if address in plan.modules:
             node.update(engine=engine, engine_config={**told, "address": address}, model_dir=str(folders[address]))
         elif address in plan.plan.external:
+            folder = check_folder(plan, address)
+            if folder is not None:
+                node["model_dir"] = str(folder)
             _check_external(address, plan.plan.external[address].kind, node)
         else:
             node[_ERROR] = f"PaddleX creates {address}, which the plan does not have: plan again"

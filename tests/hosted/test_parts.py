@@ -22,6 +22,7 @@ from hpi_planner.review.changes import Impact, compared
 from hpi_runtime import InputError, PlanError, PreflightError, Session, load_plan, read_plan
 from hpi_runtime.inputs.limits import Limits
 from hpi_runtime.run.plan import LocatedPlan
+from hpi_runtime.run.preflight import check_folder
 from hpi_schemas import credentials, hosts, probe
 from hpi_schemas.plan.read import read
 from hpi_schemas.plan.write import write
@@ -479,6 +480,39 @@ def test_files_that_paddlex_reads_beside_a_model_are_in_its_digests(classifying:
     done = run(classifying, "hpi-run", "plan.json", "--input", "pictures")
     assert done.returncode == 3
     assert "scaler.pkl" in done.stderr
+
+
+# -- models that run elsewhere ---------------------------------------------------------------------
+
+
+def test_a_model_that_paddlex_itself_runs_is_in_the_plan_by_its_files(classifying: Path) -> None:
+    language = classifying / "language"
+    (language / ".cache").mkdir(parents=True)
+    (language / ".cache/notes").write_text("nobody's")
+    (language / "weights.bin").write_bytes(b"numbers")
+    config: dict[str, Any] = {
+        "pipeline_name": "doc_understanding",
+        "SubModules": {"DocUnderstanding": {"model_name": "PP-DocBee2-3B", "model_dir": "language", "batch_size": 1}},
+    }
+    (classifying / "asking.yaml").write_text(yaml.safe_dump(config))
+    done = run(classifying, "hpi-plan", "asking.yaml", "--device", "cpu", "--output", "asking.json")
+    assert done.returncode == 0, done.stderr
+    record = json.loads((classifying / "asking.json").read_text())["external"]["SubModules.DocUnderstanding"]
+    assert record["dir"] == "language"
+    assert list(record["files"]) == ["weights.bin"]
+    plan = read_plan(classifying / "asking.json")
+    assert check_folder(plan, "SubModules.DocUnderstanding") == language
+    (language / "weights.bin").write_bytes(b"other numbers")
+    with pytest.raises(PreflightError, match=r"weights\.bin is not the file that was planned"):
+        check_folder(plan, "SubModules.DocUnderstanding")
+    done = run(classifying, "hpi-plan", "asking.yaml", "--device", "cpu", "--output", "changed.json")
+    diff = run(classifying, "hpi-review", "diff", "asking.json", "changed.json")
+    assert "weights.bin" in diff.stdout
+    config["SubModules"]["DocUnderstanding"]["model_dir"] = "nowhere"
+    (classifying / "asking.yaml").write_text(yaml.safe_dump(config))
+    done = run(classifying, "hpi-plan", "asking.yaml", "--device", "cpu")
+    assert done.returncode != 0
+    assert "asking.yaml" in done.stderr and "nowhere" in done.stderr
 
 
 # -- the guard -----------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 from hpi_planner import knowledge
 from hpi_planner.compile import Request
-from hpi_planner.ir import ModelFacts
+from hpi_planner.ir import ModelFacts, ModelFolder
 from hpi_planner.paddlex import builtin_configs, definitions
 from hpi_planner.syntax.overrides import Override
 from hpi_schemas import tasks
@@ -52,6 +52,9 @@ class EveryModel:
         inputs = dict.fromkeys(files, taken)
         reference = f"store:{model_name}" if model_dir is None else model_dir
         return ModelFacts(reference, ("onnx", "paddle"), files, inputs, model_name)
+
+    def folder(self, address: str, model_name: str, model_dir: str) -> ModelFolder:
+        return ModelFolder(model_dir, {"weights.bin": DIGEST})
 
 
 def request(text: str, overrides: tuple[Override, ...] = (), target: Target = CPU, reader: Any = None) -> Request:

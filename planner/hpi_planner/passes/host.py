@@ -102,7 +102,9 @@ def _node(ir: Ir, tree: Tree, pipeline: Pipeline) -> dict[str, Any]:
     node = {key: value for key, value in tree.get(pipeline.path).items() if key not in _LEFT_OUT}
     modules: dict[str, Any] = {key: _module(tree.get(path)) for key, path in pipeline.modules.items()}
     for keys in _external(ir, pipeline.path):
-        _put(modules, keys, tree.get((*pipeline.path, "SubModules", *keys)))
+        value = tree.get((*pipeline.path, "SubModules", *keys))
+        # The folder of a model is that of its record.
+        _put(modules, keys, {key: item for key, item in value.items() if key != "model_dir"})
     pipelines = {key: _node(ir, tree, child) for key, child in pipeline.pipelines.items()}
     sections = {"SubModules": modules, "SubPipelines": pipelines}
     return {**node, **{key: value for key, value in sections.items() if value}}

@@ -24,16 +24,25 @@ class Locate:
         modules: list[Module] = []
         found = Findings()
         for module in ir.modules:
-            if module.broken or not engine_names.ours(module.model_name):
+            is_ours = engine_names.ours(module.model_name)
+            if module.broken or (not is_ours and module.model_dir is None):
                 modules.append(module)
                 continue
-            located = self._locate(module)
+            located = self._locate(module) if is_ours else self._locate_folder(module, module.model_dir or "")
             if isinstance(located, Diagnostic):
                 found.append(located)
                 modules.append(replace(module, broken=True))
             else:
                 modules.append(located)
         return replace(ir, modules=tuple(modules)).report(*found)
+
+    def _locate_folder(self, module: Module, model_dir: str) -> Module | Diagnostic:
+        try:
+            folder = self.reader.folder(module.address, module.model_name, model_dir)
+        except FactsError as fault:
+            labels = module.origins["model_dir"].labels()
+            return error(fault.code, f"{module.address}: {fault.message}", *labels, help=fault.help)
+        return replace(module, folder=folder)
 
     def _locate(self, module: Module) -> Module | Diagnostic:
         is_named = module.model_dir is not None

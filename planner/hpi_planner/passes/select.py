@@ -42,7 +42,8 @@ class Select:
                 continue
             if not engine_names.ours(module.model_name):
                 found.append(_note_external(module))
-                external[module.address] = External(module.module_name, module.model_name)
+                place = () if module.folder is None else (module.folder.dir, module.folder.files)
+                external[module.address] = External(module.module_name, module.model_name, *place)
                 continue
             if module.broken or module.facts is None:
                 modules.append(module)

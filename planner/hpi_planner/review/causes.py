@@ -35,7 +35,7 @@ class Inputs:
             source_name=source.file or f"<builtin {source.builtin}>",
             data=self.data,
             target=self.plan.target,
-            reader=RecordedReader(self.plan.modules),
+            reader=RecordedReader(self.plan.modules, self.plan.plan.external),
             overrides=self.plan.overrides,
             profile=self.profile,
         )
@@ -66,6 +66,16 @@ def is_stale(plan: ReviewedPlan, found: Inputs) -> bool:
         return True
 
 
+def _either(old: ReviewedPlan, new: ReviewedPlan) -> RecordedReader:
+    """Return what knows the models of both plans, those of the second first."""
+    return RecordedReader({**old.modules, **new.modules}, {**old.plan.external, **new.plan.external})
+
+
+def _models(plan: ReviewedPlan) -> Mapping[str, Any]:
+    own = {address: item.model for address, item in plan.modules.items()}
+    return own | {address: (item.dir, item.files) for address, item in plan.plan.external.items()}
+
+
 def explained(
     found: Sequence[Change], old: ReviewedPlan, new: ReviewedPlan, before: Inputs | None, after: Inputs | None
 ) -> list[Change]:
@@ -83,15 +93,14 @@ def explained(
             OVERRIDE: replace(first, overrides=second.overrides),
             TARGET: replace(first, target=second.target),
             PROFILE: replace(first, profile=second.profile),
-            MODEL: replace(first, reader=RecordedReader({**old.modules, **new.modules})),
+            MODEL: replace(first, reader=_either(old, new)),
         }
         same = {
             SOURCE: before.data == after.data and first.source == second.source,
             OVERRIDE: first.overrides == second.overrides,
             TARGET: old.plan.target == new.plan.target,
             PROFILE: first.profile == second.profile,
-            MODEL: {address: item.model for address, item in old.modules.items()}
-            == {address: item.model for address, item in new.modules.items()},
+            MODEL: _models(old) == _models(new),
         }
         differing = [cause for cause in exchanged if not same[cause]]
         if len(differing) == 1:

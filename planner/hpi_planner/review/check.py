@@ -100,7 +100,7 @@ def _causes(found: Sequence[Change], plan: ReviewedPlan, trusted: str | None) ->
 
 
 def _trusting(request: Request, plan: ReviewedPlan) -> Request:
-    return replace(request, reader=RecordedReader(plan.modules))
+    return replace(request, reader=RecordedReader(plan.modules, plan.plan.external))
 
 
 def _request(plan: ReviewedPlan, pipeline: str, models: Sequence[str], root: str | None, trust_models: bool) -> Request:

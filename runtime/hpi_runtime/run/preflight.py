@@ -24,6 +24,22 @@ from hpi_runtime.run.plan import LocatedPlan
 _MOST = 20
 
 
+def check_folder(plan: LocatedPlan, address: str) -> Path | None:
+    """Return the folder of a model that no engine of ours runs, None where the plan names none.
+
+    Raises:
+        PreflightError: it is not there, or a file in it is another one.
+    """
+    record = plan.plan.external[address]
+    if record.dir is None:
+        return None
+    failures: list[str] = []
+    folder = _folder(plan, address, record.dir, record.files, failures)
+    if folder is None or failures:
+        raise PreflightError("this machine does not satisfy the plan:\n" + "\n".join(f"  {line}" for line in failures))
+    return folder
+
+
 def check(plan: LocatedPlan, addresses: Iterable[str], strict: bool = False) -> tuple[dict[str, Path], list[str]]:
     """Check the machine and the models of these modules against the plan.
 
@@ -105,13 +121,23 @@ def _version(backend: str, planned: str | None, failures: list[str], differing: 
 
 def _model(plan: LocatedPlan, address: str, failures: list[str]) -> Path | None:
     record = plan.modules[address].model
+    before = len(failures)
+    folder = _folder(plan, address, record.dir, record.files, failures)
+    if folder is not None and len(failures) == before and ONNX_FILE in record.files:
+        failures += _unplanned(address, folder / ONNX_FILE, record.files)
+    return folder
+
+
+def _folder(
+    plan: LocatedPlan, address: str, reference: str, files: Mapping[str, str], failures: list[str]
+) -> Path | None:
+    """Return the folder of a model, None if it is not there; files that are not the planned ones are failures."""
     try:
-        folder = plan.store.resolve(record.dir)
+        folder = plan.store.resolve(reference)
     except FileNotFoundError as fault:
         failures.append(f"{address}: {fault}; say where with --root or --models")
         return None
-    before = len(failures)
-    for name, planned in record.files.items():
+    for name, planned in files.items():
         if (folder / name).exists() and not (folder / name).is_file():
             failures.append(f"{address}: {folder / name} is not a file")
             continue
@@ -125,8 +151,6 @@ def _model(plan: LocatedPlan, address: str, failures: list[str]) -> Path | None:
             failures.append(
                 f"{address}: {folder / name} is not the file that was planned{_digests(folder, name, here, planned)}"
             )
-    if len(failures) == before and ONNX_FILE in record.files:
-        failures += _unplanned(address, folder / ONNX_FILE, record.files)
     return folder
 
 

@@ -296,10 +296,14 @@ class External:
     Attributes:
         kind: what it is, such as ``chat_bot``, or its task.
         model_name: as the YAML gives it, None where it gives none.
+        dir: the folder of its model, as those of modules are named; None where it has none here.
+        files: digests of all files in that folder, for whoever runs it reads what it likes.
     """
 
     kind: str
     model_name: Json
+    dir: str | None = None
+    files: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

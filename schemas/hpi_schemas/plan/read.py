@@ -164,7 +164,7 @@ def _plan(data: Mapping[str, Any]) -> Plan:
         rules=data["rules"],
         modules={address: _module(item) for address, item in data["modules"].items()},
         graph=None if data["graph"] is None else _graph(data["graph"]),
-        external={address: External(item["kind"], item["model_name"]) for address, item in data["external"].items()},
+        external={address: _external(item) for address, item in data["external"].items()},
         host=None if "host" not in data else host.read(data["host"]),
         replicas=tuple(data.get("replicas", ())),
         must_understand=tuple(data["must_understand"]),
@@ -193,6 +193,10 @@ def _unfit(plan: Plan) -> str | None:
         for name, told in () if contract is None else setting_faults(contract, record.settings):
             return f"modules.{address}.settings.{name}: {told}"
     return None
+
+
+def _external(data: Mapping[str, Any]) -> External:
+    return External(data["kind"], data["model_name"], data.get("dir"), data.get("files", {}))
 
 
 def _source(data: Mapping[str, Any]) -> Source:

@@ -145,7 +145,8 @@ def _stage(record: Stage) -> dict[str, Any]:
 
 def external(record: External) -> dict[str, Any]:
     """Return an external module as plain JSON values."""
-    return dict(vars(record))
+    found = {"kind": record.kind, "model_name": record.model_name}
+    return found if record.dir is None else {**found, "dir": record.dir, "files": dict(record.files)}
 
 
 def _source(record: Source) -> dict[str, Any]:
