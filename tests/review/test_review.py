@@ -128,7 +128,6 @@ def test_a_plan_does_not_differ_from_itself(run: Any, plan: Any) -> None:
         ("modules.M.model.dir", Impact.COSMETIC),
         ("modules.M.origin.use_hpip", Impact.COSMETIC),
         ("modules.M.settings.thresh", Impact.NUMERICS),
-        ("modules.M.batch_size", Impact.PERFORMANCE),
         ("target.cuda", Impact.REBUILD),
         ("rules", Impact.COSMETIC),
     ],
@@ -144,6 +143,48 @@ def test_each_key_has_the_impact_that_it_risks(path: str, impact: Impact) -> Non
         return result
 
     (change,) = compared(plan("a"), plan("b"))
+    assert change.impact == impact
+
+
+@pytest.mark.parametrize(
+    ("task", "impact"),
+    [
+        # Lines are padded to the widest of their batch; of other people's tasks nobody knows.
+        ("text_recognition", Impact.NUMERICS),
+        ("table_structure_recognition", Impact.NUMERICS),
+        ("image_classification", Impact.PERFORMANCE),
+        ("text_detection", Impact.PERFORMANCE),
+    ],
+)
+def test_another_batch_size_changes_answers_where_the_task_says_so(task: str, impact: Impact) -> None:
+    old, new = ({"modules": {"M": {"batch_size": size, "module_name": task}}} for size in (6, 8))
+    (change,) = compared(old, new)
+    assert change.impact == impact
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "used", "impact"),
+    [
+        ("backends", "openvino", {"openvino"}, Impact.NUMERICS_POSSIBLE),
+        ("backends", "tensorrt", {"openvino"}, Impact.COSMETIC),
+        ("hosts", "paddlex", {"openvino", "paddlex"}, Impact.NUMERICS_POSSIBLE),
+        ("tools", "paddle2onnx", {"openvino", "paddle2onnx"}, Impact.REBUILD),
+        ("tools", "paddle2onnx", {"openvino"}, Impact.COSMETIC),
+    ],
+)
+def test_another_version_risks_what_the_plan_does_with_it(kind: str, name: str, used: set[str], impact: Impact) -> None:
+    old, new = ({"target": {kind: {name: version}}} for version in ("1.0", "2.0"))
+    (change,) = compared(old, new, frozenset(used))
+    assert change.impact == impact
+
+
+@pytest.mark.parametrize(
+    ("config", "impact"),
+    [({}, Impact.COSMETIC), ({"device_name": "NPU"}, Impact.DEVICE), ({"device_name": "GPU"}, Impact.DEVICE)],
+)
+def test_a_device_differs_only_where_another_one_runs(config: dict[str, str], impact: Impact) -> None:
+    old, new = ({"modules": {"M": {"engine": {"config": each}}}} for each in (config, {"device_name": "CPU"}))
+    (change,) = compared(old, new)
     assert change.impact == impact
 
 
@@ -185,7 +226,7 @@ def test_without_the_sources_causes_are_guessed_and_marked(folder: Path, run: An
 
 def test_fail_on_counts_this_impact_and_greater_ones(run: Any, plan: Any) -> None:
     plan("old.json")
-    plan("new.json", "-o", "SubModules.TextRecognition.batch_size=1")
+    plan("new.json", "-o", "SubModules.TextDetection.batch_size=2")
     for level, code in (("numerics", 0), ("device", 0), ("performance", 1), ("cosmetic", 1)):
         assert run("hpi-review", "diff", "old.json", "new.json", "--fail-on", level).returncode == code
 

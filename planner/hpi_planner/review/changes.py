@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any
 
+from hpi_schemas import tasks
 from hpi_schemas.backends import tuning
 from hpi_schemas.plan.model import Plan
 
@@ -32,12 +33,14 @@ class Impact(IntEnum):
     PERFORMANCE = 1
     REBUILD = 2
     DEVICE = 3
-    NUMERICS = 4
+    # Kernels of another version may round otherwise.
+    NUMERICS_POSSIBLE = 4
+    NUMERICS = 5
 
     @property
     def label(self) -> str:
         """The name as people and options write it."""
-        return self.name.lower()
+        return self.name.lower().replace("_", "-")
 
 
 @dataclass(frozen=True)
@@ -71,6 +74,9 @@ class Change:
         return ".".join(rest) or "(module)"
 
 
+# What another version of something that a plan uses risks: tools make what is prepared, the others run.
+_PACKAGES = {"backends": Impact.NUMERICS_POSSIBLE, "hosts": Impact.NUMERICS_POSSIBLE, "tools": Impact.REBUILD}
+_BATCH, _ON_CPU = "batch", "CPU"
 # The first pattern that fits says what a change risks. `*` stands for one key, `**` for any number of them.
 _PATTERNS: tuple[tuple[str, Impact], ...] = (
     ("modules.*", Impact.NUMERICS),
@@ -125,7 +131,10 @@ def compared(old: Mapping[str, Any], new: Mapping[str, Any], used: frozenset[str
         used: backends and tools that one of the plans uses; other versions of what is not used change nothing.
     """
     different = _differences(old, new, ())
-    found = [Change(path, before, after, _impact(path, used)) for path, before, after in different]
+    plans = (old, new)
+    found = [
+        Change(path, before, after, _impact(path, (before, after), plans, used)) for path, before, after in different
+    ]
     return sorted(found, key=lambda change: (-change.impact, change.path))
 
 
@@ -148,13 +157,27 @@ def _same(old: Any, new: Any) -> bool:
     return repr(old) == repr(new) if type(old) is not type(new) or isinstance(old, list) else bool(old == new)
 
 
-def _impact(path: Path, used: frozenset[str]) -> Impact:
-    if path[:2] in (("target", "backends"), ("target", "tools"), ("target", "hosts")):
+def _impact(path: Path, values: tuple[Any, Any], plans: Sequence[Mapping[str, Any]], used: frozenset[str]) -> Impact:
+    if path[:1] == ("target",) and len(path) == 3 and path[1] in _PACKAGES:
         # Another version of what nothing here uses changes nothing.
-        return Impact.REBUILD if path[-1] in used else Impact.COSMETIC
+        return _PACKAGES[path[1]] if path[-1] in used else Impact.COSMETIC
+    if path[2:] == ("batch_size",) and any(_depends_on_batch(plan, path[1]) for plan in plans):
+        return Impact.NUMERICS
+    if path[2:] == ("engine", "config", "device_name") and {*map(repr, values)} <= {repr(ABSENT), repr(_ON_CPU)}:
+        # OpenVINO alone has that option; other backends run on the same CPU without it.
+        return Impact.COSMETIC
     if len(path) == 5 and path[2:4] == ("engine", "config") and path[4] in tuning():
         return Impact.PERFORMANCE
     return next(impact for pattern, impact in _PATTERNS if _fits(path, pattern.split(".")))
+
+
+def _depends_on_batch(plan: Mapping[str, Any], address: str) -> bool:
+    """Tell whether the answers of a module depend on what shares a batch; of tasks that nobody here knows, they may."""
+    module = plan.get("modules", {}).get(address)
+    if not isinstance(module, dict):
+        return False
+    contract = tasks.find(str(module.get("module_name")))
+    return contract is None or _BATCH in contract.answers_depend_on
 
 
 def _fits(path: Sequence[str], pattern: Sequence[str]) -> bool:

@@ -9,6 +9,7 @@ from typing import Any
 
 from hpi_planner.review.changes import ABSENT, Change, Impact
 
+_LONGEST_LABEL = max(len(impact.label) for impact in Impact)
 _WIDTH = 60
 
 
@@ -63,7 +64,7 @@ def changes(found: Sequence[Change], cosmetic: bool = False) -> Iterator[str]:
         for change in group:
             arrow = f"{value(change.old)} → {value(change.new)}"
             why = f"  [{causes(change)}]" if change.causes else ""
-            yield f"  {change.impact.label:11}  {clean(change.key):{width}}  {arrow}{why}"
+            yield f"  {change.impact.label:{_LONGEST_LABEL}}  {clean(change.key):{width}}  {arrow}{why}"
     if len(shown) < len(found):
         yield f"{len(found) - len(shown)} cosmetic ones are not shown; `hpi-review diff --all` does"
 

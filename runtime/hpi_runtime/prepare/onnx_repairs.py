@@ -5,7 +5,7 @@ Seen in SLANet_plus, whose decoder is a loop. ONNX Runtime and OpenVINO refuse t
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -72,14 +72,21 @@ def _scalar_conditions(graph: onnx.GraphProto) -> Iterator[str]:
             body.output[0].name = steps[-1].output[0]
             for value in (body.input[1], body.output[0]):
                 value.type.tensor_type.shape.Clear()
-            for value in (*body.input[2:], *body.output[1:]):
-                # Declared are scalars where tensors of one element come too.
-                if not value.type.tensor_type.shape.dim:
-                    value.type.tensor_type.ClearField("shape")
-            del body.value_info[:]
+            _forget_scalars(body, [*body.input[2:], *body.output[1:]])
             _rename(body, {value.name: f"{value.name}_turn" for value in body.input})
         nodes.append(node)
     _put(graph, nodes)
+
+
+def _forget_scalars(graph: onnx.GraphProto, values: Iterable[onnx.ValueInfoProto]) -> None:
+    """Take declared shapes back where scalars are declared and tensors of one element come too, branches included."""
+    for value in values:
+        if not value.type.tensor_type.shape.dim:
+            value.type.tensor_type.ClearField("shape")
+    del graph.value_info[:]
+    for node in graph.node:
+        for body in _bodies(node):
+            _forget_scalars(body, [*body.input, *body.output])
 
 
 def _rename(body: onnx.GraphProto, names: Mapping[str, str]) -> None:
