@@ -120,21 +120,25 @@ _PATTERNS: tuple[tuple[str, Impact], ...] = (
 
 def changes(old: ReviewedPlan, new: ReviewedPlan) -> list[Change]:
     """Return every difference between two plans, the riskiest first, then by place."""
-    return compared(old.document, new.document, _used(old.plan) | _used(new.plan))
+    used, batched = (known(old.plan) | known(new.plan) for known in (_used, _batched))
+    return compared(old.document, new.document, used, batched)
 
 
-def compared(old: Mapping[str, Any], new: Mapping[str, Any], used: frozenset[str] = frozenset()) -> list[Change]:
+def compared(
+    old: Mapping[str, Any],
+    new: Mapping[str, Any],
+    used: frozenset[str] = frozenset(),
+    batched: frozenset[str] = frozenset(),
+) -> list[Change]:
     """Return every difference between the JSON values of two plans.
 
     Args:
         old, new: the values.
         used: backends and tools that one of the plans uses; other versions of what is not used change nothing.
+        batched: addresses of modules whose answers depend on what shares a batch.
     """
     different = _differences(old, new, ())
-    plans = (old, new)
-    found = [
-        Change(path, before, after, _impact(path, (before, after), plans, used)) for path, before, after in different
-    ]
+    found = [Change(path, one, other, _impact(path, (one, other), used, batched)) for path, one, other in different]
     return sorted(found, key=lambda change: (-change.impact, change.path))
 
 
@@ -157,11 +161,11 @@ def _same(old: Any, new: Any) -> bool:
     return repr(old) == repr(new) if type(old) is not type(new) or isinstance(old, list) else bool(old == new)
 
 
-def _impact(path: Path, values: tuple[Any, Any], plans: Sequence[Mapping[str, Any]], used: frozenset[str]) -> Impact:
+def _impact(path: Path, values: tuple[Any, Any], used: frozenset[str], batched: frozenset[str]) -> Impact:
     if path[:1] == ("target",) and len(path) == 3 and path[1] in _PACKAGES:
         # Another version of what nothing here uses changes nothing.
         return _PACKAGES[path[1]] if path[-1] in used else Impact.COSMETIC
-    if path[2:] == ("batch_size",) and any(_depends_on_batch(plan, path[1]) for plan in plans):
+    if path[2:] == ("batch_size",) and path[1] in batched:
         return Impact.NUMERICS
     if path[2:] == ("engine", "config", "device_name") and {*map(repr, values)} <= {repr(ABSENT), repr(_ON_CPU)}:
         # OpenVINO alone has that option; other backends run on the same CPU without it.
@@ -169,15 +173,6 @@ def _impact(path: Path, values: tuple[Any, Any], plans: Sequence[Mapping[str, An
     if len(path) == 5 and path[2:4] == ("engine", "config") and path[4] in tuning():
         return Impact.PERFORMANCE
     return next(impact for pattern, impact in _PATTERNS if _fits(path, pattern.split(".")))
-
-
-def _depends_on_batch(plan: Mapping[str, Any], address: str) -> bool:
-    """Tell whether the answers of a module depend on what shares a batch; of tasks that nobody here knows, they may."""
-    module = plan.get("modules", {}).get(address)
-    if not isinstance(module, dict):
-        return False
-    contract = tasks.find(str(module.get("module_name")))
-    return contract is None or _BATCH in contract.answers_depend_on
 
 
 def _fits(path: Sequence[str], pattern: Sequence[str]) -> bool:
@@ -193,3 +188,11 @@ def _used(plan: Plan) -> frozenset[str]:
     engines = [engine for module in plan.modules.values() for engine in module.engines]
     used = {name for item in engines for name in (item.backend, *(step.tool for step in item.prepare))}
     return frozenset(used if plan.host is None else {*used, plan.host.name})
+
+
+def _batched(plan: Plan) -> frozenset[str]:
+    """Return the modules whose answers depend on what shares a batch; of tasks that nobody here knows, they may."""
+    contracts = {address: tasks.find(module.module_name) for address, module in plan.modules.items()}
+    return frozenset(
+        address for address, found in contracts.items() if found is None or _BATCH in found.answers_depend_on
+    )

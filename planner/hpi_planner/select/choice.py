@@ -20,14 +20,7 @@ from hpi_planner.paddlex import engine_names, ranking
 from hpi_planner.select import options, prepare_steps
 from hpi_planner.select.availability import Availability
 from hpi_planner.select.facts import TargetFacts
-from hpi_planner.select.reasons import (
-    MODEL_FORMAT_MISSING,
-    NOT_RANKED,
-    NOT_REQUESTED,
-    RANKED_LOWER,
-    REGULAR_INFERENCE,
-    WHY,
-)
+from hpi_planner.select.reasons import NOT_RANKED, NOT_REQUESTED, RANKED_LOWER, WHY, regular
 from hpi_planner.select.refusals import Refusals
 
 # An engine, and where its options come from.
@@ -82,10 +75,7 @@ class Choice:
     # -- three ways to decide ------------------------------------------------------------------
 
     def _regular(self) -> Module:
-        others = dict.fromkeys(load_all(), REGULAR_INFERENCE)
-        if "paddle" not in self._model.formats:
-            # It would be the one without high-performance inference.
-            others["paddle"] = MODEL_FORMAT_MISSING
+        others = regular(load_all(), self._model.formats)
         if "paddle" in self._model.formats:
             name = "paddle"
         elif "onnx" in self._model.formats:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 # plan.schema.json enumerates them.
 DEVICE_MISMATCH = "DEVICE_MISMATCH"
 MODEL_FORMAT_MISSING = "MODEL_FORMAT_MISSING"
@@ -34,3 +36,9 @@ WHY = {
     NOT_MEASURED: "the profile does not have it",
     REGULAR_INFERENCE: "high-performance inference is off here",
 }
+
+
+def regular(backends: Collection[str], formats: Collection[str]) -> dict[str, str]:
+    """Return why backends do not run a model without high-performance inference, which is Paddle's where it can."""
+    found = dict.fromkeys(backends, REGULAR_INFERENCE)
+    return found if "paddle" in formats else {**found, "paddle": MODEL_FORMAT_MISSING}
