@@ -195,6 +195,8 @@ def _differing(one: Any, other: Any, place: str = "") -> Iterator[str]:
         yield f"{place}: {one} and {other}"
 
 
+@pytest.mark.convert
+@pytest.mark.paddle
 def test_a_table_is_read_with_trained_models_alone_as_by_paddlex(
     ask: Ask, here: Path, trained_models: Path, tmp_path: Path
 ) -> None:

@@ -62,6 +62,9 @@ def test_what_is_right_stays_as_it_is() -> None:
     assert found.SerializeToString(deterministic=True) == before
 
 
+@pytest.mark.convert
+@pytest.mark.paddle
+@pytest.mark.slow
 def test_slanet_plus_runs_on_onnx_runtime_as_on_paddle_and_openvino_is_refused(trained_models: Path) -> None:
     folder = trained_models / "SLANet_plus"
     plan = plan_model("SLANet_plus", folder, device="cpu", use_hpip=True)
