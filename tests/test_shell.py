@@ -426,9 +426,13 @@ def test_a_user_whom_nobody_knows_and_who_has_no_home_can_work(folder: Path, nam
     assert found.returncode == expected.returncode, found.stderr
 
 
+@pytest.mark.parametrize("backend", ["onnxruntime", "openvino"])
 @pytest.mark.parametrize("line", [COMMANDS["run"], COMMANDS["bench"]])
-def test_no_library_reports_or_keeps_anything_of_a_run(folder: Path, tmp_path: Path, line: str) -> None:
-    """ONNX Runtime keeps a number of the machine and a database of what it will report, unless it is told not to."""
+def test_no_library_reports_or_keeps_anything_of_a_run(folder: Path, tmp_path: Path, line: str, backend: str) -> None:
+    """Both keep a number of the machine, and report what runs, unless they are told not to."""
+    chosen = f"--use_hpip --hpi_config '{{backend: {backend}, auto_config: false}}'"
+    assert shell(folder, f"hpi-plan pipeline.yaml {chosen} --output {backend}.json").returncode == 0
+    line = line.replace("plan.json", f"{backend}.json")
     env = {**os.environ, "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}", "HOME": str(tmp_path)}
     for name in ("CI", "XDG_CACHE_HOME", "ORT_DISABLE_TELEMETRY"):
         # In continuous integration it reports nothing by itself.

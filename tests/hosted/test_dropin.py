@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from hosted.conftest import BIN, PAGE, PHOTO, offline, run
+from hosted.conftest import BIN, PAGE, PHOTO, REACHED, offline, run
 
 DETECTOR = "PicoDet-S"
 PADDLEX = """
@@ -47,7 +47,7 @@ if "HPI_PLAN" not in os.environ:
 
 def python(folder: Path, code: str, *arguments: str, plan: str | None = None) -> subprocess.CompletedProcess[str]:
     environment = {**offline(), **({} if plan is None else {"HPI_PLAN": plan})}
-    return subprocess.run(
+    done = subprocess.run(
         [BIN / "python", "-c", code, *arguments],
         cwd=folder,
         capture_output=True,
@@ -56,6 +56,8 @@ def python(folder: Path, code: str, *arguments: str, plan: str | None = None) ->
         env=environment,
         timeout=300,
     )
+    assert REACHED not in done.stderr, done.stderr
+    return done
 
 
 def detect(here: Path, plan: str | None = None, model: str = f"zoo/{DETECTOR}", **options: Any) -> tuple[Any, str]:
@@ -142,6 +144,7 @@ def test_paddleocr_reads_a_page_and_so_does_its_command(here: Path) -> None:
         timeout=300,
     )
     assert done.returncode == 0, done.stderr[-2000:]
+    assert REACHED not in done.stderr
     assert json.loads((here / "read/page_res.json").read_text())["rec_texts"] == texts
     assert done.stderr.count("runs on openvino") == 2
 

@@ -16,7 +16,7 @@ import pytest
 from hpi_runtime import plan_model
 from hpi_runtime.run import loading
 
-from hosted.conftest import BIN, PAGE, PHOTO, ROOT, offline
+from hosted.conftest import BIN, PAGE, PHOTO, REACHED, ROOT, offline
 
 # Each with what it is fed.
 PIPELINES: Mapping[str, str] = {
@@ -78,6 +78,7 @@ def ask() -> Ask:
             command, input=lines, cwd=ROOT / "tests", capture_output=True, text=True, check=False, env=environment
         )
         assert done.returncode == 0, done.stderr[-2000:]
+        assert REACHED not in done.stderr, done.stderr[-2000:]
         return [json.loads(line) for line in done.stdout.splitlines()]
 
     return answers

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from typing import Any
 
@@ -15,6 +16,7 @@ from hpi_runtime.errors import EngineError
 _PRECISIONS = {"fp32": "f32", "bf16": "bf16", "fp16": "f16", "int8": "f32"}
 _INT8 = ("i8", "u8")
 _FIRST = threading.Lock()
+_TELEMETRY = "openvino_telemetry"
 _TYPES = {
     "boolean": np.bool_,
     "f16": np.float16,
@@ -38,6 +40,25 @@ _CPU_SETTINGS = {
 }
 
 
+def library() -> Any:
+    """Return OpenVINO with its telemetry off.
+
+    Its package tells Google Analytics of every import, and keeps a number of the machine for it, where it finds
+    ``openvino_telemetry``; it does without.
+    """
+    with _FIRST:
+        known = sys.modules.get(_TELEMETRY)
+        # As if it were not installed, for this import alone.
+        sys.modules[_TELEMETRY] = None  # type: ignore[assignment]
+        try:
+            import openvino
+        finally:
+            del sys.modules[_TELEMETRY]
+            if known is not None:
+                sys.modules[_TELEMETRY] = known
+    return openvino
+
+
 class OpenVinoEngine(Engine):
     """One compiled model, one infer request per calling thread.
 
@@ -50,8 +71,7 @@ class OpenVinoEngine(Engine):
     extra = "cpu"
 
     def _load(self) -> None:
-        import openvino
-
+        openvino = library()
         core = openvino.Core()
         name = self._device_name(core)
         settings = {
@@ -96,9 +116,7 @@ class OpenVinoEngine(Engine):
     def _cause(self, option: str) -> str:
         if option != "precision":
             return ""
-        import openvino
-
-        able = openvino.Core().get_property(str(self.config["device_name"]), "OPTIMIZATION_CAPABILITIES")
+        able = library().Core().get_property(str(self.config["device_name"]), "OPTIMIZATION_CAPABILITIES")
         return f"this device is able to do {', '.join(able)}; write precision: fp32"
 
     def _close(self) -> None:
