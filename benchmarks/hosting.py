@@ -58,9 +58,8 @@ def _lay_out(folder: Path) -> None:
     from hosted import documents, zoo
     from hosted.conftest import page
     from hosted.test_hosted import invoice
-    from hpi_runtime import plan_model
-    from hpi_runtime.run import loading
     from weights.models import make
+    from weights.tables import convert
 
     zoo.lay_out(folder / "zoo", documents.makers(ROOT / "examples/ocr/models"))
     for name in ("PP-OCRv6_medium_rec", "PP-OCRv4_server_rec"):
@@ -70,13 +69,7 @@ def _lay_out(folder: Path) -> None:
         path = folder / "zoo" / name / "inference.yml"
         path.write_text(path.read_text(encoding="utf-8").replace("PP-OCRv6_small_rec", name), encoding="utf-8")
     make(ROOT / ".weights", folder / "trained")
-    structure = folder / "trained/SLANet_plus"
-    plan = plan_model("SLANet_plus", structure, device="cpu", use_hpip=True)
-    loading.open_engine(plan, next(iter(plan.modules))).close()
-    (made,) = structure.rglob("inference.onnx")
-    shutil.copyfile(made, structure / "inference.onnx")
-    for form in ("pdmodel", "pdiparams"):
-        (structure / f"inference.{form}").unlink()
+    convert(folder / "trained/SLANet_plus")
     shutil.copyfile(ROOT / "examples/ocr/receipt.jpg", folder / "receipt.jpg")
     cv2.imwrite(str(folder / "invoice.png"), invoice())
     cv2.imwrite(str(folder / "page.png"), page())

@@ -80,13 +80,9 @@ class DiskReader:
         reference = self._reference(model_dir)
         folder = self._folder(reference, model_name)
         try:
-            paths = sorted(path for path in folder.rglob("*") if path.is_file())
-            names = [path.relative_to(folder) for path in paths]
-            files = {
-                name.as_posix(): digest_file(path)
-                for path, name in zip(paths, names, strict=True)
-                if not any(part.startswith(".") for part in name.parts)
-            }
+            names = sorted(path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
+            shown = [name for name in names if not any(part.startswith(".") for part in name.parts)]
+            files = {name.as_posix(): digest_file(folder / name) for name in shown}
         except OSError as fault:
             raise FactsError(Code.MODEL_FILE_INVALID, f"`{reference}` cannot be read: {fault.strerror}") from None
         return ModelFolder(reference, files)

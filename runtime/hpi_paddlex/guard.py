@@ -15,6 +15,10 @@ from hpi_runtime.progress import LOG
 from hpi_runtime.results import fonts
 from hpi_schemas import hosts, probe
 
+# Of pipelines with a language model: what reads, and what asks.
+_READING = {"inintial_visual_predictor": ("config",), "visual_predict": ("input",)}
+_CHAT = {"chat": ("key_list", "visual_info")}
+_TRANSLATION = {"translate": ("ori_md_info_list", "target_language")}
 # Where PaddleX has what our engine stands on, and the parameters that we pass or are passed.
 _SEAM: dict[tuple[str, str], tuple[str, ...]] = {
     ("paddlex", "create_pipeline"): ("config", "device"),
@@ -29,8 +33,21 @@ _SEAM: dict[tuple[str, str], tuple[str, ...]] = {
     ("paddlex.inference.models.engines", "RunnerEngine.prepare_config_dict"): ("raw", "model_name", "device"),
     ("paddlex.inference.models.engines", "RunnerEngine.to_predictor_config"): ("engine_config",),
     ("paddlex.inference.models.engines", "RunnerEngine.validate_runner"): ("runner",),
+    ("paddlex.inference.models.image_feature", "ImageFeatureRunnerPredictor.process"): ("batch_data",),
     ("paddlex.inference.models.predictors", "RunnerPredictor"): (),
     ("paddlex.inference.models.runners", "InferenceRunner"): (),
+    ("paddlex.inference.models.engines.hpi", "HPIEngine.ensure_environment"): (),
+    ("paddlex.inference.models.engines.hpi", "HPIEngine.get_default_runner_builder"): (),
+    ("paddlex.inference.models.engines.hpi", "HPIEngine.validate_runner"): ("runner",),
+    **{
+        (f"paddlex.inference.pipelines.{module}", f"{name}.{method}"): parameters
+        for module, name, asking in (
+            ("pp_chatocr.pipeline_v3", "PP_ChatOCRv3_Pipeline", _CHAT),
+            ("pp_chatocr.pipeline_v4", "PP_ChatOCRv4_Pipeline", {**_CHAT, "mllm_pred": ("input", "key_list")}),
+            ("pp_doctranslation.pipeline", "PP_DocTranslation_Pipeline", _TRANSLATION),
+        )
+        for method, parameters in {**_READING, **asking}.items()
+    },
 }
 
 

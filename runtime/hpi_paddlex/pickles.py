@@ -15,6 +15,7 @@ from typing import Any
 
 from hpi_runtime.errors import PlanError
 from hpi_schemas.files import ReadError, read_bounded
+from hpi_schemas.model_store import SCALER_FILE
 
 from hpi_paddlex.pickled_arrays import (
     NDARRAY,
@@ -29,7 +30,6 @@ from hpi_paddlex.pickled_arrays import (
     is_listed,
 )
 
-SCALER = "scaler.pkl"
 _SCALERS = frozenset(
     Name("sklearn.preprocessing._data", f"{kind}Scaler") for kind in ("MaxAbs", "MinMax", "Robust", "Standard")
 )
@@ -68,7 +68,7 @@ def check_scaler(folder: Path) -> None:
     Raises:
         PlanError: it is not, or cannot be read.
     """
-    path = folder / SCALER
+    path = folder / SCALER_FILE
     if not path.exists():
         return
     try:

@@ -12,7 +12,8 @@ from hpi_schemas.cleaning import clean_line
 CONFIG_FILE = "inference.yml"
 ONNX_FILE = "inference.onnx"
 STORE_PREFIX = "store:"
-_SCALER, _TOKENIZER = "scaler.pkl", "tokenizer"
+# What PaddleX reads beside a model: how a series was scaled, and a folder.
+SCALER_FILE, _TOKENIZER = "scaler.pkl", "tokenizer"
 # Of a name, in bytes.
 _LONGEST = 255
 
@@ -44,7 +45,7 @@ def format_files(folder: Path) -> dict[str, tuple[str, ...]]:
 
 def companions(folder: Path) -> list[str]:
     """Return the files beside a model that PaddleX reads with it: the scaler of a series, a tokenizer's files."""
-    beside = [folder / _SCALER, *sorted((folder / _TOKENIZER).glob("*"))]
+    beside = [folder / SCALER_FILE, *sorted((folder / _TOKENIZER).glob("*"))]
     return [path.relative_to(folder).as_posix() for path in beside if path.is_file()]
 
 

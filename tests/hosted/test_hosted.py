@@ -13,8 +13,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from hpi_runtime import plan_model
-from hpi_runtime.run import loading
+from weights.tables import convert
 
 from hosted.conftest import BIN, PAGE, PHOTO, REACHED, ROOT, offline
 
@@ -201,15 +200,8 @@ def _differing(one: Any, other: Any, place: str = "") -> Iterator[str]:
 def test_a_table_is_read_with_trained_models_alone_as_by_paddlex(
     ask: Ask, here: Path, trained_models: Path, tmp_path: Path
 ) -> None:
-    # What paddle2onnx makes of the structure's model is put right.
-    folder = tmp_path / "SLANet_plus"
-    shutil.copytree(trained_models / "SLANet_plus", folder)
-    plan = plan_model("SLANet_plus", folder, device="cpu", use_hpip=True)
-    loading.open_engine(plan, next(iter(plan.modules))).close()
-    (made,) = folder.rglob("inference.onnx")
-    shutil.copyfile(made, folder / "inference.onnx")
-    for form in ("pdmodel", "pdiparams"):
-        (folder / f"inference.{form}").unlink()
+    shutil.copytree(trained_models / "SLANet_plus", tmp_path / "SLANet_plus")
+    convert(tmp_path / "SLANet_plus")
     cv2.imwrite(str(tmp_path / "invoice.png"), invoice())
     asked = {
         "name": "table_recognition",

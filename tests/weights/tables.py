@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
 import onnx
+from hpi_runtime import plan_model
+from hpi_runtime.run import loading
 
 _TAGS = ["<thead>", "</thead>", "<tbody>", "</tbody>", "<tr>", "</tr>", "<td>", "<td", ">", "</td>"]
 _SPANS = [f' {kind}="{count}"' for kind in ("colspan", "rowspan") for count in range(2, 21)]
@@ -52,3 +55,13 @@ def with_chances(source: Path) -> onnx.ModelProto:
     model.graph.node.append(onnx.helper.make_node("Softmax", [scores.name], ["chances"], axis=1))
     model.graph.output[0].CopyFrom(told)
     return model
+
+
+def convert(folder: Path) -> None:
+    """Leave the ONNX model alone in a folder of SLANet_plus: what paddle2onnx makes of it, put right."""
+    plan = plan_model("SLANet_plus", folder, device="cpu", use_hpip=True)
+    loading.open_engine(plan, next(iter(plan.modules))).close()
+    (made,) = folder.rglob("inference.onnx")
+    shutil.copyfile(made, folder / "inference.onnx")
+    for form in ("pdmodel", "pdiparams"):
+        (folder / f"inference.{form}").unlink()

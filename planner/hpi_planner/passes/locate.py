@@ -28,7 +28,7 @@ class Locate:
             if module.broken or (not is_ours and module.model_dir is None):
                 modules.append(module)
                 continue
-            located = self._locate(module) if is_ours else self._locate_folder(module, module.model_dir or "")
+            located = self._locate(module) if is_ours else self._locate_folder(module)
             if isinstance(located, Diagnostic):
                 found.append(located)
                 modules.append(replace(module, broken=True))
@@ -36,9 +36,10 @@ class Locate:
                 modules.append(located)
         return replace(ir, modules=tuple(modules)).report(*found)
 
-    def _locate_folder(self, module: Module, model_dir: str) -> Module | Diagnostic:
+    def _locate_folder(self, module: Module) -> Module | Diagnostic:
+        assert module.model_dir is not None
         try:
-            folder = self.reader.folder(module.address, module.model_name, model_dir)
+            folder = self.reader.folder(module.address, module.model_name, module.model_dir)
         except FactsError as fault:
             labels = module.origins["model_dir"].labels()
             return error(fault.code, f"{module.address}: {fault.message}", *labels, help=fault.help)

@@ -35,8 +35,7 @@ def check_folder(plan: LocatedPlan, address: str) -> Path | None:
         return None
     failures: list[str] = []
     folder = _folder(plan, address, record.dir, record.files, failures)
-    if folder is None or failures:
-        raise PreflightError("this machine does not satisfy the plan:\n" + "\n".join(f"  {line}" for line in failures))
+    _raise(failures)
     return folder
 
 
@@ -67,11 +66,15 @@ def check(plan: LocatedPlan, addresses: Iterable[str], strict: bool = False) -> 
     for device in sorted(named | copies, key=str):
         _device(device, failures)
     failures += sorted({line for address in wanted for line in _tools(plan.modules[address].engine)})
+    _raise(failures)
+    return folders, warnings
+
+
+def _raise(failures: list[str]) -> None:
     if len(failures) > _MOST:
         failures[_MOST:] = [f"and {len(failures) - _MOST:,} more"]
     if failures:
         raise PreflightError("this machine does not satisfy the plan:\n" + "\n".join(f"  {line}" for line in failures))
-    return folders, warnings
 
 
 def _tools(engine: EngineRecord) -> Iterator[str]:
