@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from hpi_runtime.run.native import NativePipeline
     from hpi_runtime.run.pipeline import Pipeline
     from hpi_runtime.run.plan import LocatedPlan
-    from hpi_runtime.run.record import record
+    from hpi_runtime.run.record import Recorder
     from hpi_runtime.run.session import Session
 
     __version__: str
@@ -53,6 +53,7 @@ __all__ = [
     "PlanError",
     "PreflightError",
     "PrepareError",
+    "Recorder",
     "Result",
     "RunnerError",
     "Session",
@@ -64,7 +65,6 @@ __all__ = [
     "plan_model",
     "plan_pipeline",
     "read_plan",
-    "record",
 ]
 
 # Where each name is; imported when it is asked for, so that importing hpi_runtime alone stays light.
@@ -93,7 +93,7 @@ _PLACES = {
     "hpi_runtime.run.native": ("NativePipeline",),
     "hpi_runtime.run.pipeline": ("Pipeline",),
     "hpi_runtime.run.plan": ("LocatedPlan",),
-    "hpi_runtime.run.record": ("record",),
+    "hpi_runtime.run.record": ("Recorder",),
     "hpi_runtime.run.session": ("Session",),
     "hpi_schemas.files": ("OutputError",),
 }

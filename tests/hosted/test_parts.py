@@ -18,12 +18,14 @@ import yaml
 from hpi_paddlex import answers, dropin, guard, model_folders, pickles, scenes
 from hpi_paddlex.configuration import configuration, with_numbers
 from hpi_paddlex.engines import HostedEngines
-from hpi_planner.review.changes import Impact, compared
+from hpi_planner.review.differences import compared
+from hpi_planner.review.risk import Context
 from hpi_runtime import InputError, PlanError, PreflightError, Session, load_plan, read_plan
 from hpi_runtime.inputs.limits import Limits
 from hpi_runtime.run.plan import LocatedPlan
 from hpi_runtime.run.preflight import check_folder
 from hpi_schemas import credentials, hosts, probe
+from hpi_schemas.impact import Impact
 from hpi_schemas.plan.read import read
 from hpi_schemas.plan.write import write
 from sklearn import preprocessing
@@ -103,8 +105,8 @@ def test_a_session_takes_no_hosted_plan(hosted: Change) -> None:
 def test_another_version_of_the_host_may_change_numbers(hosted: Change) -> None:
     plan = json.loads(hosted().read_text())
     other = {**plan, "host": {**plan["host"], "version": "9.9"}}
-    (change,) = compared(plan, other)
-    assert (change.path, change.impact) == (("host", "version"), Impact.NUMERICS)
+    (change,) = compared(plan, other, Context())
+    assert (change.path, change.impact) == (("host", "version"), Impact.NUMERICS_POSSIBLE)
     done = run(hosted().parent, "hpi-review", "show", "hosted.json")
     assert f"PaddleX {plan['host']['version']} runs this pipeline around these engines." in done.stdout
 

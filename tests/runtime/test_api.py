@@ -13,6 +13,7 @@ import pytest
 import yaml
 from hpi_runtime import (
     Limits,
+    Recorder,
     create_model,
     create_pipeline,
     load_plan,
@@ -20,7 +21,6 @@ from hpi_runtime import (
     plan_model,
     plan_pipeline,
     read_plan,
-    record,
 )
 from hpi_runtime.errors import PlanError, PreflightError
 from hpi_runtime.run.native import NativePipeline
@@ -220,7 +220,7 @@ def test_modules_of_one_session_have_one_engine_and_the_answers_of_two(models: P
             results = list(pipeline.predict([str(OCR / "receipt.jpg")] * 2))
             lines.append([{**result, "plan": ""} for result in results])
             engines.append((pipeline.engines[FIRST], pipeline.engines[SECOND]))
-            made = record(pipeline, 2, 0)
+            made = Recorder().record(pipeline, 2, 0)
     assert lines[0] == lines[1]
     assert engines[0][0] is engines[0][1]
     assert engines[1][0] is not engines[1][1]

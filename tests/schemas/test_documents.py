@@ -22,8 +22,13 @@ use_hpip: true
 SubModules: {ImageClassification: {model_name: PP-LCNet_x1_0}}
 """
 RECORD: dict[str, Any] = {
+    "ended": "2026-11-25T10:00:02Z",
     "format": "2.0",
-    "machine": {"arch": "x86_64", "cores": 4, "os": "linux", "python": "3.11"},
+    "inputs": [
+        {"digest": "sha256:" + "2" * 64, "name": "a.png"},
+        {"digest": None, "name": "https://example.com/b.png"},
+    ],
+    "machine": {"arch": "x86_64", "cores": 4, "name": "ocr-7", "os": "linux", "python": "3.11"},
     "module": None,
     "modules": {
         "M": {
@@ -36,6 +41,8 @@ RECORD: dict[str, Any] = {
     },
     "plan": "sha256:" + "1" * 64,
     "results": {"failed": 1, "finished": 3},
+    "seconds": {"load": 0.5, "run": 1.25},
+    "started": "2026-11-25T10:00:00Z",
 }
 
 

@@ -81,7 +81,9 @@ def _contradiction(options: argparse.Namespace) -> str | None:
 
 
 def _check(options: argparse.Namespace) -> int:
-    from hpi_planner.review import check, text
+    from hpi_planner.review import check
+    from hpi_planner.review.render import text
+    from hpi_planner.review.wording import clean
 
     if _overrides(options) or options.target:
         return _fail("--check takes the overrides and the target that the plan records; leave them out")
@@ -105,7 +107,8 @@ def _check(options: argparse.Namespace) -> int:
             form = "" if found.canonical else "; it is not canonical JSON"
             if found.line_ends:
                 form = "; its line ends are those of Windows: `git config core.autocrlf input`, or `*.json -text`"
-            _say(f"{name} is stale{trusted}: {text.headline(found.changes)}{form}", *text.changes(found.changes))
+            told = [f"  {clean(statement.sentence)}" for statement in found.statements]
+            _say(f"{name} is stale{trusted}: {text.headline(found.changes)}{form}", *told)
             code = max(code, NEGATIVE)
         else:
             _say(f"{name} follows from its inputs{trusted}")

@@ -11,15 +11,18 @@ from pathlib import Path
 
 from hpi_schemas.cleaning import clean_json
 from hpi_schemas.command_line import CommandLine, Commands
-from hpi_schemas.console import DONE, NEGATIVE, WRONG, emit, guarded, say
+from hpi_schemas.console import DONE, NEGATIVE, WRONG, emit, guarded
 from hpi_schemas.console import show as show_text
 from hpi_schemas.files import Outputs
 from hpi_schemas.tables import table_console
 
-from hpi_planner.review import causes, markdown, mermaid, plans, text, why
-from hpi_planner.review.changes import ABSENT, Change, Impact, changes, worst
+from hpi_planner.cli import review_diff
+from hpi_planner.review import plans, why
 from hpi_planner.review.plans import ReviewError
+from hpi_planner.review.render import markdown, mermaid
+from hpi_planner.review.said import Sources
 from hpi_planner.review.view import view
+from hpi_planner.review.wording import counted, value
 
 # Of output that no terminal limits.
 _WIDTH = 200
@@ -44,7 +47,7 @@ def _parser() -> CommandLine:
     parser = CommandLine("hpi-review", "Read plans, compare them, and ask why.", _EXIT_CODES, _NOTES)
     commands = parser.commands()
     _add_show(commands)
-    _add_diff(commands)
+    review_diff.add(commands)
     _add_why(commands)
     _add_verify(commands)
     _add_lint(commands)
@@ -63,25 +66,14 @@ def _add_show(commands: Commands) -> None:
     show.set_defaults(run=_show)
 
 
-def _add_diff(commands: Commands) -> None:
-    diff = commands.add("diff", help="what changed between two plans, why, and what it risks")
-    diff.add_argument("old", metavar="OLD")
-    diff.add_argument("new", metavar="NEW")
-    form = diff.add_mutually_exclusive_group()
-    form.add_argument("--markdown", action="store_true", help="as a comment on a pull request")
-    form.add_argument("--json", action="store_true", help="as data")
-    diff.add_argument("--all", action="store_true", help="also show what is cosmetic: origins, reasons, places")
-    diff.add_argument("--source-old", metavar="YAML", help="the YAML of OLD; default: where OLD says it is")
-    diff.add_argument("--source-new", metavar="YAML", help="the YAML of NEW; default: where NEW says it is")
-    levels = [impact.label for impact in sorted(Impact, reverse=True)]
-    diff.add_argument("--fail-on", choices=levels, help="exit code 1 if a change has this impact or a greater one")
-    diff.set_defaults(run=_diff)
-
-
 def _add_why(commands: Commands) -> None:
     asked = commands.add("why", help="why a value is what it is")
     asked.add_argument("plan", metavar="PLAN")
-    asked.add_argument("question", metavar="ADDRESS[.KEY]", help="such as SubModules.TextDetection.precision")
+    question_help = (
+        "such as TextDetection, TextDetection.precision, target.cores, graph.stages.read, use_doc_preprocessor"
+    )
+    asked.add_argument("question", metavar="ADDRESS[.KEY]", help=question_help)
+    asked.add_argument("--before", metavar="OLD", help="an older plan, for what is gone from this one")
     asked.add_argument("--source", metavar="YAML", help="the YAML; default: where the plan says it is")
     asked.set_defaults(run=_why)
     blame = commands.add("blame", help="the same for a line of the plan")
@@ -116,13 +108,13 @@ def _add_matrix(commands: Commands) -> None:
 
 def _show(options: argparse.Namespace) -> int:
     plan = plans.load(options.plan)
-    _inputs(plan, None, "")
-    shown = view(plan.plan)
+    found = review_diff.origins(plan, None, "")
+    shown = view(plan.plan, None if found.inputs is None else Sources(found.inputs.request()))
     if options.html is not None:
-        from hpi_planner.review import html
+        from hpi_planner.review.render import frame, page
 
         outputs = Outputs([options.plan])
-        outputs.write(Path(options.html), html.page(shown, str(plan.place)).encode(), html.PAGE)
+        outputs.write(Path(options.html), page.page(shown, str(plan.place)).encode(), frame.PAGE)
     elif options.json:
         emit(json.dumps(asdict(shown), indent=2, ensure_ascii=False) + "\n")
     elif options.markdown:
@@ -130,62 +122,15 @@ def _show(options: argparse.Namespace) -> int:
     elif options.mermaid:
         show_text(mermaid.flowchart(shown))
     else:
-        from hpi_planner.review import terminal
+        from hpi_planner.review.render import terminal
 
         terminal.show(shown, table_console(sys.stdout, _WIDTH))
     return DONE
 
 
-def _diff(options: argparse.Namespace) -> int:
-    old, new = plans.load(options.old), plans.load(options.new)
-    guessed = "causes are guessed (?)"
-    before, after = _inputs(old, options.source_old, guessed), _inputs(new, options.source_new, guessed)
-    found = causes.explained(changes(old, new), old, new, before, after)
-    if options.json:
-        emit(json.dumps([_record(change) for change in found], indent=2, ensure_ascii=False) + "\n")
-    elif options.markdown:
-        show_text(markdown.diff(options.old, options.new, found, view(new.plan)))
-    else:
-        show_text("\n".join([text.headline(found), *text.changes(found, options.all)]) + "\n")
-    threshold = None if options.fail_on is None else Impact[options.fail_on.upper()]
-    greatest = worst(found)
-    return NEGATIVE if threshold is not None and greatest is not None and greatest >= threshold else DONE
-
-
-def _record(change: Change) -> dict[str, object]:
-    found: dict[str, object] = {
-        "address": change.address,
-        "key": change.key,
-        "impact": change.impact.label,
-        "causes": list(change.causes),
-        "cause_known": change.cause_known,
-    }
-    # What is absent has no key; null is a value.
-    values = (("old", change.old), ("new", change.new))
-    return found | {name: item for name, item in values if item is not ABSENT}
-
-
-def _inputs(plan: plans.ReviewedPlan, source: str | None, missing: str) -> causes.Inputs | None:
-    """Return the inputs of a plan if they still give it, and say so if not.
-
-    Args:
-        plan: the plan.
-        source: its YAML as named on the command line.
-        missing: what the lack of them means, empty if nothing.
-    """
-    found = causes.inputs(plan, None if source is None else plans.place(source))
-    if found is None:
-        if missing:
-            _say(f"the source of {plan.place} is not at hand; {missing}")
-        return None
-    if causes.is_stale(plan, found):
-        _say(f"{plan.place} is stale: its source gives another plan by now{'; ' if missing else ''}{missing}")
-        return None
-    return found
-
-
 def _why(options: argparse.Namespace) -> int:
-    return _answer(plans.load(options.plan), options.question, options.source)
+    before = None if options.before is None else plans.load(options.before)
+    return _answer(plans.load(options.plan), options.question, options.source, before)
 
 
 def _blame(options: argparse.Namespace) -> int:
@@ -196,9 +141,12 @@ def _blame(options: argparse.Namespace) -> int:
     return _answer(plan, why.question_at(plan, int(line)), options.source)
 
 
-def _answer(plan: plans.ReviewedPlan, question: str, source: str | None) -> int:
-    found = _inputs(plan, source, "its places are not shown")
-    show_text(why.told(why.why(plan, question, None if found is None else found.request())))
+def _answer(
+    plan: plans.ReviewedPlan, question: str, source: str | None, before: plans.ReviewedPlan | None = None
+) -> int:
+    found = review_diff.origins(plan, source, "its places are not shown")
+    sources = None if found.inputs is None else Sources(found.inputs.request())
+    show_text(why.told(why.why(plan, question, sources, before)))
     return DONE
 
 
@@ -209,9 +157,9 @@ def _verify(options: argparse.Namespace) -> int:
     found = verify.differences(plan, record)
     for item in found:
         where = item.address or "the run"
-        show_text(f"{where}: {item.what} is {text.value(item.ran)}, the plan says {text.value(item.planned)}\n")
+        show_text(f"{where}: {item.what} is {value(item.ran)}, the plan says {value(item.planned)}\n")
     if not found:
-        show_text(f"{text.counted(len(record.modules), 'engine', 'engines')} ran as {options.plan} says\n")
+        show_text(f"{counted(len(record.modules), 'engine', 'engines')} ran as {options.plan} says\n")
     if record.failed:
         show_text(f"{record.failed} of {record.finished} inputs failed in that run\n")
     return NEGATIVE if found else DONE
@@ -223,7 +171,7 @@ def _lint(options: argparse.Namespace) -> int:
     from hpi_planner.review import policy
 
     plan = plans.load(options.plan)
-    found = _inputs(plan, options.source, "violations point into the plan")
+    found = review_diff.origins(plan, options.source, "violations point into the plan").inputs
     policies = [policy.load(name) for name in options.policy]
     broken, texts = policy.violations(plan, policies, None if found is None else found.request())
     if options.sarif:
@@ -231,7 +179,7 @@ def _lint(options: argparse.Namespace) -> int:
     else:
         show_text(
             render.render(ordered(broken), texts)
-            or f"{options.plan} keeps to {text.counted(len(policies), 'policy', 'policies')}\n"
+            or f"{options.plan} keeps to {counted(len(policies), 'policy', 'policies')}\n"
         )
     return NEGATIVE if broken else DONE
 
@@ -242,7 +190,3 @@ def _matrix(options: argparse.Namespace) -> int:
     table = matrix.matrix([plans.load(name) for name in options.plans])
     show_text(matrix.markdown(table) if options.markdown else matrix.terminal(table))
     return DONE
-
-
-def _say(message: str) -> None:
-    say("hpi-review", message)

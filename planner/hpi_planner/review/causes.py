@@ -4,76 +4,39 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 from hpi_schemas.plan import origin as plan_origin
 
 from hpi_planner.compile import Request, compile
-from hpi_planner.models import RecordedReader
-from hpi_planner.paddlex import builtin_configs
-from hpi_planner.review.changes import ABSENT, Change
-from hpi_planner.review.plans import Place, ReviewedPlan, ReviewError
-from hpi_planner.select.profile import Evidence
+from hpi_planner.review.differences import Change
+from hpi_planner.review.exchanges import (
+    MODEL,
+    OVERRIDE,
+    PROFILE,
+    RULES,
+    SOURCE,
+    TARGET,
+    Exchange,
+    InputChange,
+    both_models,
+    both_targets,
+    exchanges,
+)
+from hpi_planner.review.inputs import Inputs
+from hpi_planner.review.paths import at, is_same
+from hpi_planner.review.plans import ReviewedPlan
 
-SOURCE, OVERRIDE, TARGET, MODEL, PROFILE, RULES = "source", "override", "target", "model", "profile", "rules"
-
-
-@dataclass(frozen=True)
-class Inputs:
-    """What a plan is a function of; models are trusted as a plan records them."""
-
-    data: bytes
-    plan: ReviewedPlan
-    profile: Evidence | None = None
-
-    def request(self) -> Request:
-        """Return the request that makes the plan again."""
-        source = self.plan.plan.source
-        return Request(
-            source=replace(source, overrides=(), profile=None),
-            source_name=source.file or f"<builtin {source.builtin}>",
-            data=self.data,
-            target=self.plan.target,
-            reader=RecordedReader(self.plan.modules, self.plan.plan.external),
-            overrides=self.plan.overrides,
-            profile=self.profile,
-        )
+# Compiling a plan takes some hundredths of a second; beyond so many differences kinds are exchanged whole.
+_MOST = 40
 
 
-def inputs(plan: ReviewedPlan, source: Place | None = None) -> Inputs | None:
-    """Return the inputs of a plan, None where its source is not at hand.
+class _Trial(NamedTuple):
+    """What comes of exchanging some inputs: the plan as JSON, None where it does not compile."""
 
-    Args:
-        plan: the plan.
-        source: its YAML, by default where the plan says it is.
-    """
-    try:
-        where = source or plan.source
-        data = builtin_configs.text(plan.plan.source.builtin or "").encode() if where is None else where.read()
-        profile = plan.profile()
-    except (ReviewError, KeyError):
-        return None
-    return Inputs(data, plan, profile)
-
-
-def is_stale(plan: ReviewedPlan, found: Inputs) -> bool:
-    """Tell whether a plan does not follow from its source any more, with its models as it records them."""
-    try:
-        return compile(found.request()).text != plan.text
-    except ValueError:
-        # An override or a target that this version does not read any more.
-        return True
-
-
-def _either(old: ReviewedPlan, new: ReviewedPlan) -> RecordedReader:
-    """Return what knows the models of both plans, those of the second first."""
-    return RecordedReader({**old.modules, **new.modules}, {**old.plan.external, **new.plan.external})
-
-
-def _models(plan: ReviewedPlan) -> Mapping[str, Any]:
-    own = {address: item.model for address, item in plan.modules.items()}
-    return own | {address: (item.dir, item.files) for address, item in plan.plan.external.items()}
+    inputs: tuple[InputChange, ...]
+    plan: Mapping[str, Any] | None
 
 
 def explained(
@@ -85,56 +48,81 @@ def explained(
         found: what differs between ``old`` and ``new``.
         before, after: the inputs of the two, None where they are not at hand.
     """
-    plans: dict[str, Mapping[str, Any] | None] = {}
-    if before is not None and after is not None:
-        first, second = before.request(), after.request()
-        exchanged = {
-            SOURCE: replace(first, data=second.data, source=second.source),
-            OVERRIDE: replace(first, overrides=second.overrides),
-            TARGET: replace(first, target=second.target),
-            PROFILE: replace(first, profile=second.profile),
-            MODEL: replace(first, reader=_either(old, new)),
-        }
-        same = {
-            SOURCE: before.data == after.data and first.source == second.source,
-            OVERRIDE: first.overrides == second.overrides,
-            TARGET: old.plan.target == new.plan.target,
-            PROFILE: first.profile == second.profile,
-            MODEL: _models(old) == _models(new),
-        }
-        differing = [cause for cause in exchanged if not same[cause]]
-        if len(differing) == 1:
-            return [replace(change, causes=(differing[0],), cause_known=True) for change in found]
-        plans = {cause: _plan(exchanged[cause]) for cause in differing}
-    return [_attributed(change, plans, old, new) for change in found]
+    if before is None or after is None:
+        return [_guessed(change, old, new, ()) for change in found]
+    steps = list(exchanges(before, after))
+    if len({step.kind for step, _ in steps}) == 1 and (len(steps) == 1 or len(steps) > _MOST):
+        return [_known(change, tuple(step for step, _ in steps)) for change in found]
+    machine = both_targets(before, after)
+    first = replace(before.request(), reader=both_models(before, after), target=lambda: machine)
+    groups = _groups(steps)
+    forward = [_Trial(told, _plan(first, taken)) for told, taken in groups]
+    left = [change for change in found if not _doing(change, forward)]
+    backward = _without_each(first, groups, new) if left else []
+    return [_attributed(change, forward, backward, old, new) for change in found]
 
 
-def _plan(request: Request) -> Mapping[str, Any] | None:
-    text = compile(request).text
+def _groups(
+    steps: Sequence[tuple[InputChange, Exchange]],
+) -> list[tuple[tuple[InputChange, ...], tuple[Exchange, ...]]]:
+    """Return what is exchanged together: each difference by itself, or each kind where there are too many."""
+    if len(steps) <= _MOST:
+        return [((told,), (exchange,)) for told, exchange in steps]
+    kinds = dict.fromkeys(told.kind for told, _ in steps)
+    chosen = [[step for step in steps if step[0].kind == kind] for kind in kinds]
+    return [(tuple(told for told, _ in group), tuple(exchange for _, exchange in group)) for group in chosen]
+
+
+def _plan(request: Request, taken: Sequence[Exchange]) -> Mapping[str, Any] | None:
+    try:
+        for exchange in taken:
+            request = exchange(request)
+        text = compile(request).text
+    except ValueError:
+        return None
     return None if text is None else dict(json.loads(text))
 
 
+def _without_each(
+    first: Request, groups: Sequence[tuple[tuple[InputChange, ...], tuple[Exchange, ...]]], new: ReviewedPlan
+) -> list[_Trial]:
+    """Return what comes of exchanging everything but one group, for what several do only together."""
+    every = _plan(first, [exchange for _, taken in groups for exchange in taken])
+    if every != new.document:
+        return []
+    return [
+        _Trial(told, _plan(first, [item for other, taken in groups if other is not told for item in taken]))
+        for told, _ in groups
+    ]
+
+
+def _doing(change: Change, trials: Sequence[_Trial]) -> tuple[InputChange, ...]:
+    """Return the inputs that change a value when they alone are exchanged, those that make it the new one first."""
+    made = [trial for trial in trials if trial.plan is not None]
+    whole = [trial for trial in made if is_same(at(trial.plan, change.path), change.new)]
+    some = [trial for trial in made if not is_same(at(trial.plan, change.path), change.old)]
+    return tuple(told for trial in whole or some for told in trial.inputs)
+
+
 def _attributed(
-    change: Change, plans: Mapping[str, Mapping[str, Any] | None], old: ReviewedPlan, new: ReviewedPlan
+    change: Change, forward: Sequence[_Trial], backward: Sequence[_Trial], old: ReviewedPlan, new: ReviewedPlan
 ) -> Change:
-    before = at(old.document, change.path)
-    causes = tuple(
-        cause for cause, plan in plans.items() if plan is not None and repr(at(plan, change.path)) != repr(before)
-    )
-    if causes:
-        return replace(change, causes=causes, cause_known=True)
-    # No input alone does it, or they are not at hand.
+    doing = _doing(change, forward)
+    if not doing:
+        needed = [trial for trial in backward if not is_same(at(trial.plan, change.path), change.new)]
+        doing = tuple(told for trial in needed for told in trial.inputs)
+    return _known(change, doing) if doing else _guessed(change, old, new, [trial.inputs for trial in forward])
+
+
+def _known(change: Change, inputs: tuple[InputChange, ...]) -> Change:
+    kinds = tuple(dict.fromkeys(told.kind for told in inputs))
+    return replace(change, causes=kinds, cause_known=True, inputs=inputs)
+
+
+def _guessed(change: Change, old: ReviewedPlan, new: ReviewedPlan, known: Sequence[tuple[InputChange, ...]]) -> Change:
+    kinds = tuple(dict.fromkeys(told.kind for inputs in known for told in inputs))
     guess = _guess(change, old, new)
-    return replace(change, causes=tuple(plans) if plans and guess not in plans else (guess,))
-
-
-def at(plan: Any, path: Sequence[str]) -> Any:
-    """Return the value at a path of a plan, ``ABSENT`` where there is none."""
-    for key in path:
-        if not isinstance(plan, Mapping) or key not in plan:
-            return ABSENT
-        plan = plan[key]
-    return plan
+    return replace(change, causes=kinds if kinds and guess not in kinds else (guess,))
 
 
 def _guess(change: Change, old: ReviewedPlan, new: ReviewedPlan) -> str:
@@ -148,7 +136,7 @@ def _guess(change: Change, old: ReviewedPlan, new: ReviewedPlan) -> str:
         return OVERRIDE
     if change.path[:2] == ("source", "profile") or change.path[2:3] == ("profile",):
         return PROFILE
-    if change.address and change.path[2:3] == ("model",):
+    if change.address and change.path[2:4] in (("model", "files"), ("model", "processing"), ("model", "formats")):
         return MODEL
     key = ".".join(change.path[2:])
     records = [plan.modules[change.address] for plan in (new, old) if change.address in plan.modules]

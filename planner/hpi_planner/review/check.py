@@ -13,9 +13,15 @@ from hpi_planner.diagnostics.model import Diagnostic
 from hpi_planner.models import RecordedReader
 from hpi_planner.passes.freeze import RULES
 from hpi_planner.request import make
-from hpi_planner.review import causes, plans
-from hpi_planner.review.changes import Change, changes
+from hpi_planner.review import exchanges, plans, statements, whole
+from hpi_planner.review.differences import Change, changes
+from hpi_planner.review.names import Names
+from hpi_planner.review.paths import at
 from hpi_planner.review.plans import ReviewedPlan, ReviewError
+from hpi_planner.review.said import Sources
+from hpi_planner.review.statements import Statement
+from hpi_planner.review.telling import Side, Telling
+from hpi_planner.review.words import Words
 
 
 @dataclass(frozen=True)
@@ -27,6 +33,7 @@ class Checked:
         diagnostics: what the compiler found this time, with the texts that they point into.
         texts: those texts.
         changes: what differs from the committed plan; empty if it still follows.
+        statements: what that comes to.
         compiled: there is a plan at all.
         canonical: the committed bytes are canonical JSON.
         line_ends: they are but for their line ends.
@@ -36,6 +43,7 @@ class Checked:
     diagnostics: tuple[Diagnostic, ...]
     texts: dict[str, str] = field(default_factory=dict)
     changes: tuple[Change, ...] = ()
+    statements: tuple[Statement, ...] = ()
     compiled: bool = True
     canonical: bool = True
     line_ends: bool = False
@@ -69,14 +77,31 @@ def check(
     ir = compile(request)
     if ir.plan is None or ir.text is None:
         return Checked(plan, ir.diagnostics, dict(ir.texts), compiled=False)
-    found = changes(plan, ReviewedPlan(plan.place, ir.text, ir.plan, loads(ir.text)))
+    now = ReviewedPlan(plan.place, ir.text, ir.plan, loads(ir.text))
+    found = changes(plan, now)
     trusted = ir.text if trust_models or not found else compile(_trusting(request, plan)).text
     explained = [replace(change, causes=(cause,), cause_known=True) for change, cause in _causes(found, plan, trusted)]
     written = dumps(plan.document)
     canonical, same = written == plan.text, written == plan.text.replace("\r\n", "\n")
     return Checked(
-        plan, ir.diagnostics, dict(ir.texts), tuple(explained), canonical=canonical, line_ends=same and not canonical
+        plan,
+        ir.diagnostics,
+        dict(ir.texts),
+        tuple(explained),
+        tuple(_statements(plan, now, request, explained)),
+        canonical=canonical,
+        line_ends=same and not canonical,
     )
+
+
+def _statements(
+    plan: ReviewedPlan, now: ReviewedPlan, request: Request, explained: Sequence[Change]
+) -> Sequence[Statement]:
+    """Return what the changes come to, with places in the YAML of today."""
+    sources = Sources(request)
+    names = Names((*now.modules, *plan.modules))
+    both = Telling(Side(plan, None, Words(plan.plan)), Side(now, sources, Words(now.plan, sources)), names)
+    return statements.ordered(statements.merged(whole.told(both, explained), names))
 
 
 def _causes(found: Sequence[Change], plan: ReviewedPlan, trusted: str | None) -> Iterator[tuple[Change, str]]:
@@ -88,13 +113,13 @@ def _causes(found: Sequence[Change], plan: ReviewedPlan, trusted: str | None) ->
         trusted: what the source gives with the models as the plan records them, None if nothing.
     """
     data = None if trusted is None else loads(trusted)
-    otherwise = causes.SOURCE if plan.plan.rules == RULES else causes.RULES
+    otherwise = exchanges.SOURCE if plan.plan.rules == RULES else exchanges.RULES
     if any(change.path == ("source", "profile", "digest") for change in found):
         # The one that it was made with is gone, so what the YAML does beside it cannot be known.
-        otherwise = causes.PROFILE
+        otherwise = exchanges.PROFILE
     for change in found:
-        if data is None or repr(causes.at(data, change.path)) == repr(causes.at(plan.document, change.path)):
-            yield change, causes.MODEL
+        if data is None or repr(at(data, change.path)) == repr(at(plan.document, change.path)):
+            yield change, exchanges.MODEL
         else:
             yield change, otherwise
 

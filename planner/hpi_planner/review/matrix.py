@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from hpi_planner.review import markdown as document
-from hpi_planner.review import text
-from hpi_planner.review.changes import ABSENT
+from hpi_planner.review.paths import ABSENT
 from hpi_planner.review.plans import ReviewedPlan
+from hpi_planner.review.render import escaping
 from hpi_planner.review.view import threads
+from hpi_planner.review.wording import value
 
 # What a reviewer compares; origins and reasons differ wherever these do.
 _KEYS = ("model", "device", "backend", "precision", "threads", "batch", "prepare", "fallback", "files")
@@ -49,7 +49,7 @@ def matrix(plans: Sequence[ReviewedPlan]) -> Matrix:
     for address in addresses:
         facts = [_facts(plan, address) for plan in plans]
         for key in _KEYS:
-            values = [text.value(item.get(key, ABSENT)) for item in facts]
+            values = [value(item.get(key, ABSENT)) for item in facts]
             if any(item.get(key) not in (None, [], "") for item in facts):
                 rows.append(_row(address, key, values))
         rows += _differing(address, "settings", [_settings(plan, address) for plan in plans])
@@ -90,7 +90,7 @@ def _row(address: str, key: str, values: Sequence[str]) -> Row:
 def _differing(address: str, group: str, values: Sequence[Mapping[str, Any]]) -> list[Row]:
     """Return a row for each key of a group whose values differ; the many that are the same go without saying."""
     keys = sorted({key for item in values for key in item})
-    rows = [_row(address, f"{group}.{key}", [text.value(item.get(key, ABSENT)) for item in values]) for key in keys]
+    rows = [_row(address, f"{group}.{key}", [value(item.get(key, ABSENT)) for item in values]) for key in keys]
     return [row for row in rows if not row.is_shared]
 
 
@@ -128,4 +128,4 @@ def _facts(plan: ReviewedPlan, address: str) -> dict[str, Any]:
 
 
 def _code(item: str) -> str:
-    return document.code(item) if item else ""
+    return escaping.cell(item)

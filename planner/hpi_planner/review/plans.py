@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from hpi_schemas.canonical import digest
 from hpi_schemas.documents import DocumentError
 from hpi_schemas.files import ReadError, read_bounded
 from hpi_schemas.plan import read
@@ -92,6 +93,11 @@ class ReviewedPlan:
             ValueError: one that this version does not read.
         """
         return tuple(from_token(token) for token in self.plan.source.overrides)
+
+    @property
+    def digest(self) -> str:
+        """Of its bytes, as records of runs and comparisons name it."""
+        return digest(self.text.encode())
 
     def target(self) -> Target:
         """Return the target that it was made for."""

@@ -8,13 +8,12 @@ from dataclasses import dataclass, is_dataclass, replace
 from typing import Any
 
 from hpi_schemas.backends import THREADS, load_all, value_of
-from hpi_schemas.plan import origin as plan_origin
-from hpi_schemas.plan.model import INPUT, EngineRecord, External, Graph, ModuleRecord, Plan, PrepareStep, Source
-from hpi_schemas.plan.origin import Origin
+from hpi_schemas.plan.model import INPUT, EngineRecord, External, Graph, ModuleRecord, Plan, PrepareStep
 from hpi_schemas.tasks import runnable
 
-from hpi_planner.review.text import clean, counted
-from hpi_planner.select.reasons import WHY
+from hpi_planner.review.said import Sources
+from hpi_planner.review.wording import clean, counted, listed
+from hpi_planner.review.words import Words
 
 _STEPS = {
     "to_onnx": "convert the model to ONNX",
@@ -86,6 +85,7 @@ class PlanView:
         stages: in the order in which they run; empty without a graph.
         external: kind and model by address.
         warnings: what a reviewer should not miss.
+        host: what runs the pipeline around the engines, empty for hpi-run itself.
     """
 
     title: str
@@ -95,14 +95,21 @@ class PlanView:
     stages: tuple[StageView, ...]
     external: Mapping[str, External]
     warnings: tuple[str, ...]
+    host: str = ""
 
 
-def view(plan: Plan) -> PlanView:
-    """Make the view of a plan; control characters in its names are replaced."""
+def view(plan: Plan, sources: Sources | None = None) -> PlanView:
+    """Make the view of a plan; control characters in its names are replaced.
+
+    Args:
+        plan: it.
+        sources: its YAML and overrides, None where they are not at hand.
+    """
     plan = _cleaned(plan)
+    words = Words(plan, sources)
     stages = () if plan.graph is None else tuple(_stages(plan.graph))
     order = {stage.address: index for index, stage in enumerate(stages) if stage.address}
-    rows = [_module(address, record, plan) for address, record in plan.modules.items()]
+    rows = [_module(address, record, words) for address, record in plan.modules.items()]
     rows.sort(key=lambda row: (order.get(row.address, len(order)), row.address))
     title = plan.pipeline.name or "one module"
     return PlanView(
@@ -113,6 +120,7 @@ def view(plan: Plan) -> PlanView:
         stages=stages,
         external=plan.external,
         warnings=tuple(_warnings(rows, plan)),
+        host="" if plan.host is None else plan.host.name,
     )
 
 
@@ -132,7 +140,7 @@ def _cleaned(item: Any) -> Any:
     return clean(item) if isinstance(item, str) else item
 
 
-def _module(address: str, record: ModuleRecord, plan: Plan) -> ModuleView:
+def _module(address: str, record: ModuleRecord, words: Words) -> ModuleView:
     engine, origins = record.engine, record.origins
     config = engine.config
     return ModuleView(
@@ -143,50 +151,16 @@ def _module(address: str, record: ModuleRecord, plan: Plan) -> ModuleView:
         precision=str(config.get("precision", "")),
         threads="" if threads(engine) is None else str(threads(engine)),
         batch=record.batch_size,
-        reason=_reason(origins.get("engine.backend"), plan.source),
-        others={name: WHY.get(code, code) for name, code in record.not_chosen.items()},
-        config={key: (item, origin(origins.get(f"engine.config.{key}"), plan.source)) for key, item in config.items()},
-        settings={
-            key: (item, origin(origins.get(f"settings.{key}"), plan.source)) for key, item in record.settings.items()
-        },
+        reason=words.backend(address),
+        others=words.not_chosen(address),
+        config={key: (item, words.origin(origins.get(f"engine.config.{key}"))) for key, item in config.items()},
+        settings={key: (item, words.origin(origins.get(f"settings.{key}"))) for key, item in record.settings.items()},
         prepare=tuple(_step(step) for step in engine.prepare),
         fallback=tuple(item.backend for item in record.fallback),
         lazy=record.lazy,
         session=record.session or "",
         files=record.model.files,
     )
-
-
-def origin(found: Origin | None, source: Source) -> str:
-    """Write an origin of a plan for people; empty where none is recorded."""
-    if found is None:
-        return ""
-    if found.override is not None and found.override < len(source.overrides):
-        return f"`{source.overrides[found.override]}`"
-    known = {
-        plan_origin.FILE: "the YAML at `{}`",
-        plan_origin.DEFAULT: "the default of {}",
-        plan_origin.MODEL: "the model's {}",
-        plan_origin.PROFILE: "the profile, for {}",
-        plan_origin.RULE: "the rule {}",
-    }
-    return known[found.kind].format(found.name) if found.kind in known else str(found)
-
-
-def _reason(found: Origin | None, source: Source) -> str:
-    if found is None:
-        return ""
-    if found.kind in (plan_origin.FILE, plan_origin.OVERRIDE):
-        return f"asked for by {origin(found, source)}"
-    if found.kind == plan_origin.PROFILE and source.profile is not None:
-        return f"fastest in the profile {source.profile.file}"
-    if found.kind != plan_origin.RULE:
-        return origin(found, source)
-    if found.name == "regular":
-        return "regular inference"
-    if found.name.startswith("generic/"):
-        return "first of the generic order; the model is not ranked"
-    return f"first of PaddleX's ranking {found.name}"
 
 
 def _step(step: PrepareStep) -> str:
@@ -249,13 +223,25 @@ def _warnings(rows: list[ModuleView], plan: Plan) -> Iterator[str]:
         if row.precision not in ("", "fp32"):
             yield f"{row.address} runs in {row.precision}: its numbers differ from fp32."
         if row.fallback:
-            yield f"{row.address} falls back on {', '.join(row.fallback)} if {row.backend} cannot be loaded."
+            yield (
+                f"{row.address} falls back on {listed(row.fallback)} if {row.backend} cannot be prepared or loaded, "
+                "unless hpi-run is told to be --strict."
+            )
         if row.prepare:
-            yield f"{row.address} is prepared before the first run: {'; '.join(row.prepare)}."
+            yield f"{row.address} is prepared before its first run on a machine: {'; '.join(row.prepare)}."
     for address, item in plan.external.items():
-        yield f"{address} ({item.kind.replace('_', ' ')}) runs outside of this plan."
+        yield f"{address} ({item.kind.replace('_', ' ')}): {_elsewhere(item, plan)}."
     if plan.host is not None:
         yield f"PaddleX {plan.host.version} runs this pipeline around these engines."
     elif plan.graph is None and rows:
         tasks = {address: record.module_name for address, record in plan.modules.items()}
         yield f"hpi-run cannot run this pipeline as a whole: {runnable(tasks)}."
+
+
+def _elsewhere(item: External, plan: Plan) -> str:
+    """Say who runs what has no engine in the plan."""
+    if plan.host is None:
+        return "this plan has no engine for it, and hpi-run does not run it"
+    if item.dir is not None:
+        return f"PaddleX {plan.host.version} runs it by itself, with no engine of this plan"
+    return "a service that PaddleX asks while it runs"

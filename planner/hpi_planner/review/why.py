@@ -6,149 +6,245 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from hpi_schemas import yaml_data
-from hpi_schemas.plan import origin as plan_origin
 from hpi_schemas.plan import write
-from hpi_schemas.plan.origin import Origin
+from hpi_schemas.plan.model import Plan
 
-from hpi_planner.compile import Request, compile
-from hpi_planner.diagnostics import render
-from hpi_planner.diagnostics.model import Span
 from hpi_planner.diagnostics.suggest import did_you_mean
-from hpi_planner.ir import Ir
-from hpi_planner.paddlex import legal_keys
-from hpi_planner.review import view
-from hpi_planner.review.causes import at
-from hpi_planner.review.changes import ABSENT
+from hpi_planner.review.names import Names
+from hpi_planner.review.paths import at
 from hpi_planner.review.plans import ReviewedPlan, ReviewError
-from hpi_planner.review.text import value
-from hpi_planner.select.reasons import WHY
+from hpi_planner.review.said import RECORDED_AS, Said, Sources
+from hpi_planner.review.wording import listed, value
+from hpi_planner.review.words import Words
 from hpi_planner.syntax.compose import YamlTextError, compose
-from hpi_planner.syntax.overrides import Override
-from hpi_planner.syntax.tree import Tree, dotted
+from hpi_planner.syntax.tree import Tree
 
 # What each pass writes into a module of a plan; the first that fits.
 _PASSES = (
     ("engine", "select"),
     ("not_chosen", "select"),
     ("device", "bind_target"),
+    ("session", "share"),
     ("model.name", "inherit"),
     ("model", "locate"),
     ("", "inherit"),
 )
-# Keys whose origin has another name.
-_RECORDED_AS = {"model.name": "model_name", "model.dir": "model_dir"}
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """One place that says something about a key.
-
-    Attributes:
-        place: for people, with line and column where there is a source.
-        value: what it says.
-        excerpt: the source line with a caret, empty without a source.
-        wins: this one counts.
-    """
-
-    place: str
-    value: Any
-    excerpt: str
-    wins: bool
+_BACKEND = "engine.backend"
+# What can be asked about besides modules, and which pass writes it.
+_WHOLE = {
+    "graph": "schedule",
+    "host": "host",
+    "target": "bind_target",
+    "pipeline": "inherit",
+    "replicas": "bind_target",
+    "external": "select",
+    "source": "read",
+    "rules": "freeze",
+}
 
 
 @dataclass(frozen=True)
 class Answer:
-    """Why a key of a module has its value.
+    """Why a key of a plan has its value.
 
     Attributes:
-        address, key: what was asked about.
+        what: was asked about.
         value: its value in the plan.
-        origin: the recorded origin, for people; empty if none is recorded.
+        origin: where it comes from, for people; empty if nothing is known.
         derived_by: the pass that wrote it.
-        candidates: every place that says something about it, the deepest level first; empty without the source.
+        said: every place that says something about it, the deepest level first; empty without the source.
         not_chosen: backends and why not, for questions about the backend.
     """
 
-    address: str
-    key: str
+    what: str
     value: Any
     origin: str
     derived_by: str
-    candidates: tuple[Candidate, ...]
-    not_chosen: Mapping[str, str]
+    said: tuple[Said, ...] = ()
+    not_chosen: Mapping[str, str] | None = None
 
 
-def why(plan: ReviewedPlan, question: str, request: Request | None) -> Answer:
-    """Answer ``ADDRESS[.KEY]``; without a key it is about the backend.
+def why(plan: ReviewedPlan, question: str, sources: Sources | None, before: ReviewedPlan | None = None) -> Answer:
+    """Answer ``ADDRESS[.KEY]``, or a key of the rest of the plan; of a module alone it is about the backend.
 
     Args:
         plan: the plan.
-        question: what was asked.
-        request: what the plan was made from, None where the source is not at hand.
+        question: what was asked; short names of modules will do where they are unique.
+        sources: what the plan was made from, None where that is not at hand.
+        before: an older plan, for what is gone from this one.
 
     Raises:
         ReviewError: the plan has no such module or key.
     """
-    address, key = _split(plan, question)
-    record, document = plan.modules[address], write.module(plan.modules[address])
-    path = _path_of(document, key)
-    if path is None:
-        keys = [".".join(path) for path in _paths(document) if path[0] not in ("origin", "not_chosen")]
-        raise ReviewError(f"`{address}` has no `{key}`; {did_you_mean(key, keys)}")
-    recorded = record.origins.get(_RECORDED_AS.get(key, key))
-    is_backend = key == "engine.backend"
-    return Answer(
-        address=address,
-        key=key,
-        value=at(document, path),
-        origin="" if recorded is None else view.origin(recorded, plan.plan.source),
-        derived_by=next(name for prefix, name in _PASSES if key.startswith(prefix)),
-        candidates=() if request is None else tuple(_candidates(request, address, recorded, key)),
-        not_chosen={name: WHY.get(code, code) for name, code in record.not_chosen.items()} if is_backend else {},
-    )
+    names = Names(plan.modules)
+    found = _split(names, question)
+    if found is not None:
+        return _of_module(plan, *found, sources)
+    if question.partition(".")[0] in _WHOLE:
+        return _of_the_rest(plan, question, sources)
+    setting = _of_pipelines(plan, question, sources)
+    if setting is not None:
+        return setting
+    gone = None if before is None else _split(Names(before.modules), question)
+    if before is not None and gone is not None:
+        return _gone(plan, before, gone[0], sources)
+    several = names.all(question.partition(".")[0])
+    if len(several) > 1:
+        raise ReviewError(f"`{question}` may be {listed([f'`{address}`' for address in several])}; name one of them")
+    near = names.near(question)
+    help = f"did you mean `{near}`?" if near is not None else did_you_mean(question, [*names.addresses, *_WHOLE])
+    older = "" if before is not None else "; of what is gone, `--before OLD` knows"
+    raise ReviewError(f"the plan has no module `{question}`; {help}{older}")
 
 
 def question_at(plan: ReviewedPlan, line: int) -> str:
     """Return ``ADDRESS.KEY`` of a line of the plan, counted from 1.
 
     Raises:
-        ReviewError: the line belongs to no module.
+        ReviewError: nothing can be said about it.
     """
     try:
         tree, _ = compose(str(plan.place), plan.text)
     except YamlTextError as fault:
         raise ReviewError(fault.diagnostic.message) from None
     path = _path_at(tree, line)
-    if len(path) < 2 or path[0] != "modules":
-        raise ReviewError(f"{plan.place}:{line} belongs to no module; lines below `modules` have an answer")
-    return ".".join(map(str, path[1:]))
+    if len(path) > 1 and path[0] == "modules":
+        return ".".join(map(str, path[1:]))
+    if path and path[0] in _WHOLE:
+        return ".".join(map(str, path))
+    raise ReviewError(f"{plan.place}:{line} belongs to no module; lines below `modules` have an answer")
 
 
 def told(answer: Answer) -> str:
     """Write an answer for a terminal."""
-    lines = [f"{answer.address}.{answer.key} = {value(answer.value)}"]
-    lines.append(f"  from {answer.origin or 'the plan alone'}; derived by the pass `{answer.derived_by}`")
-    for candidate in answer.candidates:
-        verdict = "wins" if candidate.wins else "loses"
-        lines.append(f"  {verdict}: {value(candidate.value)} at {candidate.place}")
-        lines.extend(f"    {line}" for line in candidate.excerpt.splitlines())
-    lines.extend(f"  not {name}: {reason}" for name, reason in answer.not_chosen.items())
+    lines = [f"{answer.what} = {value(answer.value)}"]
+    lines.append(f"  why: {answer.origin or 'the plan alone says so'}; derived by the pass `{answer.derived_by}`")
+    for item in answer.said:
+        verdict = "wins" if item.wins else "loses"
+        lines.append(f"  {verdict}: {value(item.value)} at {item.place}")
+        lines.extend(f"    {line}" for line in item.excerpt.splitlines())
+    lines.extend(f"  not {name}: {reason}" for name, reason in (answer.not_chosen or {}).items())
     return "\n".join(lines) + "\n"
 
 
-def _split(plan: ReviewedPlan, question: str) -> tuple[str, str]:
-    for address in sorted(plan.modules, key=len, reverse=True):
-        if question == address:
-            return address, "engine.backend"
-        if question.startswith(f"{address}."):
-            key = question[len(address) + 1 :]
-            record = write.module(plan.modules[address])
-            known = (key, f"engine.{key}", f"engine.config.{key}", f"settings.{key}", key.replace("model_", "model."))
-            return address, next((item for item in known if _path_of(record, item) is not None), key)
-    addresses = list(plan.modules)
-    near = did_you_mean(question, addresses)
-    raise ReviewError(f"the plan has no module `{question}`; {near}")
+# -- modules -------------------------------------------------------------------------------------
+
+
+def _of_module(plan: ReviewedPlan, address: str, key: str, sources: Sources | None) -> Answer:
+    record = plan.modules[address]
+    document, words = write.module(record), Words(plan.plan, sources)
+    known = (key, f"engine.{key}", f"engine.config.{key}", f"settings.{key}", key.replace("model_", "model."))
+    key = next((item for item in known if _path_of(document, item) is not None), key)
+    path = _path_of(document, key)
+    if path is None:
+        keys = [".".join(path) for path in _paths(document) if path[0] not in ("origin", "not_chosen")]
+        raise ReviewError(f"`{address}` has no `{key}`; {did_you_mean(key, keys)}")
+    recorded = record.origins.get(RECORDED_AS.get(key, key))
+    is_backend = key == _BACKEND
+    return Answer(
+        what=f"{address}.{key}",
+        value=at(document, path),
+        origin=words.backend(address) if is_backend else words.origin(recorded),
+        derived_by=next(name for prefix, name in _PASSES if key.startswith(prefix)),
+        said=() if sources is None else tuple(sources.of_module(address, key, recorded)),
+        not_chosen=words.not_chosen(address) if is_backend else None,
+    )
+
+
+def _split(names: Names, question: str) -> tuple[str, str] | None:
+    """Return the module and the key that a question is about, None if it is about no module."""
+    parts = question.split(".")
+    for end in range(len(parts), 0, -1):
+        address = names.find(".".join(parts[:end]))
+        if address is not None:
+            return address, ".".join(parts[end:]) or _BACKEND
+    return None
+
+
+def _gone(plan: ReviewedPlan, before: ReviewedPlan, address: str, sources: Sources | None) -> Answer:
+    """Say until when a module was there, and what switches it off."""
+    engine = before.modules[address].engine.backend
+    return Answer(
+        what=address,
+        value=None,
+        origin=f"it was there until {before.place}, on {engine}; {plan.place} has it no longer",
+        derived_by="inherit",
+        said=() if sources is None else tuple(_switches(before.plan, address, sources)),
+    )
+
+
+def _switches(plan: Plan, address: str, sources: Sources) -> Iterator[Said]:
+    """Yield who says something about the keys that switch a module, or a pipeline that it stands in, on or off."""
+    steps = address.split(".")
+    for end in range(0, len(steps), 2):
+        above = tuple(steps[:end])
+        for flag in _switches_of(plan, above, sources):
+            if sources.value((*above, flag)) is False:
+                yield from sources.of_key((*above, flag))
+
+
+# -- the rest of a plan --------------------------------------------------------------------------
+
+
+def _of_pipelines(plan: ReviewedPlan, question: str, sources: Sources | None) -> Answer | None:
+    """Answer a question about a setting or a switch of a pipeline: of the top one by its name alone."""
+    name, _, key = question.rpartition(".")
+    for address, settings in plan.plan.pipeline.settings.items():
+        path = (*filter(None, address.split(".")), key)
+        switches = _switches_of(plan.plan, path[:-1], sources)
+        if name not in (address, address.rpartition(".")[2]) or not (key in settings or key in switches):
+            continue
+        said = () if sources is None else tuple(sources.of_key(path))
+        given = switches.get(key) if sources is None or not said else sources.value(path)
+        winner = next((item.place for item in said if item.wins), None)
+        where = winner or f"the default for the pipeline {address.rpartition('.')[2] or plan.plan.pipeline.name}"
+        return Answer(".".join(path), settings.get(key, given), where, "inherit", said)
+    return None
+
+
+def _switches_of(plan: Plan, path: tuple[str, ...], sources: Sources | None) -> Mapping[str, bool]:
+    """Return the keys of a pipeline that switch its members on, with what their absence means."""
+    from hpi_planner.paddlex import definitions
+
+    name = plan.pipeline.name if not path or sources is None else sources.value((*path, "pipeline_name"))
+    return definitions.load(name).flags if isinstance(name, str) and definitions.is_paddlexs(name) else {}
+
+
+def _of_the_rest(plan: ReviewedPlan, question: str, sources: Sources | None) -> Answer:
+    path = _path_of(plan.document, question)
+    if path is None:
+        top = question.partition(".")[0]
+        below = plan.document.get(top)
+        keys = [f"{top}.{key}" for key in below] if isinstance(below, Mapping) else [top]
+        raise ReviewError(f"the plan has no `{question}`; {did_you_mean(question, keys)}")
+    if path[:2] == ("pipeline", "settings") and len(path) > 3:
+        found = _of_pipelines(plan, ".".join(filter(None, (path[2], *path[3:]))), sources)
+        if found is not None:
+            return found
+    return Answer(question, at(plan.document, path), _origin(plan.plan, path), _WHOLE[path[0]])
+
+
+def _origin(plan: Plan, path: tuple[str, ...]) -> str:
+    """Say where a value of the rest of a plan comes from."""
+    top = path[0]
+    if top == "graph":
+        stage = None if plan.graph is None or len(path) < 3 else plan.graph.stages.get(path[2])
+        name = f"the pipeline {plan.pipeline.name}, as hpi-plan wires it"
+        if stage is not None and stage.module is not None:
+            return f"{name}: this stage runs {stage.module}"
+        return f"{name}: this stage is the operation {stage.op}" if stage is not None and stage.op else name
+    if top == "target":
+        return "the machine that the plan was made for: a decision read this fact of it"
+    if top == "host":
+        return "hpi-run having no stages of its own for this pipeline, or somebody asking for a host"
+    if top == "replicas":
+        return "the device that was asked for, which names several"
+    if top == "external":
+        return "no backend of ours running it"
+    return "what hpi-plan was given" if top == "source" else "hpi-plan itself"
+
+
+# -- paths ---------------------------------------------------------------------------------------
 
 
 def _path_of(record: Any, key: str) -> tuple[str, ...] | None:
@@ -189,87 +285,3 @@ def _path_at(tree: Tree, line: int) -> tuple[Any, ...]:
         if not isinstance(key, str):
             return path
         path, shadow = (*path, key), shadow.children[key]
-
-
-# -- candidates ----------------------------------------------------------------------------------
-
-
-def _candidates(request: Request, address: str, recorded: Origin | None, key: str) -> Iterator[Candidate]:
-    """Yield every place in the source and the overrides that says something about a key."""
-    ir = compile(request, "override")
-    bare = compile(request, "read")
-    if ir.tree is None or bare.tree is None:
-        return
-    own = _recorded_key(recorded, request) or _own_key(key)
-    if own is None:
-        return
-    for node in _levels(tuple(address.split(".")), own[0] in legal_keys.INHERITED):
-        path = (*node, *own)
-        for index, layer in reversed(list(enumerate(request.overrides))):
-            yield from _from_override(ir, index, layer, path, recorded)
-        if bare.tree.has(path):
-            span = bare.tree.span(path)
-            yield Candidate(
-                _place(span),
-                bare.tree.get(path),
-                _excerpt(bare, span),
-                recorded == Origin(plan_origin.FILE, dotted(path)),
-            )
-
-
-def _recorded_key(recorded: Origin | None, request: Request) -> tuple[str, ...] | None:
-    """Return the key of the YAML that a recorded origin names, without the level that it stands at."""
-    if recorded is None:
-        return None
-    path: tuple[str, ...] = tuple(recorded.name.split(".")) if recorded.kind == plan_origin.FILE else ()
-    number = recorded.override
-    if number is not None and number < len(request.overrides):
-        path = tuple(map(str, request.overrides[number].path))
-    place = next((index for index, name in enumerate(path) if name in legal_keys.INHERITED), None)
-    return None if place is None else path[place:]
-
-
-def _own_key(key: str) -> tuple[str, ...] | None:
-    """Return the key of the YAML that a key of the plan usually comes from."""
-    parts = tuple(key.split("."))
-    if parts[0] == "settings":
-        return parts[1:] or None
-    if parts[:2] == ("engine", "backend"):
-        return ("hpi_config", "backend")
-    if parts[:2] == ("engine", "config"):
-        return ("hpi_config", "backend_config", *parts[2:])
-    if key in _RECORDED_AS:
-        return (_RECORDED_AS[key],)
-    return parts if parts[0] in (*legal_keys.INHERITED, "batch_size", "model_dir") else None
-
-
-def _levels(path: tuple[str, ...], handed_down: bool) -> Iterator[tuple[str, ...]]:
-    """Yield the module, and where keys are handed down, every level above it."""
-    yield path
-    if handed_down:
-        for end in range(len(path) - 2, -1, -2):
-            yield path[:end]
-
-
-def _from_override(
-    ir: Ir, index: int, layer: Override, path: tuple[str, ...], recorded: Origin | None
-) -> Iterator[Candidate]:
-    whole = tuple(map(str, layer.path))
-    if path[: len(whole)] != whole or layer.flag == "device":
-        return
-    token = layer.token
-    text = layer.text.partition("=")[2] if layer.flag is None else layer.text
-    if at({"value": yaml_data.load(text)}, ("value", *path[len(whole) :])) is ABSENT:
-        return
-    own = Origin(plan_origin.OVERRIDE, str(index))
-    span = Span(str(own), 1, 1, 1, len(token) + 1)
-    said = token.partition("=")[2] if "=" in token else layer.text
-    yield Candidate(f"<command line> `{token}`", said, _excerpt(ir, span), recorded == own)
-
-
-def _place(span: Span) -> str:
-    return f"{span.source}:{span.line}:{span.column}"
-
-
-def _excerpt(ir: Ir, span: Span) -> str:
-    return render.excerpt(span, ir.texts)

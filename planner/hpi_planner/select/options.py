@@ -20,7 +20,7 @@ from hpi_planner.ir import Module, Origin, Traced, default, rule
 from hpi_planner.select import shapes
 
 # PaddleX's guide to high-performance inference names 8 threads as its default.
-_DEFAULT_THREADS = 8
+DEFAULT_THREADS = 8
 _SECTION = "backend_config"
 
 
@@ -149,7 +149,7 @@ class _Resolver:
             if value is not None:
                 put(key, value, _of_the_model(option.model_default))
         elif option.rule == "threads":
-            put(key, min(_DEFAULT_THREADS, self.target.cores), rule("threads"))
+            put(key, min(DEFAULT_THREADS, self.target.cores), rule("threads"))
         elif option.rule == "run_mode":
             self._default_run_mode(option, run_mode)
         elif option.rule == "trt_settings":

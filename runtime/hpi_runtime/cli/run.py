@@ -30,11 +30,13 @@ from hpi_runtime.inputs.limits import Limits
 
 if TYPE_CHECKING:
     from hpi_schemas.files import Outputs
+    from hpi_schemas.run_record import RunRecord
 
     from hpi_runtime.results.result import Result
     from hpi_runtime.results.writer import Writer
     from hpi_runtime.run.pipeline import Pipeline
     from hpi_runtime.run.plan import LocatedPlan
+    from hpi_runtime.run.record import Recorder
 
 _NAME = "hpi-run"
 _EXIT_CODES = {
@@ -77,6 +79,8 @@ def _parser() -> CommandLine:
     add("--models", action="append", default=[], metavar="DIR", help="folder with official models, one folder per name")
     add("--prepare-only", action="store_true", help="convert and build what the plan needs, and stop")
     add("--record", metavar="FILE", help="write what really ran there; hpi-review verify compares it with the plan")
+    name_help = "leave the host name out of the record"
+    add("--no-machine-name", action="store_true", help=name_help)
     compare_help = "run this plan too, and compare numbers and results; exit code 1 outside the tolerances"
     add("--compare", metavar="PLAN", help=compare_help)
     limits = Limits()
@@ -141,7 +145,11 @@ def _run(options: argparse.Namespace, lines: BinaryIO) -> int:
         need_stdout()
     secrets, settings = read_secrets(options.secret), _settings(options)
     loader.check_settings(plan, options.module, secrets, settings)
+    from hpi_runtime.run.record import Recorder
+
+    recorder = Recorder(not options.no_machine_name)
     with loader.pipeline(plan, options.module, options.strict, secrets) as pipeline:
+        recorder.loaded()
         told = _warn(pipeline, 0)
         if options.prepare_only:
             return DONE
@@ -150,7 +158,7 @@ def _run(options: argparse.Namespace, lines: BinaryIO) -> int:
         writer = make(lines, outputs, _path(options.output), _path(pictures), pipeline.drawing, record)
         writer.check(names)
         results = pipeline.predict(names, limits=_limits(options), **settings)
-        code = _predict(pipeline, results, writer, outputs, record)
+        code = _predict(pipeline, results, writer, outputs, record, recorder)
         # A host loads some engines when it first needs them.
         _warn(pipeline, told)
         return code
@@ -218,27 +226,32 @@ def _compare(options: argparse.Namespace, plan: LocatedPlan, named: list[str], l
 
 
 def _predict(
-    pipeline: Pipeline, results: Iterator[Result], writer: Writer, outputs: Outputs, record: Path | None
+    pipeline: Pipeline,
+    results: Iterator[Result],
+    writer: Writer,
+    outputs: Outputs,
+    record: Path | None,
+    recorder: Recorder,
 ) -> int:
     for result in results:
         written = writer.write(result)
+        if record is not None:
+            recorder.saw(written)
         if written.is_failed:
             error = written["error"]
             say(_NAME, clean_line(f"{error['code']}: {error['message']}"))
     if record is not None:
-        _write_record(record, pipeline, writer, outputs)
+        _write_record(record, recorder.record(pipeline, writer.count, writer.failed), outputs)
     if writer.failed:
         say(_NAME, f"{writer.failed} of {writer.count} failed")
     return NEGATIVE if writer.failed else DONE
 
 
-def _write_record(path: Path, pipeline: Pipeline, writer: Writer, outputs: Outputs) -> None:
+def _write_record(path: Path, record: RunRecord, outputs: Outputs) -> None:
     from hpi_schemas.files import RECORD
     from hpi_schemas.run_record import write
 
-    from hpi_runtime.run.record import record
-
-    outputs.write(path, write(record(pipeline, writer.count, writer.failed)).encode(), RECORD)
+    outputs.write(path, write(record).encode(), RECORD)
 
 
 def _path(name: str | None) -> Path | None:

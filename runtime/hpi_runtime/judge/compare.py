@@ -12,7 +12,10 @@ from itertools import groupby
 from typing import Any
 
 import numpy as np
+from hpi_schemas import tasks
+from hpi_schemas.documents import FORMAT
 from hpi_schemas.plan.model import ModuleRecord
+from hpi_schemas.probe import this_machine
 
 from hpi_runtime import loader
 from hpi_runtime.engines.base import Arrays
@@ -23,8 +26,6 @@ from hpi_runtime.results.result import Result
 from hpi_runtime.run.native import NativePipeline
 from hpi_runtime.run.pipeline import Pipeline
 from hpi_runtime.run.plan import LocatedPlan
-
-FORMAT = "1.0"
 
 
 @dataclass(frozen=True)
@@ -153,6 +154,7 @@ class Comparison:
             "format": FORMAT,
             "compared": self.results.compared,
             "inputs": self.results.inputs,
+            "machine": this_machine({}, {}).to_json(),
             "modules": modules,
             "notes": self.notes,
             "plan": self.plan.digest,
@@ -258,6 +260,22 @@ def _introduce(found: Comparison, candidate: Pipeline, other: Pipeline) -> None:
         files = [plan.modules[address].model.files for plan in (found.plan, found.reference)]
         if any(files[0][name] != files[1][name] for name in set(files[0]) & set(files[1])):
             found.notes.append(f"{address}: the two plans have other files of the model")
+        found.notes += _batched_otherwise(address, *(plan.modules[address] for plan in (found.plan, found.reference)))
+
+
+def _batched_otherwise(address: str, module: ModuleRecord, other: ModuleRecord) -> Iterator[str]:
+    """Say that a module gets other batches or shapes from its own pipeline than from the other, and may answer so."""
+    contract = tasks.find(module.module_name)
+    by_itself = contract is not None and "batch" not in contract.answers_depend_on
+    reason = "results may differ by that, though the numbers, which are of the same batches, do not"
+    if module.batch_size != other.batch_size and not by_itself:
+        sizes = f"{module.batch_size} inputs, in the reference of {other.batch_size}"
+        yield f"{address}: batches of {sizes}, and its answers depend on what shares a batch: {reason}"
+    policies = {key for policy in (() if contract is None else contract.shape_policies) for key in policy}
+    for key in sorted(policies):
+        one, another = module.settings.get(key), other.settings.get(key)
+        if one != another:
+            yield f"{address}: `{key}` is {one}, in the reference {another}, and pads inputs otherwise: {reason}"
 
 
 def _precision(module: ModuleRecord) -> str:

@@ -14,9 +14,15 @@ from pathlib import Path
 from typing import Any
 
 from hpi_schemas import packaged, yaml_data
+from hpi_schemas.impact import Impact
 
 ENTRY_POINTS = "hpi_plan.backends"
-THREADS, STREAMS = _TUNING = ("threads", "streams")
+# What code asks for by role; the others are for people.
+THREADS, STREAMS, PRECISION = "threads", "streams", "precision"
+ROLES = (
+    *(THREADS, STREAMS, PRECISION, "arithmetic", "device", "provider"),
+    *("kernels", "graph", "shapes", "memory", "build", "calibration"),
+)
 
 
 @dataclass(frozen=True)
@@ -25,8 +31,11 @@ class Option:
 
     Attributes:
         type: ``boolean``, ``integer``, ``number``, ``string``, ``list`` or ``mapping``.
-        role: ``threads`` of a run, or ``streams``, runs side by side, which change neither numbers nor the device;
-            empty for all else.
+        role: what it is about, one of ``ROLES``: ``threads`` of a run; ``streams``, runs side by side; ``precision`` of
+            the model; the ``arithmetic`` of single operations; the ``device``; the ``provider`` that runs it; the
+            choice of ``kernels``; what is done to the ``graph``; ``shapes`` that are prepared for; ``memory``; what
+            only the ``build`` of an engine reads; ``calibration``.
+        impact: what another value of it risks. A package that does not say so risks the worst.
         items: what a list or mapping holds: ``string``; ``shapes``, per input the least, best and
             greatest shape; ``values``, per input the values of a sample of each of them; ``provider``, options of
             the provider that runs the model, see ``keys``. For a string: ``name``, a file name that leads nowhere
@@ -44,6 +53,7 @@ class Option:
 
     type: str
     role: str = ""
+    impact: Impact = Impact.NUMERICS
     items: str = ""
     default: Any = None
     rule: str = ""
@@ -125,7 +135,10 @@ def value_of(backend: str, config: Mapping[str, Any], role: str) -> Any:
 def tuning() -> frozenset[str]:
     """Return the options of all backends that change neither numbers nor the device."""
     return frozenset(
-        key for backend in load_all().values() for key, option in backend.options.items() if option.role in _TUNING
+        key
+        for backend in load_all().values()
+        for key, option in backend.options.items()
+        if option.role in (THREADS, STREAMS)
     )
 
 
@@ -165,5 +178,7 @@ def _option(data: dict[str, Any]) -> Option:
     data["keys"] = {name: {key: _option(item) for key, item in known.items()} for name, known in listed}
     for key in ("one_of", "devices"):
         data[key] = tuple(data.get(key, ()))
+    if "impact" in data:
+        data["impact"] = Impact.of(data["impact"])
     data["trials"] = {kind: tuple(values) for kind, values in data.get("trials", {}).items()}
     return Option(**data)

@@ -25,6 +25,8 @@ class OpContract:
     Attributes:
         name: of the op, and of its file.
         help: what it does, for people.
+        effect: what is done to what, with "are", so that a review can say that it is no longer done; empty for what
+            nobody would miss.
         takes: its inputs, by port.
         params: the types of its parameters, as for settings; all must be given.
         gives: its outputs, by port.
@@ -32,6 +34,7 @@ class OpContract:
 
     name: str
     help: str
+    effect: str
     takes: Mapping[str, Value]
     params: Mapping[str, str]
     gives: Mapping[str, Value]
@@ -47,6 +50,7 @@ def find(name: str) -> OpContract | None:
     return OpContract(
         name=name,
         help=data["help"],
+        effect=data.get("effect", ""),
         takes=values.read_all(data.get("takes", {})),
         params=data.get("params", {}),
         gives=values.read_all(data["gives"]),

@@ -63,6 +63,7 @@ class Contract:
         name: of the file, and of the class.
         serves: the tasks.
         help: what they do, for people.
+        effect: what is done to what, as an op's; empty where ops say it.
         takes: its inputs, by port; a list has one entry a picture where the stage says ``many``.
         inputs, outputs: of the model, by role. Inputs are found by name or else by shape, outputs by their order.
         gives: its outputs, by port; together they are the result of a picture that went through it alone.
@@ -82,6 +83,7 @@ class Contract:
     name: str
     serves: tuple[str, ...]
     help: str
+    effect: str
     takes: Mapping[str, Value]
     inputs: Mapping[str, Tensor]
     outputs: Mapping[str, Tensor]
@@ -151,6 +153,7 @@ def _contract(name: str, data: Mapping[str, Any]) -> Contract:
         name=name,
         serves=tuple(data["serves"]),
         help=data["help"],
+        effect=data.get("effect", ""),
         takes=values.read_all(data["takes"]),
         inputs={role: _tensor(item) for role, item in tensors["inputs"].items()},
         outputs={role: _tensor(item) for role, item in tensors["outputs"].items()},

@@ -1,0 +1,64 @@
+"""Which prepared files a change makes necessary: those whose key, which covers all that they depend on, is another."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hpi_schemas.canonical import dumps
+from hpi_schemas.model_store import program_files
+from hpi_schemas.plan import write
+from hpi_schemas.plan.model import EngineRecord, ModuleRecord, Plan
+
+from hpi_planner.review.wording import listed
+
+# The backends and tools whose versions the key of each step covers; of others, the one that the step names.
+VERSIONS = {
+    "build_engine": ("tensorrt",),
+    "build_subgraphs": ("paddle", "tensorrt"),
+    "quantize_onnx": ("onnx", "ml-dtypes", "onnxruntime"),
+    "quantize_openvino": ("nncf", "openvino"),
+    "to_fp16": ("onnxconverter-common", "onnx"),
+    "to_onnx": ("paddle2onnx", "paddle", "onnx"),
+}
+# Those whose result also depends on the GPU.
+HARDWARE = ("build_engine", "build_subgraphs")
+
+
+def prepared_anew(old: Plan, new: Plan, address: str) -> tuple[str, ...]:
+    """Return the last prepare step of each engine of a module whose prepared files the old plan did not need.
+
+    Args:
+        old, new: the plans.
+        address: of a module of the new plan.
+    """
+    module, before = new.modules[address], old.modules.get(address)
+    known = set() if before is None else {_key(old, before, engine) for engine in before.engines if engine.prepare}
+    return tuple(
+        engine.prepare[-1].step
+        for engine in module.engines
+        if engine.prepare and _key(new, module, engine) not in known
+    )
+
+
+def told(old: Plan, new: Plan, address: str) -> str:
+    """Say which prepare steps a module needs before its first run that it did not need, empty for none."""
+    steps = prepared_anew(old, new, address)
+    before = old.modules.get(address)
+    again = before is not None and any(engine.prepare for engine in before.engines)
+    return f"{listed(steps)}{' again' if again else ''} before the first run" if steps else ""
+
+
+def _key(plan: Plan, module: ModuleRecord, engine: EngineRecord) -> str:
+    """Return what the runner's keys of prepared files cover, as far as a plan tells it."""
+    target = plan.target
+    known = {**target.tools, **target.backends}
+    names = {name for step in engine.prepare for name in VERSIONS.get(step.step, (step.tool,))}
+    facts: dict[str, Any] = {
+        "files": {name: module.model.files.get(name) for name in program_files(engine.format, module.model.files)},
+        "steps": [write.step(step) for step in engine.prepare],
+        "versions": {name: known.get(name) for name in sorted(names)},
+    }
+    if any(step.step in HARDWARE for step in engine.prepare):
+        gpu = target.gpus[module.device.number] if module.device.number < len(target.gpus) else None
+        facts["hardware"] = [target.os, target.arch, gpu and gpu.name, gpu and gpu.compute_capability]
+    return dumps(facts)

@@ -1,0 +1,1 @@
+"""What a reviewer sees, in each form: terminal, Markdown, pages."""

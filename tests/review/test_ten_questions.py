@@ -1,0 +1,71 @@
+"""Changes as people make them, and the answers that a reviewer needs, found in the comment alone."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hpi_planner.review.verdict import BAD, GOOD, LOOK, PLAIN, UNKNOWN
+from support.changing import Changed, cases, lay_out
+
+pytestmark = pytest.mark.slow
+
+BIN = Path(sys.executable).parent
+# A question that names a backend is the same question for every backend.
+QUESTIONS = {
+    "What changed?",
+    "Where was it set?",
+    "Who lost?",
+    "Are numbers affected?",
+    "Which device?",
+    "Must engines be rebuilt?",
+    "Why?",
+    "Why not?",
+    "Does the plan follow from its YAML?",
+}
+LEAST = 20
+
+
+def _comment(changed: Changed) -> str:
+    command: list[str | Path] = [BIN / "hpi-review", "diff", changed.old, changed.new, "--markdown"]
+    done = subprocess.run(command, cwd=changed.folder, capture_output=True, check=False, encoding="utf-8")
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    return done.stdout
+
+
+def _plain(markdown: str) -> str:
+    """Return what a reader sees of a cell or a line."""
+    shown = re.sub(r"\\([\\`*_\[\]#|~])", r"\1", markdown.replace("**", "").replace("\u200b", ""))
+    return shown.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
+
+
+def _answers(comment: str) -> dict[str, tuple[str, str]]:
+    rows = re.findall(r"^\| (\S) \| ([^|]+\?) \| (.*) \|$", comment, re.MULTILINE)
+    return {_plain(question): (mark, _plain(answer)) for mark, question, answer in rows}
+
+
+@pytest.mark.parametrize("path", cases(), ids=lambda path: path.stem)
+def test_the_comment_answers_every_question_that_a_change_touches(path: Path, models: Path, tmp_path: Path) -> None:
+    assert models.is_dir()
+    changed = lay_out(path, tmp_path)
+    comment = _comment(changed)
+    found = _answers(comment)
+    assert {question: answer for question, (_, answer) in found.items()} == changed.case["answers"]
+    assert {mark for mark, _ in found.values()} <= {BAD, GOOD, LOOK, PLAIN, UNKNOWN}
+    sentences = [_plain(line.removeprefix("- ")) for line in comment.splitlines() if line.startswith("- **")]
+    assert sentences == changed.case["statements"]
+    # Nothing is cut inside a name, an override or a value.
+    assert "…" not in comment
+
+
+def test_there_are_many_changes_and_together_they_touch_every_question() -> None:
+    import yaml
+
+    answers = [yaml.safe_load(path.read_text(encoding="utf-8"))["answers"] for path in cases()]
+    assert len(answers) >= LEAST
+    asked = {re.sub(r"^(Why|Why not) \S+\?$", r"\1?", question) for each in answers for question in each}
+    assert asked == QUESTIONS
