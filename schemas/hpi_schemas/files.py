@@ -174,6 +174,7 @@ def json_with(*alternatives: frozenset[str]) -> Callable[[Path], bool]:
 PLAN = Kind("plan", json_with(frozenset({"modules", "must_understand"}), frozenset({"modules", "pass"})))
 CANDIDATES = Kind("candidates", json_with(frozenset({"format", "modules", "plan"})))
 PROFILE = Kind("profile", json_with(frozenset({"format", "inputs", "modules", "target"})))
+BOM = Kind("inventory", json_with(frozenset({"bomFormat", "components", "metadata"})))
 RECORD = Kind("record of a run", json_with(frozenset({"machine", "modules", "plan", "results"})))
 
 

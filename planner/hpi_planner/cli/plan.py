@@ -44,6 +44,8 @@ def _run(options: argparse.Namespace) -> int:
         return DONE
     if options.check is not None:
         return _check(options)
+    if options.bom is not None:
+        return _bom(options)
     if options.pipeline is None:
         return _fail("name a pipeline YAML, or a built-in pipeline such as OCR; see hpi-plan --help")
     if options.output_dir is not None:
@@ -60,6 +62,7 @@ def _contradiction(options: argparse.Namespace) -> str | None:
         "--get-config": options.get_config is not None,
         "--get-schema": options.get_schema,
         "--check": options.check is not None,
+        "--bom": options.bom is not None,
     }
     chosen = [name for name, on in tasks.items() if on]
     if len(chosen) > 1:
@@ -78,6 +81,21 @@ def _contradiction(options: argparse.Namespace) -> str | None:
     if options.candidates is not None and (chosen or options.prove or any(item is not None for item in plans)):
         return "--candidates writes what there is to measure, and no plan; leave --output and the like out"
     return None
+
+
+def _bom(options: argparse.Namespace) -> int:
+    from hpi_schemas.files import BOM
+
+    from hpi_planner import bom
+    from hpi_planner.review import plans
+
+    found = plans.load(options.bom)
+    text = bom.inventory(found.plan, found.digest, found.place.path.name)
+    if options.output is None:
+        emit(text)
+    else:
+        Outputs([options.bom]).write(Path(options.output), text.encode(), BOM)
+    return DONE
 
 
 def _check(options: argparse.Namespace) -> int:
