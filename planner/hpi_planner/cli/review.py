@@ -16,7 +16,7 @@ from hpi_schemas.console import show as show_text
 from hpi_schemas.files import Outputs
 from hpi_schemas.tables import table_console
 
-from hpi_planner.cli import review_diff
+from hpi_planner.cli import review_comment, review_diff
 from hpi_planner.review import plans, why
 from hpi_planner.review.plans import ReviewError
 from hpi_planner.review.render import markdown, mermaid
@@ -48,6 +48,7 @@ def _parser() -> CommandLine:
     commands = parser.commands()
     _add_show(commands)
     review_diff.add(commands)
+    review_comment.add(commands)
     _add_why(commands)
     _add_verify(commands)
     _add_lint(commands)

@@ -36,40 +36,45 @@ def add(commands: Commands) -> None:
     diff.add_argument("--all", action="store_true", help="every difference, below what it follows from")
     diff.add_argument("--source-old", metavar="YAML", help="the YAML of OLD; default: where OLD says it is")
     diff.add_argument("--source-new", metavar="YAML", help="the YAML of NEW; default: where NEW says it is")
-    link_help = "with --markdown: link places in the YAML to files below this address"
-    diff.add_argument("--permalink", metavar="URL", help=link_help)
-    record_help = "what hpi-run --record wrote: what ran, when and where; repeatable"
-    diff.add_argument("--record", action="append", default=[], metavar="RUN", help=record_help)
-    evidence_help = "what hpi-run --compare wrote of the two plans; repeatable"
-    diff.add_argument("--evidence", action="append", default=[], metavar="FILE", help=evidence_help)
-    profile_help = "a profile that holds engines of both, for their speed and memory; repeatable"
-    diff.add_argument("--profile", action="append", default=[], metavar="FILE", help=profile_help)
-    levels = [impact.label for impact in sorted(Impact, reverse=True)]
-    diff.add_argument("--fail-on", choices=levels, help="exit code 1 if a change has this impact or a greater one")
-    accept_help = "evidence that these two plans agree within the tolerances: --fail-on then passes over numbers"
-    diff.add_argument("--accept-evidence", action="append", default=[], metavar="FILE", help=accept_help)
+    add_evidence(diff)
     diff.set_defaults(run=_diff)
+
+
+def add_evidence(command: argparse.ArgumentParser) -> None:
+    """Add the options for what stands beside a change, and for what to make of it."""
+    link_help = "with --markdown: link places in the YAML to files below this address"
+    command.add_argument("--permalink", metavar="URL", help=link_help)
+    record_help = "what hpi-run --record wrote: what ran, when and where; repeatable"
+    command.add_argument("--record", action="append", default=[], metavar="RUN", help=record_help)
+    evidence_help = "what hpi-run --compare wrote of the two plans; repeatable"
+    command.add_argument("--evidence", action="append", default=[], metavar="FILE", help=evidence_help)
+    profile_help = "a profile that holds engines of both, for their speed and memory; repeatable"
+    command.add_argument("--profile", action="append", default=[], metavar="FILE", help=profile_help)
+    levels = [impact.label for impact in sorted(Impact, reverse=True)]
+    command.add_argument("--fail-on", choices=levels, help="exit code 1 if a change has this impact or a greater one")
+    accept_help = "evidence that these two plans agree within the tolerances: --fail-on then passes over numbers"
+    command.add_argument("--accept-evidence", action="append", default=[], metavar="FILE", help=accept_help)
 
 
 def _diff(options: argparse.Namespace) -> int:
     old, new = plans.load(options.old), plans.load(options.new)
     before = origins(old, options.source_old, "causes are guessed")
     after = origins(new, options.source_new, "causes are guessed")
-    found = report.report(old, new, before, after, _records(options.record), _measurements(options))
+    found = report.report(old, new, before, after, *evidence(options))
     if options.json:
         emit(json.dumps([_record(change) for change in found.changes], indent=2, ensure_ascii=False) + "\n")
     elif options.markdown:
-        show_text(comment.comment(found, _links(options.permalink, after)))
+        show_text(comment.comment(found, links(options.permalink, after)))
     elif options.html is not None:
         from hpi_planner.review.render import diff_page, frame
 
         Outputs([options.old, options.new]).write(Path(options.html), diff_page.page(found).encode(), frame.PAGE)
     else:
         show_text(text.diff(found, options.all))
-    return NEGATIVE if _fails(options, found) else DONE
+    return NEGATIVE if fails(options, found) else DONE
 
 
-def _fails(options: argparse.Namespace, found: report.Report) -> bool:
+def fails(options: argparse.Namespace, found: report.Report) -> bool:
     """Tell whether a change has the impact of --fail-on, or a greater one that no accepted evidence speaks for."""
     if options.fail_on is None:
         return False
@@ -81,6 +86,11 @@ def _fails(options: argparse.Namespace, found: report.Report) -> bool:
     counting = [change for change in found.changes if not (accepted and change.impact in numbers)]
     greatest = worst(counting)
     return greatest is not None and greatest >= threshold
+
+
+def evidence(options: argparse.Namespace) -> tuple[list[verdict.Ran], measured.Measurements | None]:
+    """Return the records of runs, and the measurements, that the options name."""
+    return _records(options.record), _measurements(options)
 
 
 def _records(names: Sequence[str]) -> list[verdict.Ran]:
@@ -105,7 +115,8 @@ def _measurements(options: argparse.Namespace) -> measured.Measurements | None:
     return measured.Measurements(_comparisons(named), read)
 
 
-def _links(base: str | None, after: report.Origins) -> comment.Links | None:
+def links(base: str | None, after: report.Origins) -> comment.Links | None:
+    """Return the links to the places in a YAML, None where they lead nowhere."""
     if base is None or after.inputs is None or after.inputs.place is None:
         return None
     if not base.startswith("https://"):

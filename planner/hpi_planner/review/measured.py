@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from hpi_schemas import tasks
 from hpi_schemas.comparison import Comparison
 from hpi_schemas.impact import Impact
 from hpi_schemas.plan.model import ModuleRecord
@@ -101,14 +102,14 @@ def _profiled(name: str, old: ModuleRecord, new: ModuleRecord, address: str, giv
 
 
 def _entry(entries: Sequence[Entry], module: ModuleRecord) -> Entry | None:
-    return next(
-        (
-            entry
-            for entry in entries
-            if entry.is_of(module.engine, module.batch_size, module.settings) and entry.ratio is not None
-        ),
-        None,
-    )
+    """Return what was measured of a module as a plan has it: a profile names the settings that it tried alone."""
+    contract = tasks.find(module.module_name)
+    tried = {key for policy in (() if contract is None else contract.shape_policies) for key in policy}
+    for entry in entries:
+        is_same = all(entry.settings.get(key) == module.settings.get(key) for key in {*tried, *entry.settings})
+        if entry.ratio is not None and is_same and entry.is_of(module.engine, module.batch_size, entry.settings):
+            return entry
+    return None
 
 
 def _speed(name: str, old: Entry, new: Entry, file: str, profile: Profile) -> str:

@@ -30,15 +30,18 @@ class Place:
     """Where a file is.
 
     Attributes:
-        path: the file; in a revision, relative to the root of the repository or, with ``./``, to this folder.
+        path: the file; in a revision, relative to the root of the repository, or to this folder.
         revision: the git revision that holds it, None for a file on disk.
+        from_here: in a revision, the path starts at this folder.
     """
 
     path: PurePosixPath
     revision: str | None = None
+    from_here: bool = False
 
     def __str__(self) -> str:
-        return str(self.path) if self.revision is None else f"{self.revision}:{self.path}"
+        start = "./" if self.from_here else ""
+        return str(self.path) if self.revision is None else f"{self.revision}:{start}{self.path}"
 
     def read(self) -> bytes:
         """Return the bytes.
@@ -61,7 +64,7 @@ class Place:
                 parts.pop()
             elif part != ".":
                 parts.append(part)
-        return Place(PurePosixPath(*parts), self.revision)
+        return Place(PurePosixPath(*parts), self.revision, self.from_here)
 
 
 @dataclass(frozen=True)
@@ -138,7 +141,7 @@ def place(name: str) -> Place:
     """Read a name from the command line: a path, or ``REVISION:PATH``."""
     revision, separator, path = name.partition(":")
     if separator and revision and path and not Path(name).exists():
-        return Place(PurePosixPath(path), revision)
+        return Place(PurePosixPath(path), revision, path.startswith("./"))
     return Place(PurePosixPath(name))
 
 

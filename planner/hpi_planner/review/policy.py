@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
@@ -17,6 +17,7 @@ from hpi_planner.diagnostics.model import Code, Diagnostic, Label, Span, error
 from hpi_planner.diagnostics.suggest import did_you_mean
 from hpi_planner.ir import Ir
 from hpi_planner.review.plans import ReviewedPlan, ReviewError
+from hpi_planner.review.wording import value
 from hpi_planner.syntax.compose import compose
 from hpi_planner.syntax.tree import Tree
 
@@ -94,10 +95,30 @@ def violations(
             path = tuple(fault.absolute_path)
             explained = fault.schema.get("description") if isinstance(fault.schema, dict) else None
             where = ".".join(map(str, path)) or "the plan"
-            found.append(
-                error(Code.POLICY_BROKEN, f"{where}: {fault.message} (policy {name})", *places.of(path), help=explained)
-            )
+            message = f"{where} is {value(fault.instance)}; the policy {name} expects {_expected(fault)}"
+            found.append(error(Code.POLICY_BROKEN, message, *places.of(path), help=explained))
     return found, places.texts
+
+
+def _expected(fault: Any) -> str:
+    """Say what a schema asks of a value that does not satisfy it."""
+    asked = fault.validator_value
+    known: dict[str, Callable[[], str]] = {
+        "const": lambda: value(asked),
+        "enum": lambda: f"one of {', '.join(map(value, asked))}",
+        "type": lambda: f"the type {asked if isinstance(asked, str) else ' or '.join(asked)}",
+        "minimum": lambda: f"at least {value(asked)}",
+        "maximum": lambda: f"at most {value(asked)}",
+        "exclusiveMinimum": lambda: f"more than {value(asked)}",
+        "exclusiveMaximum": lambda: f"less than {value(asked)}",
+        "pattern": lambda: f"a text that matches {asked}",
+        "required": lambda: f"the keys {', '.join(map(value, asked))}",
+        "minProperties": lambda: f"{value(asked)} keys at least",
+        "minItems": lambda: f"{value(asked)} entries at least",
+        "not": lambda: f"nothing that fits {value(asked)}",
+    }
+    said = known.get(fault.validator)
+    return said() if said is not None else f"otherwise: {fault.message}"
 
 
 class _Places:

@@ -59,7 +59,8 @@ def comment(report: Report, links: Links | None = None, limit: int = LIMIT) -> s
         limit: characters.
     """
     parts = [*_head(report), *_answers(report), *_statements(report), *_findings(report), *_graph(report)]
-    return _fitting("\n".join([*parts, *_rest(report)]), links, limit)
+    whole = "\n".join([*parts, *_rest(report)])
+    return fitting(whole if links is None else links.linked(whole), limit)
 
 
 def _head(report: Report) -> Iterator[str]:
@@ -137,11 +138,11 @@ def _rest(report: Report) -> Iterator[str]:
         yield from (f"<details><summary>{report.rest}</summary>", "", *_table(left), "", "</details>", "")
 
 
-def _fitting(whole: str, links: Links | None, limit: int) -> str:
-    linked = whole if links is None else links.linked(whole)
-    if len(linked) <= limit:
-        return linked
-    kept = linked[: limit - len(_CUT) - len(_END)]
+def fitting(whole: str, limit: int = LIMIT) -> str:
+    """Return a comment, or as many whole lines of it as a limit has room for, and that they are not all."""
+    if len(whole) <= limit:
+        return whole
+    kept = whole[: max(limit - len(_CUT) - len(_END), 0)]
     kept = kept[: kept.rfind("\n")]
     if kept.count("<details>") > kept.count("</details>"):
         kept += _END
