@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import yaml
 from hpi_planner.review.verdict import BAD, GOOD, LOOK, PLAIN, UNKNOWN
-from support.changing import Changed, cases, lay_out
+from support.changing import OCR, Changed, cases, lay_out
 
 pytestmark = pytest.mark.slow
 
@@ -62,9 +64,31 @@ def test_the_comment_answers_every_question_that_a_change_touches(path: Path, mo
     assert "…" not in comment
 
 
-def test_there_are_many_changes_and_together_they_touch_every_question() -> None:
-    import yaml
+def _runs_here(path: Path) -> bool:
+    case = yaml.safe_load(path.read_text(encoding="utf-8"))
+    is_native = not any("--host" in (case.get(side) or {}).get("arguments", ()) for side in ("before", "after"))
+    return case.get("base") != "tiny" and "target" not in case and is_native and path.stem != "precision"
 
+
+@pytest.mark.full
+@pytest.mark.parametrize("path", [path for path in cases() if _runs_here(path)], ids=lambda path: path.stem)
+def test_numbers_that_are_said_to_stay_do(path: Path, models: Path, tmp_path: Path) -> None:
+    assert models.is_dir()
+    changed = lay_out(path, tmp_path)
+    old = subprocess.run(["git", "show", changed.old], cwd=tmp_path, check=True, capture_output=True).stdout
+    (tmp_path / "old.json").write_bytes(old)
+    command: list[str | Path] = [BIN / "hpi-run", "plan.json", "--compare", "old.json", "--input", OCR / "receipt.jpg"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, check=False, encoding="utf-8")
+    assert done.returncode in (0, 1), done.stderr
+    found = json.loads(done.stdout)
+    greatest = max(item["relative"] for module in found["modules"].values() for item in module["outputs"].values())
+    shares = {kind: share for kind, share in found["agreement"].items() if kind != "tolerance"}
+    if changed.case["answers"].get("Are numbers affected?", "no") == "no":
+        assert greatest == 0
+        assert set(shares.values()) == {1.0}
+
+
+def test_there_are_many_changes_and_together_they_touch_every_question() -> None:
     answers = [yaml.safe_load(path.read_text(encoding="utf-8"))["answers"] for path in cases()]
     assert len(answers) >= LEAST
     asked = {re.sub(r"^(Why|Why not) \S+\?$", r"\1?", question) for each in answers for question in each}
