@@ -67,7 +67,11 @@ def test_the_comment_answers_every_question_that_a_change_touches(path: Path, mo
 def _runs_here(path: Path) -> bool:
     case = yaml.safe_load(path.read_text(encoding="utf-8"))
     is_native = not any("--host" in (case.get(side) or {}).get("arguments", ()) for side in ("before", "after"))
-    return case.get("base") != "tiny" and "target" not in case and is_native and path.stem != "precision"
+    # Of a model that was exported again the old files are gone, and not every CPU has bf16.
+    is_there = (
+        not any("exported" in (case.get(side) or {}) for side in ("before", "after")) and path.stem != "precision"
+    )
+    return case.get("base") != "tiny" and "target" not in case and is_native and is_there
 
 
 @pytest.mark.full
