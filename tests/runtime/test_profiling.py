@@ -177,7 +177,7 @@ def test_a_plan_is_stale_when_its_profile_changes(folder: Path) -> None:
     (folder / "profile.json").write_text(json.dumps(profile))
     done = run(folder, "hpi-plan", "--check", "plan.json")
     assert done.returncode == 1
-    assert "[profile]" in done.stderr
+    assert "because the profile was measured again" in done.stderr
     (folder / "profile.json").unlink()
     done = run(folder, "hpi-plan", "--check", "plan.json")
     assert done.returncode == 2
@@ -372,8 +372,8 @@ def candidate(backend: str, threads: int = 2, batch_size: int = 6, **settings: i
 
 
 def walked(candidates: list[Candidate], cost: Mapping[int, float | None]) -> list[int]:
-    ratios: dict[int, float | None] = {}
-    while (place := search.following(candidates, ratios)) is not None:
+    known, ratios = search.variants(candidates), dict[int, "float | None"]()
+    while (place := search.following(known, ratios)) is not None:
         ratios[place] = cost[place]
     return list(ratios)
 
@@ -397,6 +397,28 @@ def test_the_search_begins_with_every_backend_and_then_walks_along_what_got_fast
 def test_the_search_tries_what_else_there_is_of_a_backend_whose_first_engine_fails() -> None:
     candidates = [candidate("a"), candidate("b"), candidate("b", threads=1), candidate("b", batch_size=1)]
     assert walked(candidates, {0: 1.0, 1: None, 2: 1.5, 3: 0.1}) == [0, 1, 2]
+
+
+def test_large_levers_come_first_and_are_walked_along_by_themselves() -> None:
+    def lowered(batch_size: int, **settings: int) -> Candidate:
+        usual = candidate("a", batch_size=batch_size, **settings)
+        engines = [
+            replace(usual.engine, config={**usual.engine.config, "precision": name}) for name in ("bf16", "int8")
+        ]
+        return replace(usual, lower=tuple(engines))
+
+    candidates = [lowered(6), lowered(1), lowered(1, step=64), candidate("b")]
+    # Of each candidate the usual precision, bf16 and int8; then b.
+    cost = {0: 1.0, 1: 0.6, 2: 1.2, 3: 0.9, 4: 0.5, 5: 0.1, 6: 1.1, 7: 0.7, 8: 0.1, 9: 1.2}
+    # Both backends, the precisions, then around bf16 and around what is fastest in fp32; not around int8, which is slow.
+    assert walked(candidates, cost) == [0, 9, 1, 2, 4, 7, 3, 6]
+
+
+def test_a_precision_that_cannot_be_measured_is_not_tried_again() -> None:
+    usual = candidate("a")
+    lower = replace(usual.engine, config={**usual.engine.config, "precision": "bf16"})
+    candidates = [replace(usual, lower=(lower,)), replace(candidate("a", batch_size=1), lower=(lower,))]
+    assert walked(candidates, {0: 1.0, 1: None, 2: 0.5, 3: 0.1}) == [0, 1, 2]
 
 
 def test_the_search_ends_where_nothing_can_be_measured() -> None:

@@ -85,7 +85,7 @@ def of_causes(kinds: Sequence[str]) -> str:
         exchanges.OVERRIDE: "of the command line",
         exchanges.TARGET: "of the target",
         exchanges.MODEL: "the model was exported again",
-        exchanges.PROFILE: "of the profile",
+        exchanges.PROFILE: "the profile was measured again",
         exchanges.RULES: "of hpi-plan's rules, which are others by now",
     }
     return listed([known[kind] for kind in kinds if kind in known])

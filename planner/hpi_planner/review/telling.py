@@ -11,6 +11,7 @@ from hpi_schemas.plan.origin import Origin
 
 from hpi_planner.review import phrases, rebuilds
 from hpi_planner.review.differences import Change
+from hpi_planner.review.exchanges import PROFILE
 from hpi_planner.review.names import Names
 from hpi_planner.review.paths import ABSENT, is_same
 from hpi_planner.review.plans import ReviewedPlan
@@ -93,6 +94,8 @@ class Telling:
 
     def _by_origin(self, address: str, change: Change, origin: Origin | None) -> str:
         """Say what made a change as far as the plans tell it, where the inputs are not at hand."""
+        if change.causes == (PROFILE,) and change.cause_known:
+            return phrases.of_causes(change.causes)
         if change.key == _BACKEND:
             return self.new.words.backend(address)
         told = self.new.words.origin(origin)

@@ -2,12 +2,13 @@
 
 OPTIONS is a JSON object with ``plan`` (a file in which the module is the candidate), ``root``, ``models``, ``module``
 and ``folder``, which holds what the module gets. It answers ``{"items": N}`` once all is loaded; then a request
-``{"items": [places], "stream": bool}`` with the seconds that it took, one by one or in one go, and ``{"results":
-true}`` with the results of all items.
+``{"items": [places], "stream": bool}`` with the seconds that it took, one by one or in one go, ``{"results": true}``
+with the results of all items, and ``{"plan": TEXT}``, once it has loaded that instead, with ``{"items": N}`` again.
 """
 
 from __future__ import annotations
 
+import gc
 import json
 import sys
 import time
@@ -49,16 +50,28 @@ def main(text: str) -> int:
 
 
 def _serve(options: Mapping[str, Any]) -> int:
-    with data_stream() as answers, _loaded(options) as (run, results_of):
-        items = list(replay.load(Path(options["folder"])))
-        _answer(answers, {"items": len(items)})
-        for line in sys.stdin:
-            request = json.loads(line)
-            chosen = items if "results" in request else [items[place] for place in request["items"]]
-            done, seconds = run(chosen, request.get("stream", True))
-            results = results_of(done) if "results" in request else None
-            _answer(answers, {"peak_mib": peak_mib(), "results": results, "seconds": seconds})
+    plan: bytes | None = Path(options["plan"]).read_bytes()
+    with data_stream() as answers:
+        while plan is not None:
+            with _loaded(options, plan) as (run, results_of):
+                plan = _answered(options, answers, run, results_of)
+            gc.collect()
     return DONE
+
+
+def _answered(options: Mapping[str, Any], answers: BinaryIO, run: Run, results_of: ResultsOf) -> bytes | None:
+    """Answer requests until one asks for another plan; return that, None at the end."""
+    items = list(replay.load(Path(options["folder"])))
+    _answer(answers, {"items": len(items)})
+    for line in sys.stdin:
+        request = json.loads(line)
+        if "plan" in request:
+            return str(request["plan"]).encode()
+        chosen = items if "results" in request else [items[place] for place in request["items"]]
+        done, seconds = run(chosen, request.get("stream", True))
+        results = results_of(done) if "results" in request else None
+        _answer(answers, {"peak_mib": peak_mib(), "results": results, "seconds": seconds})
+    return None
 
 
 # Runs items one by one or in one go; returns them, and the seconds that each took, or all together.
@@ -68,9 +81,9 @@ ResultsOf = Callable[[Items], list[Any]]
 
 
 @contextmanager
-def _loaded(options: Mapping[str, Any]) -> Iterator[tuple[Run, ResultsOf]]:
+def _loaded(options: Mapping[str, Any], text: bytes) -> Iterator[tuple[Run, ResultsOf]]:
     path, models = Path(options["plan"]), [Path(folder) for folder in options["models"]]
-    plan = parse(path.read_bytes(), path.parent, Path(options["root"]), models, "the candidate")
+    plan = parse(text, path.parent, Path(options["root"]), models, "the candidate")
     address = options["module"]
     if loader.is_hosted(plan):
         with hosted.loaded(plan, address) as run:

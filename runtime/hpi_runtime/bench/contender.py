@@ -12,8 +12,8 @@ from hpi_schemas.profile import LATENCY, THROUGHPUT, Entry
 
 from hpi_runtime.bench.process import EndedError, Process
 
-# The first look at a candidate takes as many inputs, and as many passes, as the plan's own engine does in this time.
-LOOK_SECONDS, _MOST_PASSES, LEAST_ITEMS = 1.5, 5, 3
+# Fewer inputs say too little of the others.
+LEAST_ITEMS = 3
 # Multiples of the golden ratio spread a choice of inputs evenly, however many there will be (Kronecker's sequence).
 _GOLDEN = 0.6180339887
 # A candidate hangs if it takes this much longer than the plan's own engine, and so many seconds besides; or to load.
@@ -45,6 +45,17 @@ class Contender:
         self.items = int(self._told(lambda: process.answer(limit))["items"])
         self.loaded_ms = round(1000 * process.age, 1)
 
+    def load(self, entry: Entry, plan: str) -> None:
+        """Let the process load another candidate instead of what it has.
+
+        Args:
+            entry: of the candidate.
+            plan: the text of a plan in which the module is the candidate.
+        """
+        self._entry = entry
+        limit = None if self._own_seconds is None else _LOADING_SECONDS
+        self.items = int(self._told(lambda: self._process.ask({"plan": plan}, limit))["items"])
+
     def ask(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """Send a request and return the answer."""
         count = len(request.get("items", range(self.items)))
@@ -61,39 +72,30 @@ class Contender:
             raise FaultError(reason, self._entry) from None
 
 
-class Look:
-    """How a first look is taken: at as many inputs, as often, as the plan's own engine manages in a short time."""
-
-    def __init__(self, own: Contender) -> None:
-        self._items: list[int] = []
-        total = 0.0
-        for place in spread(own.items):
-            if len(self._items) < LEAST_ITEMS or total < LOOK_SECONDS:
-                self._items.append(place)
-                # The second time, for the first compiles what is new.
-                seconds = [sum(own.ask({"items": [place], "stream": False})["seconds"]) for _ in range(2)]
-                total += seconds[1]
-        self._passes = max(1, min(_MOST_PASSES, int(LOOK_SECONDS / total)))
-        self._own = own
-
-    def measure(self, worker: Contender, entry: Entry) -> None:
-        """Measure a candidate in turn with the plan's own engine."""
-        # What is new to the candidate is no part of its speed.
-        worker.ask({"items": self._items})
-        own, found = in_turn([self._own, worker], self._items, self._passes)
-        measured(entry, found, own, len(self._items))
-
-
 def spread(items: int) -> list[int]:
     """Return the places of all inputs in an order of which every beginning is evenly spread."""
     return sorted(range(items), key=lambda place: place * _GOLDEN % 1)
 
 
-def in_turn(workers: Sequence[Contender], items: list[int], rounds: int, deadline: float = math.inf) -> list[Times]:
-    """Return the seconds that each candidate took in each round; one round is always finished."""
+def in_turn(
+    workers: Sequence[Contender],
+    items: list[int],
+    rounds: int,
+    deadline: float = math.inf,
+    is_enough: Callable[[list[Times]], bool] = lambda _: False,
+) -> list[Times]:
+    """Return the seconds that each candidate took in each round; one round is always finished.
+
+    Args:
+        workers: the candidates.
+        items: the places of the inputs.
+        rounds: at most so many.
+        deadline: of ``time.monotonic``, after which no round begins.
+        is_enough: is asked after each round whether more would change nothing.
+    """
     found: list[Times] = [{LATENCY: [], THROUGHPUT: []} for _ in workers]
     for place in range(rounds):
-        if place and time.monotonic() > deadline:
+        if place and (time.monotonic() > deadline or is_enough(found)):
             break
         alone = [0.0] * len(workers)
         for item in items:

@@ -1,45 +1,66 @@
-"""Which of many candidates to measure: every backend once, then a walk along one dimension at a time.
+"""Which of many candidates to measure: large levers first, then a walk along one dimension at a time.
 
-All combinations would take hours; what is slow by itself is seldom fast in a combination.
+All combinations would take hours; what is slow by itself is seldom fast in a combination. A backend or a precision may
+be twice as fast, so these come first; batches, streams and paddings are tried around what is fastest so far, of each
+precision by itself, for levers multiply.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from hpi_schemas.candidates import Candidate
-from hpi_schemas.profile import LATENCY, THROUGHPUT, Entry
+from hpi_schemas.plan.model import EngineRecord
+from hpi_schemas.profile import FP32, LATENCY, THROUGHPUT, Entry
 
-# Times as parts of the plan's own; None for a candidate that cannot be measured.
+# Times as parts of the plan's own; None for a variant that cannot be measured.
 Ratios = Mapping[int, float | None]
 
 # A backend this much slower than the fastest is not looked at any closer; in a lower precision it may gain more.
 _NEAR, _NEAR_LOWER = 1.3, 3.0
 
 
-def following(candidates: Sequence[Candidate], ratios: Ratios) -> int | None:
-    """Return the candidate to measure next, None if there is nothing left that is worth it.
+class Variant(NamedTuple):
+    """A candidate in one precision.
+
+    Attributes:
+        engine, batch_size, settings: of it.
+        is_lower: its precision is lower than the candidate's own.
+    """
+
+    engine: EngineRecord
+    batch_size: int
+    settings: Mapping[str, Any]
+    is_lower: bool
+
+    @property
+    def kind(self) -> tuple[str, str]:
+        """Its backend and precision: what is walked along by itself."""
+        return self.engine.backend, str(self.engine.config.get("precision", FP32))
+
+
+def variants(candidates: Sequence[Candidate]) -> list[Variant]:
+    """Return every candidate in each of its precisions; the first is the plan's own."""
+    return [
+        Variant(engine, item.batch_size, item.settings, is_lower)
+        for item in candidates
+        for engine, is_lower in ((item.engine, False), *((lower, True) for lower in item.lower))
+    ]
+
+
+def following(known: Sequence[Variant], ratios: Ratios) -> int | None:
+    """Return the variant to measure next, None if there is nothing left that is worth it.
 
     Args:
-        candidates: the first is the plan's own.
+        known: the first is the plan's own.
         ratios: of those that have been measured, by place.
     """
-    own = candidates[0]
-    running = {candidates[place].engine.backend for place, ratio in ratios.items() if ratio is not None}
-    for place, item in enumerate(candidates):
-        is_plain = (item.batch_size, item.settings) == (own.batch_size, own.settings)
-        if is_plain and place not in ratios and item.engine.backend not in running:
+    for places in (_backends(known, ratios), _precisions(known, ratios), _neighbours(known, ratios)):
+        place = next(places, None)
+        if place is not None:
             return place
-    for best in _best(candidates, ratios, _NEAR):
-        for place, item in enumerate(candidates):
-            if place not in ratios and _is_neighbour(item, candidates[best]):
-                return place
     return None
-
-
-def worth_lowering(candidates: Sequence[Candidate], ratios: Ratios) -> list[int]:
-    """Return the candidates whose lower precisions are worth measuring: the fastest of each fast backend."""
-    return _best(candidates, ratios, _NEAR_LOWER)
 
 
 def finalists(entries: Sequence[Entry]) -> list[int]:
@@ -64,21 +85,70 @@ def finalists(entries: Sequence[Entry]) -> list[int]:
     return list(found)
 
 
-def _best(candidates: Sequence[Candidate], ratios: Ratios, near: float) -> list[int]:
-    """Return the fastest candidate of each backend, fastest first, without backends that are slow."""
+def _backends(known: Sequence[Variant], ratios: Ratios) -> Iterator[int]:
+    """Yield what is left of the backends as the plan would use them, until one engine of each runs."""
+    running = {known[place].engine.backend for place, ratio in ratios.items() if ratio is not None}
+    for place in _plain(known, ratios):
+        if not known[place].is_lower and known[place].engine.backend not in running:
+            yield place
+
+
+def _precisions(known: Sequence[Variant], ratios: Ratios) -> Iterator[int]:
+    """Yield the lower precisions of the backends that are not slow, those of the fastest first."""
+    tried = {known[place].kind for place in ratios}
+    for kind in _fastest(known, ratios, _NEAR_LOWER):
+        for place in _plain(known, ratios):
+            item = known[place]
+            if item.is_lower and item.engine.backend == kind[0] and item.kind not in tried:
+                yield place
+
+
+def _neighbours(known: Sequence[Variant], ratios: Ratios) -> Iterator[int]:
+    """Yield what differs in one dimension from the fastest of a kind: its batch first, then streams, then paddings."""
+    for best in _fastest(known, ratios, _NEAR).values():
+        for differs in (_batch, _parallelism, _settings):
+            for place, item in enumerate(known):
+                if (
+                    place not in ratios
+                    and item.kind == known[best].kind
+                    and _differences(item, known[best]) == [differs]
+                ):
+                    yield place
+
+
+def _plain(known: Sequence[Variant], ratios: Ratios) -> Iterator[int]:
+    """Yield what has the batch and the settings of the plan's own and was not measured."""
+    own = known[0]
+    for place, item in enumerate(known):
+        if place not in ratios and (item.batch_size, item.settings) == (own.batch_size, own.settings):
+            yield place
+
+
+def _fastest(known: Sequence[Variant], ratios: Ratios, near: float) -> dict[tuple[str, str], int]:
+    """Return the fastest of each kind, fastest kinds first, without those that are slow.
+
+    A lower precision that is not faster than the usual ones is slow.
+    """
     measured = {place: ratio for place, ratio in ratios.items() if ratio is not None}
-    found: dict[str, int] = {}
+    least = min((ratio for place, ratio in measured.items() if not known[place].is_lower), default=0.0)
+    found: dict[tuple[str, str], int] = {}
     for place in sorted(measured, key=lambda place: measured[place]):
-        found.setdefault(candidates[place].engine.backend, place)
-    least = min(measured.values(), default=0.0)
-    return [place for place in found.values() if measured[place] <= near * least]
+        if measured[place] <= (least if known[place].is_lower else near * least):
+            found.setdefault(known[place].kind, place)
+    return found
 
 
-def _is_neighbour(one: Candidate, other: Candidate) -> bool:
-    """Tell whether two candidates have the same backend and differ in one dimension."""
-    differences = (
-        one.engine != other.engine,
-        one.batch_size != other.batch_size,
-        one.settings != other.settings,
-    )
-    return one.engine.backend == other.engine.backend and sum(differences) == 1
+def _batch(one: Variant, other: Variant) -> bool:
+    return one.batch_size != other.batch_size
+
+
+def _parallelism(one: Variant, other: Variant) -> bool:
+    return one.engine != other.engine
+
+
+def _settings(one: Variant, other: Variant) -> bool:
+    return one.settings != other.settings
+
+
+def _differences(one: Variant, other: Variant) -> list[Any]:
+    return [differs for differs in (_batch, _parallelism, _settings) if differs(one, other)]

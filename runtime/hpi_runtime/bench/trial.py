@@ -19,16 +19,8 @@ from hpi_schemas.profile import FP32, LATENCY, THROUGHPUT, Entry, ModuleProfile,
 
 from hpi_runtime import loader
 from hpi_runtime.bench import hosted, replay, search
-from hpi_runtime.bench.contender import (
-    LEAST_ITEMS,
-    LOOK_SECONDS,
-    Contender,
-    FaultError,
-    Look,
-    in_turn,
-    measured,
-    spread,
-)
+from hpi_runtime.bench.contender import LEAST_ITEMS, Contender, FaultError, in_turn, measured, spread
+from hpi_runtime.bench.looking import LOOK_SECONDS, Look, Workbench
 from hpi_runtime.bench.process import Process
 from hpi_runtime.errors import EngineError
 from hpi_runtime.judge import truth
@@ -131,32 +123,30 @@ class Trial:
 
     def _look_around(self, look: Look, until: float, keep: Callable[[], None]) -> bool:
         """Look at candidates until nothing promising is left; False if the time is up before."""
-        candidates, ratios = self._candidates, dict[int, "float | None"]()
-        while (place := search.following(candidates, ratios)) is not None:
-            if ratios and time.monotonic() > until:
-                return False
-            ratios[place] = self._look(entry_of(candidates[place]), look, keep)
-        for place in search.worth_lowering(candidates, ratios):
-            for engine in candidates[place].lower:
-                if time.monotonic() > until:
+        known, ratios = search.variants(self._candidates), dict[int, "float | None"]()
+        with Workbench(self._working, lambda entry: write(self._with(entry))) as bench:
+            while (place := search.following(known, ratios)) is not None:
+                if ratios and time.monotonic() > until:
                     return False
-                self._look(entry_of(candidates[place], _calibrated(engine, self._calibration)), look, keep)
+                item = known[place]
+                entry = Entry(_calibrated(item.engine, self._calibration), item.batch_size, item.settings)
+                best = min((ratio for ratio in ratios.values() if ratio is not None), default=math.inf)
+                ratios[place] = self._look(entry, look, bench, best, keep)
         return True
 
-    def _look(self, entry: Entry, look: Look, keep: Callable[[], None]) -> float | None:
+    def _look(self, entry: Entry, look: Look, bench: Workbench, best: float, keep: Callable[[], None]) -> float | None:
         """Look at a candidate, unless that was done; return its time as a part of the plan's own, None for a fault."""
         same = (item for item in self.record.entries if item.is_of(entry.engine, entry.batch_size, entry.settings))
         known = next(same, None)
         if known is None:
-            self._report(f"{self._address}: {name_of(entry)}")
+            self._report(f"{self._address}: {name_of(entry)}{_best_so_far(best)}")
             known = entry
             try:
-                with self._working(entry) as worker:
-                    entry.loaded_ms = worker.loaded_ms
-                    look.measure(worker, entry)
+                look.measure(bench.loaded(entry), entry, best)
             except FaultError as fault:
                 if fault.entry is not entry:
                     raise
+                bench.clear()
                 _fail(entry, fault)
             self.record.entries.append(entry)
             keep()
@@ -179,6 +169,7 @@ class Trial:
                 for entry in chosen:
                     self._report(f"{self._address}: the answers of {name_of(entry)}")
                     workers.append(stack.enter_context(self._working(entry)))
+                    entry.loaded_ms = entry.loaded_ms or workers[-1].loaded_ms
                     answered = workers[-1].ask({"results": True})
                     answers.append(answered["results"])
                     entry.peak_mib = round(answered["peak_mib"], 1)
@@ -260,6 +251,10 @@ def name(engine: EngineRecord, batch_size: int, settings: Mapping[str, Any]) -> 
 def name_of(entry: Entry) -> str:
     """Return a short name of a candidate that was measured."""
     return name(entry.engine, entry.batch_size, entry.settings)
+
+
+def _best_so_far(ratio: float) -> str:
+    return "" if ratio == math.inf else f" (the fastest so far: {ratio:.2f} of the plan's own time)"
 
 
 def _both(entry: Entry) -> float:

@@ -1,0 +1,98 @@
+"""A first look at candidates: few inputs, one process for all of a backend, and no more time for what is slow."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack
+from types import TracebackType
+
+from hpi_schemas.profile import LATENCY, THROUGHPUT, Entry
+
+from hpi_runtime.bench.contender import LEAST_ITEMS, Contender, Times, in_turn, measured, spread
+
+# A look takes as many inputs, and as many passes, as the plan's own engine does in this time.
+LOOK_SECONDS, _MOST_PASSES = 0.6, 5
+# What is this much slower than the fastest so far after one pass is not looked at any longer.
+_HOPELESS = 1.5
+
+
+class Look:
+    """How a first look is taken: at as many inputs, as often, as the plan's own engine manages in a short time."""
+
+    def __init__(self, own: Contender) -> None:
+        """Take the process of the plan's own engine."""
+        self._items: list[int] = []
+        total = 0.0
+        for place in spread(own.items):
+            if len(self._items) < LEAST_ITEMS or total < LOOK_SECONDS:
+                self._items.append(place)
+                # The second time, for the first compiles what is new.
+                seconds = [sum(own.ask({"items": [place], "stream": False})["seconds"]) for _ in range(2)]
+                total += seconds[1]
+        self._passes = max(1, min(_MOST_PASSES, int(LOOK_SECONDS / total)))
+        self._own = own
+
+    def measure(self, worker: Contender, entry: Entry, best: float) -> None:
+        """Measure a candidate in turn with the plan's own engine.
+
+        Args:
+            worker: the candidate's process.
+            entry: is filled in.
+            best: the least part of the plan's own time so far.
+        """
+        # What is new to the candidate is no part of its speed.
+        worker.ask({"items": self._items})
+
+        def is_hopeless(found: list[Times]) -> bool:
+            return all(
+                other[way][-1] > _HOPELESS * best * own[way][-1]
+                for own, other in (found,)
+                for way in (LATENCY, THROUGHPUT)
+            )
+
+        own, found = in_turn([self._own, worker], self._items, self._passes, math.inf, is_hopeless)
+        measured(entry, found, own, len(self._items))
+
+
+class Workbench:
+    """A process that loads one candidate of a backend after the other; another backend, and what failed, get a new one.
+
+    Starting Python and a backend's libraries takes as long as a look.
+    """
+
+    def __init__(
+        self, working: Callable[[Entry], AbstractContextManager[Contender]], plan: Callable[[Entry], str]
+    ) -> None:
+        """Take what starts the process of a candidate, and what writes the plan with one."""
+        self._working, self._plan = working, plan
+        self._stack = ExitStack()
+        self._worker: Contender | None = None
+        self._backend = ""
+
+    def loaded(self, entry: Entry) -> Contender:
+        """Return a process that has loaded a candidate.
+
+        Raises:
+            FaultError: it cannot be loaded.
+        """
+        if self._worker is not None and self._backend == entry.engine.backend:
+            self._worker.load(entry, self._plan(entry))
+            return self._worker
+        self.clear()
+        self._backend = entry.engine.backend
+        self._worker = self._stack.enter_context(self._working(entry))
+        return self._worker
+
+    def clear(self) -> None:
+        """End the process."""
+        self._worker = None
+        self._stack.close()
+
+    def __enter__(self) -> Workbench:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.clear()
