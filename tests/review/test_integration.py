@@ -61,7 +61,7 @@ def test_the_action_comments_on_what_changed(repository: Path) -> None:
     code, outputs, messages = _action(repository)
     assert code == 0, messages
     assert "stale=false\n" in outputs
-    assert "### Plan: " in outputs
+    assert "### `plan.json`: 1 change" in outputs
     assert "`thresh` 0.3 → 0.2, because pipeline.yaml:14 says so." in outputs
     assert "`settings.thresh`" in outputs
 
@@ -80,7 +80,7 @@ def test_the_action_shows_a_plan_that_is_new(repository: Path, plan: Any) -> Non
     plan("plan-new.json", "--no-use_hpip")
     code, outputs, _ = _action(repository, PLANS="plan-new.json")
     assert code == 0
-    assert "### Plan: new" in outputs
+    assert "`: new" in outputs
     assert "# OCR" in outputs
 
 
@@ -88,7 +88,7 @@ def test_the_action_tells_what_a_request_takes_away(repository: Path) -> None:
     _git(repository, "mv", "plan.json", "elsewhere.json")
     code, outputs, messages = _action(repository)
     assert code == 0, messages
-    assert "### Plan: gone\n\n`plan.json` is no longer there." in outputs
+    assert "### `plan.json`: gone" in outputs
     assert _action(repository, PLANS="nothing.json")[0] == 2
 
 
@@ -98,12 +98,50 @@ def test_the_action_tells_of_a_plan_that_was_left_behind(repository: Path) -> No
     (repository / "pipeline.yaml").write_text(text.replace("thresh: 0.2", "thresh: 0.1"))
     code, outputs, _ = _action(repository)
     assert code == 1
-    assert "### Plan: stale" in outputs
+    assert "### `plan.json`: stale" in outputs
     assert "`thresh` 0.2 → 0.1" in outputs
     (repository / "pipeline.yaml").write_text(text.replace("thresh: 0.2", "thrash: [0.1"))
     code, outputs, _ = _action(repository)
     assert code == 2
     assert "The YAML does not compile." in outputs
+
+
+def test_the_action_compares_a_plan_that_was_renamed(repository: Path) -> None:
+    _git(repository, "mv", "plan.json", "plan-prod.json")
+    code, outputs, messages = _action(repository)
+    assert code == 0, messages
+    assert "### `plan-prod.json`: 1 change" in outputs
+    assert "`thresh` 0.3 → 0.2" in outputs
+    assert ": gone" not in outputs
+
+
+def test_a_plan_that_changed_and_is_stale_is_both(repository: Path, plan: Any) -> None:
+    text = (repository / "pipeline.yaml").read_text()
+    (repository / "pipeline.yaml").write_text(text.replace("thresh: 0.2", "thresh: 0.1"))
+    plan("plan-new.json")
+    (repository / "pipeline.yaml").write_text(text.replace("thresh: 0.2", "thresh: 0.7"))
+    code, outputs, _ = _action(repository)
+    assert code == 1
+    assert "### `plan.json`: 1 change" in outputs
+    assert "### `plan.json`: stale" in outputs
+    assert "### `plan-new.json`: new" in outputs
+    assert "### `plan-new.json`: stale" in outputs
+
+
+def test_a_plan_whose_yaml_a_request_takes_away_is_told(repository: Path) -> None:
+    _git(repository, "commit", "-qam", "two")
+    (repository / "pipeline.yaml").unlink()
+    code, outputs, _ = _action(repository)
+    assert code == 2
+    assert "### `plan.json`: cannot be checked" in outputs
+
+
+def test_a_plan_with_the_marks_of_a_merge_is_said_to_be_one(repository: Path) -> None:
+    text = (repository / "plan.json").read_text()
+    (repository / "plan.json").write_text(f"<<<<<<< HEAD\n{text}=======\n{text}>>>>>>> other\n")
+    code, outputs, messages = _action(repository)
+    assert code == 2
+    assert "has the marks of a merge that was not settled; compile the plan again" in outputs + messages
 
 
 def test_the_action_tells_of_ten_plans_in_one_comment(repository: Path, plan: Any) -> None:
@@ -117,8 +155,8 @@ def test_the_action_tells_of_ten_plans_in_one_comment(repository: Path, plan: An
     (repository / names[3]).write_text("{}")
     code, outputs, messages = _action(repository, PLANS="plan-?.json")
     assert code == 2
-    assert outputs.count("### Plan: 1 change") == 9
-    assert outputs.count("### Plan: cannot be read") == 1
+    assert outputs.count("json`: 1 change") == 9
+    assert outputs.count("`: cannot be read") == 1
     assert "plan-3.json" in messages
     comment = outputs.partition("comment<<")[2]
     assert len(comment) < 65_536
@@ -221,7 +259,7 @@ def test_a_plan_that_is_called_like_an_option_is_a_plan(repository: Path) -> Non
     (repository / "plan.json").rename(repository / "--root=plan.json")
     code, outputs, messages = _action(repository, PLANS="*plan.json")
     assert code == 0, messages
-    assert "# OCR" in outputs
+    assert "### `--root=plan.json`: 1 change" in outputs
 
 
 def test_the_action_says_that_no_plan_matches(repository: Path) -> None:

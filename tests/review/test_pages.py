@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hpi_planner.review import inputs, plans, report
+from hpi_planner.review import origins, plans, report
 from hpi_planner.review.render import diff_page, drawing, page
 from hpi_planner.review.view import view
 from hpi_schemas.plan.read import read
@@ -94,7 +94,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """The page of the largest golden plan, of one with a stage graph, and of a diff, each in a folder of its own."""
     golden = sorted(_golden(), key=lambda item: -len(item[1].modules))
     old, new = (plans.load(str(ROOT / "examples/review" / name)) for name in ("plan-1.json", "plan-4.json"))
-    before, after = (report.origins(plan, inputs.inputs(plan)) for plan in (old, new))
+    before, after = (origins.origins(plan) for plan in (old, new))
     shown = {
         "largest": page.page(view(golden[0][1]), golden[0][0]),
         "graph": page.page(view(new.plan), "plan-4.json"),

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hpi_planner.review import plans, report
+from hpi_planner.review import origins, plans, report
 from hpi_planner.review.differences import compared
 from hpi_planner.review.paths import ABSENT
 from hpi_planner.review.render import comment, markdown, mermaid, page
@@ -129,7 +129,7 @@ def test_a_plan_does_not_differ_from_itself(run: Any, plan: Any) -> None:
         ("modules.M.engine.backend", Impact.NUMERICS),
         ("modules.M.engine.config.precision", Impact.NUMERICS),
         ("modules.M.engine.config.cpu_num_threads", Impact.PERFORMANCE),
-        ("modules.M.device", Impact.DEVICE),
+        ("modules.M.device", Impact.NUMERICS_POSSIBLE),
         ("modules.M.model.files.inference.onnx", Impact.NUMERICS),
         ("modules.M.model.dir", Impact.COSMETIC),
         ("modules.M.origin.use_hpip", Impact.COSMETIC),
@@ -166,7 +166,7 @@ def test_another_batch_size_changes_answers_where_the_task_says_so(run: Any, pla
     [
         ("backends", "openvino", {"openvino"}, Impact.NUMERICS_POSSIBLE),
         ("backends", "tensorrt", {"openvino"}, Impact.COSMETIC),
-        ("hosts", "paddlex", {"openvino", "paddlex"}, Impact.NUMERICS_POSSIBLE),
+        ("hosts", "paddlex", {"openvino", "paddlex"}, Impact.NUMERICS),
         ("tools", "paddle2onnx", {"openvino", "paddle2onnx"}, Impact.NUMERICS_POSSIBLE),
         ("tools", "paddle2onnx", {"openvino"}, Impact.COSMETIC),
     ],
@@ -185,6 +185,25 @@ def test_a_device_differs_only_where_another_one_runs(config: dict[str, str], im
     old, new = ({"modules": {"M": {"engine": {"config": each}}}} for each in (config, {"device_name": "CPU"}))
     (change,) = compared(old, new, Context())
     assert change.impact == impact
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "cards", "impact"),
+    [
+        ("gpu:0", "gpu:1", ("A10", "A10"), Impact.DEVICE),
+        ("gpu:0", "gpu:1", ("A10", "L4"), Impact.NUMERICS_POSSIBLE),
+        ("cpu", "gpu:0", ("A10",), Impact.NUMERICS_POSSIBLE),
+    ],
+)
+def test_another_model_of_a_device_may_round_otherwise(
+    old: str, new: str, cards: tuple[str, ...], impact: Impact
+) -> None:
+    documents = [{"modules": {"M": {"device": device}}} for device in (old, new)]
+    (change,) = compared(*documents, Context(cards=(cards, cards)))
+    assert change.impact == impact
+    copies = [{"replicas": [] if device == "cpu" else [int(device[-1])]} for device in (old, new)]
+    if old != "cpu":
+        assert compared(*copies, Context(cards=(cards, cards)))[0].impact == impact
 
 
 def test_null_absent_and_default_are_three_things(run: Any, plan: Any) -> None:
@@ -241,14 +260,14 @@ def test_a_comment_has_a_table_and_folded_details_and_fits_its_limit(run: Any, p
     plan("old.json")
     plan("new.json", "--no-use_hpip")
     shown = run("hpi-review", "diff", "old.json", "new.json", "--markdown").stdout
-    assert shown.startswith("### Plan: 1 change\n")
+    assert shown.startswith("### `new.json`: 1 change\n")
     assert "| impact | where | what |" in shown
     assert shown.count("<details>") == shown.count("</details>") > 1
 
 
 def test_a_long_comment_ends_at_a_whole_line_and_says_so(folder: Path, run: Any, plan: Any) -> None:
     old, new = (plans.load(str(folder / plan(name, *arguments))) for name, arguments in PAIR)
-    nothing = report.Origins(None, None)
+    nothing = origins.Origins(None, None)
     found = report.report(old, new, nothing, nothing)
     whole = comment.comment(found)
     assert comment.comment(found, limit=len(whole)) == whole
@@ -299,7 +318,7 @@ def test_why_shows_the_winner_and_every_loser_with_their_places(run: Any, plan: 
     assert (
         "wins: onnxruntime at the command line, `-o SubModules.TextDetection.hpi_config.backend=onnxruntime`" in answer
     )
-    assert "loses: {backend: openvino} at the command line, `--hpi_config={backend: openvino}`" in answer
+    assert 'loses: {"backend": "openvino"} at the command line, `--hpi_config={backend: openvino}`' in answer
     assert (
         "not openvino: another was asked for: onnxruntime, by `-o SubModules.TextDetection.hpi_config.backend" in answer
     )

@@ -26,6 +26,7 @@ QUESTIONS = {
     "Must engines be rebuilt?",
     "Why?",
     "Why not?",
+    "Which edits have no effect?",
     "Does the plan follow from its YAML?",
 }
 LEAST = 20

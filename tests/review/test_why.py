@@ -70,12 +70,16 @@ def test_what_there_is_not_gets_a_suggestion(question: str, message: str) -> Non
 
 def test_a_short_name_of_several_modules_asks_which(folder: Path, run: Any, plan: Any) -> None:
     document = json.loads((folder / plan("plan.json")).read_text())
-    other = "SubPipelines.Seal.SubModules.TextDetection"
-    document["modules"][other] = document["modules"]["SubModules.TextDetection"]
+    for other in ("Seal", "Table"):
+        address = f"SubPipelines.{other}.SubModules.SealDetection"
+        document["modules"][address] = document["modules"]["SubModules.TextDetection"]
+    document["modules"]["SubPipelines.Seal.SubModules.TextDetection"] = document["modules"]["SubModules.TextDetection"]
     (folder / "plan.json").write_text(json.dumps(document))
-    done = run("hpi-review", "why", "plan.json", "TextDetection")
+    done = run("hpi-review", "why", "plan.json", "SealDetection")
     assert done.returncode == 2
-    assert f"`TextDetection` may be `SubModules.TextDetection` and `{other}`; name one of them" in done.stderr
+    assert "`SealDetection` may be `Seal.SealDetection` and `Table.SealDetection`; name one of them" in done.stderr
+    # That of the top needs no more than its name.
+    assert run("hpi-review", "why", "plan.json", "TextDetection").stdout.startswith("SubModules.TextDetection.")
     assert run("hpi-review", "why", "plan.json", "Seal.TextDetection").returncode == 0
     assert run("hpi-review", "why", "plan.json", "SubModules.TextDetection.thresh").returncode == 0
 

@@ -410,7 +410,7 @@ def test_large_levers_come_first_and_are_walked_along_by_themselves() -> None:
     candidates = [lowered(6), lowered(1), lowered(1, step=64), candidate("b")]
     # Of each candidate the usual precision, bf16 and int8; then b.
     cost = {0: 1.0, 1: 0.6, 2: 1.2, 3: 0.9, 4: 0.5, 5: 0.1, 6: 1.1, 7: 0.7, 8: 0.1, 9: 1.2}
-    # Both backends, the precisions, then around bf16 and around what is fastest in fp32; not around int8, which is slow.
+    # Both backends, the precisions, then around bf16 and around the fastest in fp32; not around int8, which is slow.
     assert walked(candidates, cost) == [0, 9, 1, 2, 4, 7, 3, 6]
 
 

@@ -135,7 +135,7 @@ def _state(folder: Path, case: Mapping[str, Any], state: Mapping[str, Any]) -> N
         assert plan_command.main([str(item) for item in arguments]) == 0
 
 
-def _profile(folder: Path, pipeline: str, target: Mapping[str, Any], ratios: Mapping[str, float]) -> dict[str, Any]:
+def _profile(folder: Path, pipeline: str, target: Mapping[str, Any], ratios: Mapping[str, Any]) -> dict[str, Any]:
     """Return a profile in which each backend takes a part of the time of the plan's own engine."""
     request: Request = make(pipeline, collect({}), None, [], None, folder, None)
     from dataclasses import replace
@@ -144,7 +144,8 @@ def _profile(folder: Path, pipeline: str, target: Mapping[str, Any], ratios: Map
 
     def measure(entry: Any) -> Mapping[str, Any] | None:
         ratio = ratios.get(entry["engine"]["backend"])
-        return None if ratio is None else profiles.measured(ratio, peak_mib=100.0)
+        latency, throughput = ratio if isinstance(ratio, list) else (ratio, ratio)
+        return None if latency is None else profiles.measured(latency, 1.0, throughput, peak_mib=100.0)
 
     return profiles.profile(request, measure)
 

@@ -109,7 +109,7 @@ def _add_matrix(commands: Commands) -> None:
 
 def _show(options: argparse.Namespace) -> int:
     plan = plans.load(options.plan)
-    found = review_diff.origins(plan, None, "")
+    found = review_diff.told_origins(plan, None, "")
     shown = view(plan.plan, None if found.inputs is None else Sources(found.inputs.request()))
     if options.html is not None:
         from hpi_planner.review.render import frame, page
@@ -145,7 +145,7 @@ def _blame(options: argparse.Namespace) -> int:
 def _answer(
     plan: plans.ReviewedPlan, question: str, source: str | None, before: plans.ReviewedPlan | None = None
 ) -> int:
-    found = review_diff.origins(plan, source, "its places are not shown")
+    found = review_diff.told_origins(plan, source, "its places are not shown")
     sources = None if found.inputs is None else Sources(found.inputs.request())
     show_text(why.told(why.why(plan, question, sources, before)))
     return DONE
@@ -172,7 +172,7 @@ def _lint(options: argparse.Namespace) -> int:
     from hpi_planner.review import policy
 
     plan = plans.load(options.plan)
-    found = review_diff.origins(plan, options.source, "violations point into the plan").inputs
+    found = review_diff.told_origins(plan, options.source, "violations point into the plan").inputs
     policies = [policy.load(name) for name in options.policy]
     broken, texts = policy.violations(plan, policies, None if found is None else found.request())
     if options.sarif:

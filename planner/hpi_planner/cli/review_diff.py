@@ -14,8 +14,9 @@ from hpi_schemas.console import show as show_text
 from hpi_schemas.files import Outputs
 from hpi_schemas.impact import Impact
 
-from hpi_planner.review import inputs, measured, plans, report, verdict
+from hpi_planner.review import measured, origins, plans, report, verdict
 from hpi_planner.review.differences import Change, worst
+from hpi_planner.review.origins import Origins
 from hpi_planner.review.paths import ABSENT
 from hpi_planner.review.plans import ReviewError
 from hpi_planner.review.render import comment, text
@@ -58,8 +59,8 @@ def add_evidence(command: argparse.ArgumentParser) -> None:
 
 def _diff(options: argparse.Namespace) -> int:
     old, new = plans.load(options.old), plans.load(options.new)
-    before = origins(old, options.source_old, "causes are guessed")
-    after = origins(new, options.source_new, "causes are guessed")
+    before = told_origins(old, options.source_old, "causes are guessed")
+    after = told_origins(new, options.source_new, "causes are guessed")
     found = report.report(old, new, before, after, *evidence(options))
     if options.json:
         emit(json.dumps([_record(change) for change in found.changes], indent=2, ensure_ascii=False) + "\n")
@@ -115,7 +116,7 @@ def _measurements(options: argparse.Namespace) -> measured.Measurements | None:
     return measured.Measurements(_comparisons(named), read)
 
 
-def links(base: str | None, after: report.Origins) -> comment.Links | None:
+def links(base: str | None, after: Origins) -> comment.Links | None:
     """Return the links to the places in a YAML, None where they lead nowhere."""
     if base is None or after.inputs is None or after.inputs.place is None:
         return None
@@ -141,7 +142,7 @@ def _record(change: Change) -> dict[str, object]:
     return found | {name: item for name, item in values if item is not ABSENT}
 
 
-def origins(plan: plans.ReviewedPlan, source: str | None, missing: str) -> report.Origins:
+def told_origins(plan: plans.ReviewedPlan, source: str | None, missing: str) -> Origins:
     """Return where a plan comes from, and say so where that is not at hand or gives another plan.
 
     Args:
@@ -149,9 +150,9 @@ def origins(plan: plans.ReviewedPlan, source: str | None, missing: str) -> repor
         source: its YAML as named on the command line.
         missing: what the lack of it means, empty if nothing.
     """
-    found = report.origins(plan, inputs.inputs(plan, None if source is None else plans.place(source)))
+    found = origins.origins(plan, None if source is None else plans.place(source))
     if found.follows is None and missing:
-        say("hpi-review", f"the source of {plan.place} is not at hand; {missing}")
+        say("hpi-review", f"{found.missing}, which {plan.place} was made from, is not at hand; {missing}")
     elif found.follows is False:
         say(
             "hpi-review",

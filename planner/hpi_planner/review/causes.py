@@ -25,7 +25,7 @@ from hpi_planner.review.exchanges import (
     exchanges,
 )
 from hpi_planner.review.inputs import Inputs
-from hpi_planner.review.paths import at, is_same
+from hpi_planner.review.paths import ABSENT, at, is_same
 from hpi_planner.review.plans import ReviewedPlan
 
 # Compiling a plan takes some hundredths of a second; beyond so many differences kinds are exchanged whole.
@@ -101,6 +101,9 @@ def _doing(change: Change, trials: Sequence[_Trial]) -> tuple[InputChange, ...]:
     made = [trial for trial in trials if trial.plan is not None]
     whole = [trial for trial in made if is_same(at(trial.plan, change.path), change.new)]
     some = [trial for trial in made if not is_same(at(trial.plan, change.path), change.old)]
+    if ABSENT in (change.old, change.new):
+        # What makes something else of it has not brought it or taken it away.
+        some = [trial for trial in some if (at(trial.plan, change.path) is ABSENT) == (change.new is ABSENT)]
     return tuple(told for trial in whole or some for told in trial.inputs)
 
 

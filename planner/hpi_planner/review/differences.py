@@ -45,7 +45,7 @@ class Change:
     def key(self) -> str:
         """The rest of the path, dotted; ``(module)`` for a whole module."""
         rest = self.path[2:] if self.address else self.path
-        return ".".join(rest) or "(module)"
+        return ".".join(filter(None, rest)) or "(module)"
 
 
 def changes(old: ReviewedPlan, new: ReviewedPlan) -> list[Change]:

@@ -51,9 +51,23 @@ def exchanges(before: Inputs, after: Inputs) -> Iterator[tuple[InputChange, Exch
     yield from _of_overrides(before, after)
     yield from _of_target(before, after)
     yield from _of_models(before, after)
-    if before.profile != after.profile:
-        old, new = (None if each.profile is None else each.profile.reference.file for each in (before, after))
-        yield InputChange(PROFILE, "profile", old, new), lambda request: replace(request, profile=after.profile)
+    yield from _of_profile(before, after)
+
+
+def _of_profile(before: Inputs, after: Inputs) -> Iterator[tuple[InputChange, Exchange]]:
+    """Yield the profile and how to decide by it, together: one makes no sense without the other."""
+    old, new = before.profile, after.profile
+    if old == new:
+        return
+    one, other = (None if each is None else each.file for each in (old, new))
+    told = InputChange(PROFILE, "profile", one, other)
+    if old is not None and new is not None and old.digest == new.digest:
+        for what, first, second in (
+            ("--optimize", old.optimize, new.optimize),
+            ("--max-accuracy-drop", old.max_accuracy_drop, new.max_accuracy_drop),
+        ):
+            told = InputChange(PROFILE, what, first, second) if first != second else told
+    yield told, lambda request: replace(request, profile=after.profile)
 
 
 def _of_source(before: Inputs, after: Inputs) -> Iterator[tuple[InputChange, Exchange]]:
@@ -133,9 +147,15 @@ def _of_overrides(before: Inputs, after: Inputs) -> Iterator[tuple[InputChange, 
             told = InputChange(OVERRIDE, "the order of the overrides", ABSENT, ABSENT)
             yield told, lambda request: replace(request, overrides=new)
         return
+    gone = [item for item in old if item not in new]
     for layer in (item for item in new if item not in old):
-        yield InputChange(OVERRIDE, layer.token, ABSENT, _said(layer)), _adding(layer, new)
-    for layer in (item for item in old if item not in new):
+        same = next((item for item in gone if (item.flag, item.path) == (layer.flag, layer.path)), None)
+        if same is None:
+            yield InputChange(OVERRIDE, layer.token, ABSENT, _said(layer)), _adding(layer, new)
+        else:
+            gone.remove(same)
+            yield InputChange(OVERRIDE, layer.token, _said(same), _said(layer)), _replacing(same, layer)
+    for layer in gone:
         yield InputChange(OVERRIDE, layer.token, _said(layer), ABSENT), _removing(layer)
 
 
@@ -152,6 +172,10 @@ def _adding(layer: Override, order: Sequence[Override]) -> Exchange:
         return replace(request, overrides=(*(item for item in given if item not in order), *later))
 
     return add
+
+
+def _replacing(old: Override, new: Override) -> Exchange:
+    return lambda request: replace(request, overrides=tuple(new if item == old else item for item in request.overrides))
 
 
 def _removing(layer: Override) -> Exchange:

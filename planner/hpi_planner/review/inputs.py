@@ -77,20 +77,30 @@ class Inputs:
         return {module.address: (module.model_name, module.model_dir) for module in found}
 
 
-def inputs(plan: ReviewedPlan, source: Place | None = None) -> Inputs | None:
-    """Return the inputs of a plan, None where its source is not at hand.
+class MissingError(Exception):
+    """Something that a plan was made from is not at hand; the message names it."""
+
+
+def inputs(plan: ReviewedPlan, source: Place | None = None) -> Inputs:
+    """Return the inputs of a plan.
 
     Args:
         plan: the plan.
         source: its YAML, by default where the plan says it is.
+
+    Raises:
+        MissingError: its YAML or its profile is not at hand.
     """
+    where = source or plan.source
     try:
-        where = source or plan.source
         data = builtin_configs.text(plan.plan.source.builtin or "").encode() if where is None else where.read()
-        profile = plan.profile()
     except (ReviewError, KeyError):
-        return None
-    return Inputs(data, plan, where, profile)
+        raise MissingError(str(where or f"the built-in {plan.plan.source.builtin}")) from None
+    try:
+        return Inputs(data, plan, where, plan.profile())
+    except ReviewError:
+        profile = plan.plan.source.profile
+        raise MissingError("its profile" if profile is None else profile.file) from None
 
 
 def is_stale(plan: ReviewedPlan, found: Inputs) -> bool:

@@ -26,8 +26,12 @@ class Names:
         """Return the address that a short name, or an address, stands for; None if none or several do."""
         if text in self.addresses:
             return text
-        found = [address for address in self.addresses if text in (_last(address), _plain(address))]
-        return found[0] if len(found) == 1 else None
+        # `TextDetection` is that of the top, whatever sub-pipelines have.
+        for name in (_plain, _last):
+            found = [address for address in self.addresses if name(address) == text]
+            if found:
+                return found[0] if len(found) == 1 else None
+        return None
 
     def all(self, text: str) -> list[str]:
         """Return the addresses that a name may stand for."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 Path = tuple[str, ...]
@@ -30,3 +30,25 @@ def at(document: Any, path: Sequence[str]) -> Any:
 def is_same(one: Any, other: Any) -> bool:
     """Tell whether two JSON values are the same; 1, 1.0 and true are equal to Python and not to JSON."""
     return repr(one) == repr(other) if type(one) is not type(other) or isinstance(one, list) else bool(one == other)
+
+
+def path_of(record: Any, key: str) -> tuple[str, ...] | None:
+    """Return the path of a dotted key, whose parts may hold dots themselves, None if there is none."""
+    if not isinstance(record, Mapping):
+        return None
+    if key in record:
+        return (key,)
+    for name, below in record.items():
+        rest = path_of(below, key[len(name) + 1 :]) if key.startswith(f"{name}.") else None
+        if rest is not None:
+            return (name, *rest)
+    return None
+
+
+def paths_of(record: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """Yield the paths of all values that are no filled mappings."""
+    for key, item in record.items():
+        if isinstance(item, dict) and item:
+            yield from paths_of(item, (*path, key))
+        else:
+            yield (*path, key)

@@ -18,6 +18,8 @@ from hpi_planner.review.wording import clean, listed, value
 _FACTS = {"cuda": "CUDA", "driver": "the driver", "arch": "the architecture", "os": "the operating system"}
 _TITLES = {"paddlex": "PaddleX"}
 _MOST_INPUTS = 3
+# What is longer stands in the answers alone, once.
+_LONG_TOKEN = 80
 
 
 def of_module(change: Change, names: Names) -> str:
@@ -33,6 +35,10 @@ def of_module(change: Change, names: Names) -> str:
         return f"batches of {arrow}"
     if key == "model.name":
         return f"model {arrow}"
+    if key == "model.format":
+        return f"its files are {new} now instead of {old}"
+    if key.startswith("model.files.") and ABSENT in (old, new):
+        return f"`{key.removeprefix('model.files.')}` is {'read too' if old is ABSENT else 'no longer read'}"
     if key.startswith("model.files."):
         return f"another `{key.removeprefix('model.files.')}`"
     if key.startswith("model.processing"):
@@ -40,6 +46,8 @@ def of_module(change: Change, names: Names) -> str:
     if key == "engine.fallback":
         return f"falls back on {_backends(new)} (before: {_backends(old)})"
     if key == "engine.prepare":
+        if _steps(new) == _steps(old):
+            return f"{_steps(new)} with other options"
         return f"prepared by {_steps(new)} (before: {_steps(old)})"
     if key == "session":
         whose = names.short(new) if isinstance(new, str) else None
@@ -96,18 +104,29 @@ def _because(told: InputChange) -> str:
         where = f"{told.spot.file}:{told.spot.line}"
         return f"{where} (`{told.what}`) is gone" if told.new is ABSENT else f"{where} says so"
     if told.kind == exchanges.OVERRIDE:
-        return f"`{told.what}` {'is gone' if told.new is ABSENT else 'says so'}"
+        token = told.what if len(told.what) <= _LONG_TOKEN else told.what.partition("=")[0]
+        return f"`{token}` {'is gone' if told.new is ABSENT else 'says so'}"
     if told.kind == exchanges.TARGET:
-        path = told.what.split(".")
-        has = f"{_said(path, told.new)} cores" if path == ["cores"] else f"{_fact(path)} {_said(path, told.new)}"
-        return f"the target has {has} instead of {_said(path, told.old)}"
+        return _of_target(told, told.what.split("."))
     if told.kind == exchanges.MODEL:
         return "the model was exported again"
     if told.kind == exchanges.PROFILE:
+        if told.what.startswith("--"):
+            return f"`{told.what}` is {value(told.new)} instead of {value(told.old)}"
         if told.new == told.old:
             return f"the profile {told.new} was measured again"
         return "there is no profile any more" if told.new is None else f"the profile {told.new} says so"
     return f"{told.what} is another"
+
+
+def _of_target(told: InputChange, path: Sequence[str]) -> str:
+    if path == ["cores"]:
+        return f"the target has {told.new} cores instead of {told.old}"
+    if told.new is None:
+        return f"the target no longer has {_fact(path)}"
+    if told.old is None:
+        return f"the target has {_fact(path)} {_said(path, told.new)} now"
+    return f"the target has {_fact(path)} {_said(path, told.new)} instead of {_said(path, told.old)}"
 
 
 def _fact(path: Sequence[str]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,6 +20,9 @@ from hpi_planner.request import Measured, RequestError
 from hpi_planner.select.profile import Evidence
 from hpi_planner.select.profile import parse as parse_profile
 from hpi_planner.syntax.overrides import Override, from_token
+
+# What git leaves in a file; no line of a plan begins so.
+_CONFLICT = re.compile(rb"^(<{7}|>{7}) ", re.MULTILINE)
 
 
 class ReviewError(RequestError):
@@ -161,6 +165,8 @@ def parse(where: Place, text: bytes) -> ReviewedPlan:
     Raises:
         ReviewError: it is no plan, or of another format.
     """
+    if _CONFLICT.search(text):
+        raise ReviewError(f"{where} has the marks of a merge that was not settled; compile the plan again")
     try:
         document = read.load(text, str(where))
         return ReviewedPlan(where, text.decode("utf-8-sig"), read.from_json(document, str(where)), document)

@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from hpi_schemas.canonical import dumps
+from hpi_schemas.device import Device
 from hpi_schemas.model_store import program_files
 from hpi_schemas.plan import write
 from hpi_schemas.plan.model import EngineRecord, ModuleRecord, Plan
+from hpi_schemas.target import Target
 
 from hpi_planner.review.wording import listed
 
@@ -32,12 +34,8 @@ def prepared_anew(old: Plan, new: Plan, address: str) -> tuple[str, ...]:
         address: of a module of the new plan.
     """
     module, before = new.modules[address], old.modules.get(address)
-    known = set() if before is None else {_key(old, before, engine) for engine in before.engines if engine.prepare}
-    return tuple(
-        engine.prepare[-1].step
-        for engine in module.engines
-        if engine.prepare and _key(new, module, engine) not in known
-    )
+    known = {key for engine in (() if before is None else before.engines) for key in _keys(old, before, engine)}
+    return tuple(engine.prepare[-1].step for engine in module.engines if not _keys(new, module, engine) <= known)
 
 
 def told(old: Plan, new: Plan, address: str) -> str:
@@ -48,8 +46,10 @@ def told(old: Plan, new: Plan, address: str) -> str:
     return f"{listed(steps)}{' again' if again else ''} before the first run" if steps else ""
 
 
-def _key(plan: Plan, module: ModuleRecord, engine: EngineRecord) -> str:
-    """Return what the runner's keys of prepared files cover, as far as a plan tells it."""
+def _keys(plan: Plan, module: ModuleRecord | None, engine: EngineRecord) -> set[str]:
+    """Return what the runner's keys of prepared files cover, as far as a plan tells it: one for each kind of device."""
+    if module is None or not engine.prepare:
+        return set()
     target = plan.target
     known = {**target.tools, **target.backends}
     names = {name for step in engine.prepare for name in VERSIONS.get(step.step, (step.tool,))}
@@ -58,7 +58,12 @@ def _key(plan: Plan, module: ModuleRecord, engine: EngineRecord) -> str:
         "steps": [write.step(step) for step in engine.prepare],
         "versions": {name: known.get(name) for name in sorted(names)},
     }
-    if any(step.step in HARDWARE for step in engine.prepare):
-        gpu = target.gpus[module.device.number] if module.device.number < len(target.gpus) else None
-        facts["hardware"] = [target.os, target.arch, gpu and gpu.name, gpu and gpu.compute_capability]
-    return dumps(facts)
+    if not any(step.step in HARDWARE for step in engine.prepare):
+        return {dumps(facts)}
+    cards = (_hardware(target, module.device.at(number)) for number in plan.replicas or (module.device.number,))
+    return {dumps({**facts, "hardware": card}) for card in cards}
+
+
+def _hardware(target: Target, device: Device) -> list[str]:
+    gpus = target.gpus[device.number : device.number + 1]
+    return [target.os, target.arch, *(fact for gpu in gpus for fact in (gpu.name, gpu.compute_capability))]

@@ -5,30 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from hpi_planner.review import causes, inputs, measured, statements, telling, verdict, whole
+from hpi_planner.review import causes, idle, measured, statements, telling, verdict, whole
 from hpi_planner.review.differences import Change, changes
-from hpi_planner.review.inputs import Inputs
 from hpi_planner.review.measured import Finding, Measurements
 from hpi_planner.review.names import Names
+from hpi_planner.review.origins import Origins
 from hpi_planner.review.plans import ReviewedPlan
 from hpi_planner.review.said import Sources
 from hpi_planner.review.statements import Statement
 from hpi_planner.review.telling import Side, Telling
 from hpi_planner.review.verdict import Answer, Ran
 from hpi_planner.review.words import Words
-
-
-@dataclass(frozen=True)
-class Origins:
-    """Where a plan comes from.
-
-    Attributes:
-        inputs: what it is made from, None where that is not at hand or gives another plan by now.
-        follows: it follows from its YAML, None where that is not at hand.
-    """
-
-    inputs: Inputs | None
-    follows: bool | None
 
 
 @dataclass(frozen=True)
@@ -72,6 +59,7 @@ def report(
         measurements: comparisons and profiles, None if none were given.
     """
     found = causes.explained(changes(old, new), old, new, before.inputs, after.inputs)
+    edits = [] if before.inputs is None or after.inputs is None else idle.edits(found, before.inputs, after.inputs)
     names = Names((*new.modules, *new.plan.external, *old.modules, *old.plan.external))
     both = Telling(_side(old, before), _side(new, after), names)
     told = statements.ordered(statements.merged(whole.told(both, found), names))
@@ -81,7 +69,7 @@ def report(
         names=names,
         changes=tuple(found),
         statements=tuple(told),
-        answers=tuple(verdict.answers(both, found, told, after.follows, ran)),
+        answers=tuple(verdict.answers(both, found, told, before, after, edits, ran)),
         findings=() if measurements is None else tuple(measured.findings(old, new, names, told, measurements)),
         rest=whole.left_over(found, told),
     )
@@ -90,10 +78,3 @@ def report(
 def _side(plan: ReviewedPlan, origins: Origins) -> Side:
     sources = None if origins.inputs is None else Sources(origins.inputs.request())
     return telling.Side(plan, sources, Words(plan.plan, sources))
-
-
-def origins(plan: ReviewedPlan, found: Inputs | None) -> Origins:
-    """Return where a plan comes from, as far as its inputs give it."""
-    if found is None:
-        return Origins(None, None)
-    return Origins(None, False) if inputs.is_stale(plan, found) else Origins(found, True)

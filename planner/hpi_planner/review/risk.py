@@ -37,9 +37,7 @@ _PATTERNS: tuple[tuple[str, Impact], ...] = (
     ("graph.**", Impact.NUMERICS),
     ("external.*.dir", Impact.COSMETIC),
     ("external.**", Impact.NUMERICS),
-    ("host.version", Impact.NUMERICS_POSSIBLE),
     ("host.**", Impact.NUMERICS),
-    ("must_understand.**", Impact.NUMERICS),
     ("replicas.**", Impact.DEVICE),
     ("target.arch", Impact.NUMERICS_POSSIBLE),
     ("target.cores", Impact.PERFORMANCE),
@@ -59,19 +57,22 @@ class Context:
         used: backends, tools and hosts that one of the plans uses; other versions of what is not used change nothing.
         batched: addresses of modules whose answers depend on what shares a batch.
         on_gpu: a module of one of the plans runs on a GPU.
+        cards: the names of the GPUs that each of the two plans knows, by index.
     """
 
     used: frozenset[str] = frozenset()
     batched: frozenset[str] = frozenset()
     on_gpu: bool = False
+    cards: tuple[tuple[str, ...], ...] = ((), ())
 
     @classmethod
     def of(cls, *plans: Plan) -> Context:
-        """Return what counts of some plans."""
+        """Return what counts of two plans."""
         return cls(
             used=frozenset(name for plan in plans for name in _used(plan)),
             batched=frozenset(address for plan in plans for address in batched(plan)),
             on_gpu=any(module.device.kind == "gpu" for plan in plans for module in plan.modules.values()),
+            cards=tuple(tuple(gpu.name for gpu in plan.target.gpus) for plan in plans),
         )
 
     def impact(self, path: Path, old: Any, new: Any) -> Impact:
@@ -85,17 +86,40 @@ class Context:
             return Impact.NUMERICS
         if path[:2] == ("pipeline", "settings") and path[-1] == "batch_size" and self.batched:
             return Impact.NUMERICS
+        if path[0] == "modules" and path[2:] == ("device",) and self._is_other_card([old], [new]):
+            return Impact.NUMERICS_POSSIBLE
+        if path[0] == "replicas":
+            before, after = (
+                [f"gpu:{number}" for number in (each if isinstance(each, list) else [])] for each in (old, new)
+            )
+            return Impact.NUMERICS_POSSIBLE if self._is_other_card(before or ["gpu:0"], after) else Impact.DEVICE
         if path[2:4] == _CONFIG and len(path) > 4:
             return _of_option(path[4:], old, new)
         return next(impact for pattern, impact in _PATTERNS if _fits(path, pattern.split(".")))
 
+    def _is_other_card(self, old: Sequence[Any], new: Sequence[Any]) -> bool:
+        """Tell whether a device is of a model that was not used before, whose kernels may round otherwise."""
+        before, after = (
+            {card(str(item), names) for item in devices} for devices, names in zip((old, new), self.cards, strict=True)
+        )
+        return not after <= before
+
     def _of_target(self, path: Path) -> Impact | None:
         if path[1] in ("backends", "tools", "hosts") and len(path) == 3:
             # Another version of what nothing here uses changes nothing; what converts a model makes another one.
-            return Impact.NUMERICS_POSSIBLE if path[2] in self.used else Impact.COSMETIC
+            # A host does more than kernels: what is done before and after them may be another in another version.
+            greatest = Impact.NUMERICS if path[1] == "hosts" else Impact.NUMERICS_POSSIBLE
+            return greatest if path[2] in self.used else Impact.COSMETIC
         if path[1] in _OF_GPUS:
             return Impact.NUMERICS_POSSIBLE if self.on_gpu else Impact.COSMETIC
         return None
+
+
+def card(device: str, names: Sequence[str]) -> str:
+    """Return the model of a device: the name of a GPU where it is known, else its kind."""
+    kind, _, number = device.partition(":")
+    is_known = kind == "gpu" and number.isdecimal() and int(number) < len(names)
+    return names[int(number)] if is_known else kind
 
 
 def batched(plan: Plan) -> frozenset[str]:

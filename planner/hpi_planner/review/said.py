@@ -129,7 +129,7 @@ class Sources:
             return
         own = Origin(plan_origin.OVERRIDE, str(index))
         span = Span(str(own), 1, 1, 1, len(token) + 1)
-        said = token.partition("=")[2] if "=" in token else layer.text
+        said = yaml_data.load(text)
         excerpt = render.excerpt(span, self._laid.texts)
         yield Said(f"the command line, `{token}`", None, said, excerpt, recorded == own)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hpi_schemas.impact import Impact
 
@@ -59,6 +59,7 @@ class Statement:
         device: what became of the device, empty where that goes without saying.
         joint: what stands between the subject and the first point.
         concerns: names of the modules that it is about.
+        at_least: what happens to its modules elsewhere, such as another version of their backend.
     """
 
     subject: str
@@ -68,6 +69,7 @@ class Statement:
     device: str = ""
     joint: str = ": "
     concerns: tuple[str, ...] = ()
+    at_least: Impact = Impact.COSMETIC
 
     @property
     def changes(self) -> tuple[Change, ...]:
@@ -82,17 +84,31 @@ class Statement:
     @property
     def consequences(self) -> str:
         """What follows: for numbers, prepared files and the device."""
-        numbers = NUMBERS.get(self.impact, SAME_NUMBERS)
+        numbers = NUMBERS.get(max(self.impact, self.at_least), SAME_NUMBERS)
         parts = [numbers, self.rebuilt or ("nothing is rebuilt" if self.addresses else ""), self.device]
         told = "; ".join(filter(None, parts))
         return f"{told[0].upper()}{told[1:]}."
 
+    def _reasons(self) -> list[list[Point]]:
+        """Return the points, those for one reason together."""
+        groups: dict[tuple[str, str, bool], list[Point]] = {}
+        for number, point in enumerate(self.points):
+            # What has no reason of its own stands by itself.
+            reason = point.because or str(number)
+            groups.setdefault((reason, point.before, point.known), []).append(point)
+        return list(groups.values())
+
     @property
     def sentence(self) -> str:
         """The whole: subject, points and consequences."""
-        told = "; ".join(point.sentence for point in self.points)
+        told = "; ".join(_told(points) for points in self._reasons())
         subject = self.subject if self.addresses else f"{self.subject[0].upper()}{self.subject[1:]}"
         return f"{subject}{self.joint}{told}. {self.consequences}"
+
+
+def _told(points: Sequence[Point]) -> str:
+    """Say several things that have one reason."""
+    return replace(points[0], what=listed([point.what for point in points])).sentence
 
 
 def merged(found: Sequence[Statement], names: Names) -> list[Statement]:
@@ -129,6 +145,7 @@ def _one(group: Sequence[Statement], names: Names) -> Statement:
         first.device,
         first.joint,
         tuple(name for statement in group for name in statement.concerns),
+        first.at_least,
     )
 
 

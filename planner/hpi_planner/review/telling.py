@@ -15,6 +15,7 @@ from hpi_planner.review.exchanges import PROFILE
 from hpi_planner.review.names import Names
 from hpi_planner.review.paths import ABSENT, is_same
 from hpi_planner.review.plans import ReviewedPlan
+from hpi_planner.review.risk import card
 from hpi_planner.review.said import RECORDED_AS, Said, Sources
 from hpi_planner.review.statements import Point, Statement
 from hpi_planner.review.words import Words
@@ -86,7 +87,8 @@ class Telling:
         old, new = (side.plan.modules[address].origins.get(own) for side in (self.old, self.new))
         reason = phrases.because(change.inputs) or self._by_origin(address, change, new)
         before = self.old.words.brief(old) if old is not None and (key == _BACKEND or old != new) else ""
-        if (old == new and old is not None and old.kind == plan_origin.PROFILE) or before in reason.partition(" ")[0]:
+        if (old == new and old is not None and old.kind == plan_origin.PROFILE) or before in reason:
+            # It was said already.
             before = ""
         said: Sequence[Said] = () if self.new.sources is None else self.new.sources.of_module(address, key, new)
         what = phrases.of_module(change, self.names)
@@ -108,10 +110,15 @@ class Telling:
         names = [str(module.engine.config.get("device_name", "CPU")) for module in (old, new)]
         if (old.device, names[0]) == (new.device, names[1]):
             return "same device"
-        shown = [
-            str(module.device) if name == "CPU" else f"{module.device} ({name})"
-            for module, name in zip((old, new), names, strict=True)
-        ]
+        gpus = [[gpu.name for gpu in side.plan.plan.target.gpus] for side in (self.old, self.new)]
+        cards = [card(str(module.device), known) for module, known in zip((old, new), gpus, strict=True)]
+        shown = [str(module.device) for module in (old, new)]
+        if names[0] != names[1]:
+            shown = [f"{device} ({name})" for device, name in zip(shown, names, strict=True)]
+        elif cards[0] != cards[1]:
+            shown = [
+                device if name == device else f"{device} ({name})" for device, name in zip(shown, cards, strict=True)
+            ]
         return f"on {shown[1]} instead of {shown[0]}"
 
 
@@ -136,7 +143,11 @@ def _mains(found: Sequence[Change]) -> Iterator[Change]:
             continue
         if key.startswith(_OF_MODEL) and key != "model.name" and has_model:
             continue
-        if key in ("model.format", "module_name") and has_backend:
+        if (key in ("model.format", "module_name") or (key.startswith("model.") and one_sided)) and has_backend:
+            continue
+        if key.startswith("model.files.") and one_sided and "model.format" in keys:
+            continue
+        if key == _PREPARE and "model.format" in keys:
             continue
         yield change
     if has_model and not any(change.key == "model.name" for change in risky):
@@ -149,6 +160,8 @@ def _leader(change: Change, keys: set[str], mains: Sequence[Change]) -> str:
         return "model.name"
     if change.key.startswith(_OF_BACKEND) and _BACKEND in keys:
         return _BACKEND
+    if (change.key.startswith("model.") or change.key == _PREPARE) and "model.format" in keys:
+        return "model.format"
     named = change.key.removeprefix("origin.")
     if named in keys:
         return named
@@ -168,6 +181,8 @@ def _joined(points: Sequence[Point]) -> Iterator[Point]:
 def mirrored(change: Change, found: Sequence[Change]) -> Change | None:
     """Return the difference of a module that another part of the plan repeats, None if there is none."""
     for other in found:
-        if other.path[-1] == change.path[-1] and is_same(other.old, change.old) and is_same(other.new, change.new):
+        is_alike = is_same(other.old, change.old) and is_same(other.new, change.new)
+        has_one_cause = not change.inputs or not other.inputs or set(change.inputs) & set(other.inputs)
+        if other.path[-1] == change.path[-1] and is_alike and has_one_cause:
             return other
     return None

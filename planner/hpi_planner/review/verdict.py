@@ -11,8 +11,8 @@ from hpi_schemas.run_record import RunRecord
 from hpi_planner.review import exchanges, rebuilds, verify
 from hpi_planner.review.differences import Change, worst
 from hpi_planner.review.exchanges import InputChange
+from hpi_planner.review.origins import Origins
 from hpi_planner.review.paths import ABSENT
-from hpi_planner.review.said import Said
 from hpi_planner.review.statements import Statement
 from hpi_planner.review.telling import Side, Telling
 from hpi_planner.review.wording import counted, listed, value
@@ -29,13 +29,11 @@ class Answer:
         question: as a reviewer asks it.
         mark: ``GOOD``, ``LOOK``, ``BAD``, ``UNKNOWN`` or ``PLAIN``; the words say the same.
         text: the answer.
-        said: the places that it names.
     """
 
     question: str
     mark: str
     text: str
-    said: tuple[Said, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -50,7 +48,9 @@ def answers(
     telling: Telling,
     found: Sequence[Change],
     statements: Sequence[Statement],
-    follows: bool | None,
+    before: Origins,
+    after: Origins,
+    idle: Sequence[str] = (),
     ran: Sequence[Ran] = (),
 ) -> list[Answer]:
     """Return an answer to every question that a diff touches.
@@ -59,14 +59,22 @@ def answers(
         telling: the two plans.
         found: what differs.
         statements: about that.
-        follows: the new plan follows from its YAML, None where that is not at hand.
+        before, after: where the two plans come from.
+        idle: edits without effect.
         ran: records of runs.
     """
     told = [_what(found, statements)]
     if found:
-        told += [*_where(found), *_lost(statements), _numbers(found, statements), _device(telling, found, statements)]
+        told += [
+            *_where(found, statements, before, after),
+            *_lost(statements),
+            _numbers(found, statements),
+            _device(telling, found, statements),
+        ]
         told += [_rebuilt(telling), *_backends(telling, statements)]
-    return [*told, _follows(telling.new, follows), *(_ran(telling, item) for item in ran)]
+    if idle:
+        told.append(Answer("Which edits have no effect?", LOOK, "; ".join(idle)))
+    return [*told, _follows(telling.new, after), *(_ran(telling, item) for item in ran)]
 
 
 def _what(found: Sequence[Change], statements: Sequence[Statement]) -> Answer:
@@ -82,17 +90,22 @@ def _brief(statement: Statement) -> str:
     return f"{statement.subject} {points}" if statement.joint == " " else f"{statement.subject} ({points})"
 
 
-def _where(found: Sequence[Change]) -> Iterator[Answer]:
+def _where(
+    found: Sequence[Change], statements: Sequence[Statement], before: Origins, after: Origins
+) -> Iterator[Answer]:
     question = "Where was it set?"
     told = list(dict.fromkeys(item for change in found for item in change.inputs))
     if told:
-        shown = [_place(item) for item in told[:_MOST]]
-        more = [f"{len(told) - _MOST} more places"] if len(told) > _MOST else []
-        said = [Said(str(item.spot), item.spot, item.new, "", True) for item in told[:_MOST] if item.spot is not None]
-        yield Answer(question, PLAIN, "; ".join([*shown, *more]), tuple(said))
+        shown = told if len(told) <= _MOST + 2 else told[:_MOST]
+        more = [f"{len(told) - len(shown)} more places"] if len(told) > len(shown) else []
+        yield Answer(question, PLAIN, "; ".join([*map(_place, shown), *more]))
     elif found:
-        kinds = list(dict.fromkeys(cause for change in found for cause in change.causes))
-        yield Answer(question, UNKNOWN, f"the sources are not at hand; by the origins: {listed(kinds) or 'unknown'}")
+        stale = [name for name, side in (("old", before), ("new", after)) if side.follows is False]
+        lost = list(dict.fromkeys(side.missing for side in (before, after) if side.missing))
+        why = f"the {listed(stale)} plan is stale" if stale else f"{listed(lost)} is not at hand"
+        reasons = list(dict.fromkeys(point.because for item in statements for point in item.points if point.because))
+        guess = f"; by what the plans say: {'; '.join(reasons[:_MOST])}" if reasons else ""
+        yield Answer(question, UNKNOWN, f"not known for sure, for {why}{guess}")
 
 
 def _place(item: InputChange) -> str:
@@ -100,12 +113,18 @@ def _place(item: InputChange) -> str:
     if item.kind == exchanges.SOURCE and item.spot is not None:
         return f"{item.spot.file}:{item.spot.line} `{item.what}` {arrow}"
     if item.kind == exchanges.OVERRIDE:
-        return f"the command line, `{item.what}`{' is gone' if item.new is ABSENT else ''}"
+        if item.new is ABSENT:
+            return f"the command line, `{item.what}` is gone"
+        return f"the command line, `{item.what}`{'' if item.old is ABSENT else f' (before: {value(item.old)})'}"
     if item.kind == exchanges.MODEL:
         files = [name for name in item.new if item.old.get(name) != item.new[name]]
         return f"the model folder of {item.what.rpartition('.')[2]}: {listed([f'`{name}`' for name in files])}"
-    if item.kind == exchanges.PROFILE and item.old == item.new:
-        return f"the profile {item.new}, measured again"
+    if item.kind == exchanges.PROFILE:
+        if item.what.startswith("--"):
+            return f"the command line, `{item.what}` {arrow}"
+        if item.old is None:
+            return f"the command line, `--profile {item.new}`"
+        return f"the profile {item.new}, measured again" if item.old == item.new else f"the profile, {arrow}"
     return f"the {item.kind}, `{item.what}` {arrow}" if item.kind == exchanges.TARGET else f"{item.what}, {arrow}"
 
 
@@ -120,18 +139,26 @@ def _lost(statements: Sequence[Statement]) -> Iterator[Answer]:
     if said:
         shown = [f"`{key}` {value(item.value)} at {item.place}" for key, item in said.values()][:_MOST]
         more = [f"{len(said) - _MOST} more"] if len(said) > _MOST else []
-        yield Answer("Who lost?", PLAIN, "; ".join([*shown, *more]), tuple(item for _, item in said.values())[:_MOST])
+        yield Answer("Who lost?", PLAIN, "; ".join([*shown, *more]))
 
 
 def _numbers(found: Sequence[Change], statements: Sequence[Statement]) -> Answer:
-    question, greatest = "Are numbers affected?", worst(found) or Impact.COSMETIC
-    if greatest < Impact.NUMERICS_POSSIBLE:
+    question = "Are numbers affected?"
+    if (worst(found) or Impact.COSMETIC) < Impact.NUMERICS_POSSIBLE:
         return Answer(question, GOOD, "no")
-    fitting = [statement for statement in statements if statement.impact == greatest]
-    who = list(dict.fromkeys(name for item in fitting for name in (item.concerns or (item.subject,))))
-    if greatest == Impact.NUMERICS_POSSIBLE:
-        return Answer(question, LOOK, f"they may change in their last digits: {listed(who)}")
-    return Answer(question, LOOK, f"they may change: {listed(who)}")
+    may, little = (_affected(statements, impact) for impact in (Impact.NUMERICS, Impact.NUMERICS_POSSIBLE))
+    little = [name for name in little if name not in may]
+    parts = [f"they may change: {listed(may)}"] if may else []
+    if little:
+        parts.append(f"{'' if may else 'they may change '}in their last digits: {listed(little)}")
+    return Answer(question, LOOK, "; ".join(parts) or "they may change")
+
+
+def _affected(statements: Sequence[Statement], impact: Impact) -> list[str]:
+    fitting = [item for item in statements if max(item.impact, item.at_least) == impact]
+    # A sub-pipeline that came or went is named by itself, not by its models.
+    named = [(item.subject,) if item.joint == " " else item.concerns or (item.subject,) for item in fitting]
+    return list(dict.fromkeys(name for names in named for name in names))
 
 
 def _device(telling: Telling, found: Sequence[Change], statements: Sequence[Statement]) -> Answer:
@@ -140,7 +167,12 @@ def _device(telling: Telling, found: Sequence[Change], statements: Sequence[Stat
         if statement.device not in ("", "same device"):
             moved.setdefault(statement.device, []).extend(statement.concerns)
     told = [f"{listed(same)} {device}" for device, same in moved.items()]
-    copies = [f"copies on {value(change.new)}" for change in found if change.path[0] == "replicas"]
+    copies = [
+        f"{statement.subject} {point.what}"
+        for statement in statements
+        for point in statement.points
+        if any(change.path[0] == "replicas" for change in point.changes)
+    ]
     if told or copies:
         return Answer("Which device?", LOOK, "; ".join([*told, *copies]))
     devices = sorted({str(module.device) for module in telling.new.plan.modules.values()})
@@ -188,11 +220,11 @@ def _grouped(telling: Telling, addresses: Sequence[str]) -> dict[tuple[str, str]
     return groups
 
 
-def _follows(side: Side, follows: bool | None) -> Answer:
+def _follows(side: Side, origins: Origins) -> Answer:
     question = "Does the plan follow from its YAML?"
-    if follows is None:
-        return Answer(question, UNKNOWN, "its YAML is not at hand")
-    if follows:
+    if origins.follows is None:
+        return Answer(question, UNKNOWN, f"not known, for {origins.missing} is not at hand")
+    if origins.follows:
         return Answer(question, GOOD, "yes, with the models as it records them")
     return Answer(question, BAD, f"no: `hpi-plan --check {side.plan.place.path}` says what it would be")
 

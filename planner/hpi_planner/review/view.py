@@ -15,6 +15,8 @@ from hpi_planner.review.said import Sources
 from hpi_planner.review.wording import clean, counted, listed
 from hpi_planner.review.words import Words
 
+# Kinds of what no plan has an engine for, because it is asked over the network.
+_SERVICES = ("chat_bot", "retriever")
 _STEPS = {
     "to_onnx": "convert the model to ONNX",
     "to_fp16": "convert the model to fp16",
@@ -230,7 +232,7 @@ def _warnings(rows: list[ModuleView], plan: Plan) -> Iterator[str]:
         if row.prepare:
             yield f"{row.address} is prepared before its first run on a machine: {'; '.join(row.prepare)}."
     for address, item in plan.external.items():
-        yield f"{address} ({item.kind.replace('_', ' ')}): {_elsewhere(item, plan)}."
+        yield f"{address} ({item.kind.replace('_', ' ')}): {elsewhere(item, plan)}."
     if plan.host is not None:
         yield f"PaddleX {plan.host.version} runs this pipeline around these engines."
     elif plan.graph is None and rows:
@@ -238,10 +240,12 @@ def _warnings(rows: list[ModuleView], plan: Plan) -> Iterator[str]:
         yield f"hpi-run cannot run this pipeline as a whole: {runnable(tasks)}."
 
 
-def _elsewhere(item: External, plan: Plan) -> str:
+def elsewhere(item: External, plan: Plan) -> str:
     """Say who runs what has no engine in the plan."""
+    if item.kind == "prompt":
+        return "a template for what a service is asked"
     if plan.host is None:
         return "this plan has no engine for it, and hpi-run does not run it"
-    if item.dir is not None:
-        return f"PaddleX {plan.host.version} runs it by itself, with no engine of this plan"
-    return "a service that PaddleX asks while it runs"
+    if item.kind in _SERVICES:
+        return "a service that PaddleX asks while it runs"
+    return f"PaddleX {plan.host.version} runs it by itself, with no engine of this plan"

@@ -11,9 +11,10 @@ from hpi_schemas.plan.model import Plan
 
 from hpi_planner.diagnostics.suggest import did_you_mean
 from hpi_planner.review.names import Names
-from hpi_planner.review.paths import at
+from hpi_planner.review.paths import at, path_of, paths_of
 from hpi_planner.review.plans import ReviewedPlan, ReviewError
 from hpi_planner.review.said import RECORDED_AS, Said, Sources
+from hpi_planner.review.view import elsewhere
 from hpi_planner.review.wording import listed, value
 from hpi_planner.review.words import Words
 from hpi_planner.syntax.compose import YamlTextError, compose
@@ -30,6 +31,8 @@ _PASSES = (
     ("", "inherit"),
 )
 _BACKEND = "engine.backend"
+# That anybody reads in a message.
+_MOST_NAMES = 20
 # What can be asked about besides modules, and which pass writes it.
 _WHOLE = {
     "graph": "schedule",
@@ -76,10 +79,12 @@ def why(plan: ReviewedPlan, question: str, sources: Sources | None, before: Revi
     Raises:
         ReviewError: the plan has no such module or key.
     """
-    names = Names(plan.modules)
+    names = Names((*plan.modules, *plan.plan.external))
     found = _split(names, question)
-    if found is not None:
+    if found is not None and found[0] in plan.modules:
         return _of_module(plan, *found, sources)
+    if found is not None:
+        return _of_external(plan, *found, sources)
     if question.partition(".")[0] in _WHOLE:
         return _of_the_rest(plan, question, sources)
     setting = _of_pipelines(plan, question, sources)
@@ -90,9 +95,12 @@ def why(plan: ReviewedPlan, question: str, sources: Sources | None, before: Revi
         return _gone(plan, before, gone[0], sources)
     several = names.all(question.partition(".")[0])
     if len(several) > 1:
-        raise ReviewError(f"`{question}` may be {listed([f'`{address}`' for address in several])}; name one of them")
+        shorts = listed([f"`{names.short(address)}`" for address in several])
+        raise ReviewError(f"`{question}` may be {shorts}; name one of them")
     near = names.near(question)
-    help = f"did you mean `{near}`?" if near is not None else did_you_mean(question, [*names.addresses, *_WHOLE])
+    known = [*map(names.short, names.addresses), *_WHOLE]
+    help = f"did you mean `{near}`?" if near is not None else "`hpi-review show` lists its modules"
+    help = did_you_mean(question, known) if near is None and len(known) <= _MOST_NAMES else help
     older = "" if before is not None else "; of what is gone, `--before OLD` knows"
     raise ReviewError(f"the plan has no module `{question}`; {help}{older}")
 
@@ -134,21 +142,35 @@ def _of_module(plan: ReviewedPlan, address: str, key: str, sources: Sources | No
     record = plan.modules[address]
     document, words = write.module(record), Words(plan.plan, sources)
     known = (key, f"engine.{key}", f"engine.config.{key}", f"settings.{key}", key.replace("model_", "model."))
-    key = next((item for item in known if _path_of(document, item) is not None), key)
-    path = _path_of(document, key)
+    key = next((item for item in known if path_of(document, item) is not None), key)
+    path = path_of(document, key)
     if path is None:
-        keys = [".".join(path) for path in _paths(document) if path[0] not in ("origin", "not_chosen")]
+        keys = [".".join(path) for path in paths_of(document) if path[0] not in ("origin", "not_chosen")]
         raise ReviewError(f"`{address}` has no `{key}`; {did_you_mean(key, keys)}")
     recorded = record.origins.get(RECORDED_AS.get(key, key))
     is_backend = key == _BACKEND
+    origin = words.backend(address) if is_backend else words.origin(recorded)
     return Answer(
         what=f"{address}.{key}",
         value=at(document, path),
-        origin=words.backend(address) if is_backend else words.origin(recorded),
+        origin=words.device() if key == "device" and not origin else origin,
         derived_by=next(name for prefix, name in _PASSES if key.startswith(prefix)),
         said=() if sources is None else tuple(sources.of_module(address, key, recorded)),
         not_chosen=words.not_chosen(address) if is_backend else None,
     )
+
+
+def _of_external(plan: ReviewedPlan, address: str, key: str, sources: Sources | None) -> Answer:
+    item = plan.plan.external[address]
+    told = elsewhere(item, plan.plan)
+    if key in (_BACKEND, "kind"):
+        return Answer(address, item.kind.replace("_", " "), told, "select")
+    known = {"model_name": item.model_name, "dir": item.dir, "files": dict(item.files)}
+    if key not in known:
+        raise ReviewError(f"`{address}` has no `{key}`; {did_you_mean(key, known)}")
+    said = () if sources is None else tuple(sources.of_key((*address.split("."), key)))
+    winner = next((one.place for one in said if one.wins), told)
+    return Answer(f"{address}.{key}", known[key], winner, "select", said)
 
 
 def _split(names: Names, question: str) -> tuple[str, str] | None:
@@ -211,7 +233,7 @@ def _switches_of(plan: Plan, path: tuple[str, ...], sources: Sources | None) -> 
 
 
 def _of_the_rest(plan: ReviewedPlan, question: str, sources: Sources | None) -> Answer:
-    path = _path_of(plan.document, question)
+    path = path_of(plan.document, question)
     if path is None:
         top = question.partition(".")[0]
         below = plan.document.get(top)
@@ -236,36 +258,16 @@ def _origin(plan: Plan, path: tuple[str, ...]) -> str:
     if top == "target":
         return "the machine that the plan was made for: a decision read this fact of it"
     if top == "host":
-        return "hpi-run having no stages of its own for this pipeline, or somebody asking for a host"
+        asked = next((token for token in plan.source.overrides if token.startswith("--host=")), None)
+        return "hpi-run has no stages of its own for this pipeline" if asked is None else f"`{asked}` says so"
     if top == "replicas":
-        return "the device that was asked for, which names several"
+        return "the device that was asked for names several"
     if top == "external":
-        return "no backend of ours running it"
+        return "no backend of hpi-plan runs it"
     return "what hpi-plan was given" if top == "source" else "hpi-plan itself"
 
 
 # -- paths ---------------------------------------------------------------------------------------
-
-
-def _path_of(record: Any, key: str) -> tuple[str, ...] | None:
-    """Return the path of a dotted key, whose parts may hold dots themselves, None if there is none."""
-    if not isinstance(record, Mapping):
-        return None
-    if key in record:
-        return (key,)
-    for name, below in record.items():
-        rest = _path_of(below, key[len(name) + 1 :]) if key.startswith(f"{name}.") else None
-        if rest is not None:
-            return (name, *rest)
-    return None
-
-
-def _paths(record: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
-    for key, item in record.items():
-        if isinstance(item, dict) and item:
-            yield from _paths(item, (*path, key))
-        else:
-            yield (*path, key)
 
 
 def _path_at(tree: Tree, line: int) -> tuple[Any, ...]:

@@ -9,7 +9,7 @@ from typing import Any
 from hpi_planner.review.paths import ABSENT
 
 # Of a value that is not a text.
-_LONG = 120
+_LONG = 200
 
 
 def clean(item: str) -> str:

@@ -8,6 +8,7 @@ from hpi_schemas.plan.model import ModuleRecord, Plan
 from hpi_schemas.plan.origin import Origin
 
 from hpi_planner import knowledge
+from hpi_planner.paddlex import ranking
 from hpi_planner.review.said import Sources
 from hpi_planner.select.options import DEFAULT_THREADS
 from hpi_planner.select.reasons import WHY
@@ -20,6 +21,8 @@ _MACHINES = {
 _TABLES = {"paddle30": "Paddle 3.0", "paddle31": "Paddle 3.1", "paddle311": "Paddle 3.1.1"}
 _DEVICES = {"cpu": "CPUs", "gpu": "NVIDIA GPUs", "npu": "Ascend NPUs"}
 _REGULAR, _GENERIC = "regular", "generic"
+# How rankings call Paddle's run modes.
+_ENTRIES = ("paddle", "paddle_mkldnn", "paddle_tensorrt")
 _BACKEND, _SWITCH = "engine.backend", "use_hpip"
 
 
@@ -83,7 +86,17 @@ class Words:
             told = f"PaddleX's ranking for {machines} (its table of {paddle})"
             order = _listed(knowledge.ranking(environment, table, _ranked(module)) or ())
             told = f"{told}: {order}" if order else told
-        return f"{told}; {chosen} is the first of them that can be had" if order else told
+        mode = str(module.engine.config.get("run_mode", ""))
+        entry = next((item for item in _ENTRIES if ranking.run_mode(item) == mode), chosen) if mode else chosen
+        return f"{told}; {entry} is the first of them that can be had" if order else told
+
+    def device(self) -> str:
+        """Say why the plan is for its device, where no module asks for another."""
+        source = self._plan.source
+        asked = next((token for token in source.overrides if token.startswith(("--device=", "-o device="))), None)
+        if asked is not None:
+            return f"`{asked}` says so"
+        return f"the usual device of the target ({self._plan.target.device}), or that of the YAML's key `device`"
 
     def not_chosen(self, address: str) -> dict[str, str]:
         """Say why a module does not run on each other backend."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from urllib.parse import quote
 
@@ -66,7 +66,9 @@ def comment(report: Report, links: Links | None = None, limit: int = LIMIT) -> s
 def _head(report: Report) -> Iterator[str]:
     subjects = [statement.subject for statement in report.statements if statement.impact > Impact.COSMETIC]
     told = f"{counted(len(subjects), 'change', 'changes')}" if subjects else "no change to what runs"
-    yield from (f"### Plan: {told}", "", f"{code(str(report.old.place))} → {code(str(report.new.place))}", "")
+    name = report.new.place.path.name
+    places = [str(replace(side.place, from_here=False)) for side in (report.old, report.new)]
+    yield from (f"### {code(name)}: {told}", "", f"{code(places[0])} → {code(places[1])}", "")
 
 
 def _answers(report: Report) -> Iterator[str]:

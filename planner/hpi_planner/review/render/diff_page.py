@@ -5,7 +5,7 @@ from __future__ import annotations
 from html import escape
 
 from hpi_planner.review.differences import Change
-from hpi_planner.review.render.frame import TOOLS, coded, framed, identifier, name, prose, table
+from hpi_planner.review.render.frame import TOOLS, coded, framed, identifier, name, prose, table, words
 from hpi_planner.review.render.page import graph
 from hpi_planner.review.render.text import causes, headline
 from hpi_planner.review.report import Report
@@ -62,8 +62,8 @@ def _statement(statement: Statement) -> str:
     )
     listed = f'<ul class="plain">{places}</ul>' if places else ""
     return (
-        f"<p>{ids}<strong>{escape(statement.sentence[: len(statement.subject)])}</strong>{prose(rest)}</p>"
-        f'<details class="part"><summary>{escape(statement.subject)} <span>{number}</span></summary>'
+        f"<p>{ids}<strong>{words(statement.sentence[: len(statement.subject)])}</strong>{prose(rest)}</p>"
+        f'<details class="part"><summary>{words(statement.subject)} <span>{number}</span></summary>'
         f"{listed}{_differences(statement.changes)}</details>"
     )
 

@@ -8,7 +8,7 @@ from hpi_planner.review.wording import clean
 
 _CODE = re.compile(r"`([^`]*)`")
 # What GitHub makes a link of, even where Markdown does not: people, issues, addresses.
-_AUTOLINKS = re.compile(r"@|#|://|www\.|GH-|mailto:|xmpp:", re.IGNORECASE)
+_AUTOLINKS = re.compile(r"@|#|://|www\.|\bGH-(?=\d)|mailto:|xmpp:", re.IGNORECASE)
 _BREAK = "\N{ZERO WIDTH SPACE}"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from html import escape
 from pathlib import Path
@@ -15,6 +16,8 @@ from hpi_planner.review.wording import value
 _FRAME = Path(__file__).with_name("frame.html")
 _MARK = b'<meta name="generator" content="hpi-review">'
 _HEAD = 1024
+# Between two parts of an address, as they begin with capitals.
+_DOTS = re.compile(r"(?<=\w)\.(?=[A-Z])")
 # Of a name that still stands in one line of a phone.
 _LONG = 44
 
@@ -73,8 +76,13 @@ def prose(text: str) -> str:
     """Write a sentence in which backticks stand around code."""
     parts = text.split("`")
     if len(parts) % 2 == 0:
-        return escape(text)
-    return "".join(name(part) if number % 2 else escape(part) for number, part in enumerate(parts))
+        return words(text)
+    return "".join(name(part) if number % 2 else words(part) for number, part in enumerate(parts))
+
+
+def words(text: str) -> str:
+    """Write a text in which the dotted names of modules may be broken after their dots."""
+    return _DOTS.sub(".<wbr>", escape(text))
 
 
 def bullets(title: str, items: Iterable[str], level: int = 2) -> str:
@@ -86,8 +94,15 @@ def bullets(title: str, items: Iterable[str], level: int = 2) -> str:
 def table(head: Sequence[str], rows: Iterable[Sequence[str]], label: str) -> str:
     """Write a table that scrolls by itself; cells are HTML, the first of a row heads it."""
     top = "".join(f'<th scope="col">{escape(item)}</th>' for item in head)
-    lines = "".join(
-        f'<tr><th scope="row">{first}</th>{"".join(f"<td>{item}</td>" for item in rest)}</tr>' for first, *rest in rows
-    )
+    lines = "".join(_row(head, row) for row in rows)
     region = f'<div class="scroll" tabindex="0" role="group" aria-label="{escape(label)}">'
-    return f"{region}<table><thead><tr>{top}</tr></thead><tbody>{lines}</tbody></table></div>"
+    return f"{region}<table class='cards'><thead><tr>{top}</tr></thead><tbody>{lines}</tbody></table></div>"
+
+
+def _row(head: Sequence[str], row: Sequence[str]) -> str:
+    """Write a row; on a phone, where rows are cards, each cell says which column it is of."""
+    first, *rest = row
+    cells = "".join(
+        f'<td data-column="{escape(column)}">{item}</td>' for column, item in zip(head[1:], rest, strict=True)
+    )
+    return f'<tr><th scope="row">{first}</th>{cells}</tr>'

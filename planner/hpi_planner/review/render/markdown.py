@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from hpi_planner.review.render import mermaid
-from hpi_planner.review.render.escaping import cell, code, escape
+from hpi_planner.review.render.escaping import cell, code, escape, prose
 from hpi_planner.review.view import PlanView
 from hpi_planner.review.wording import value
 
@@ -15,7 +15,7 @@ def show(plan: PlanView) -> str:
     lines = [f"# {escape(plan.title)}", "", escape(plan.summary), ""]
     lines += [f"- **{name}**: {escape(fact)}" for name, fact in plan.facts]
     if plan.warnings:
-        lines += ["", "## To note", "", *(f"- {escape(item)}" for item in plan.warnings)]
+        lines += ["", "## To note", "", *(f"- {prose(item)}" for item in plan.warnings)]
     lines += ["", "## Models", "", *_modules(plan)]
     if plan.stages:
         lines += ["", "## What runs", "", "```mermaid", mermaid.flowchart(plan).rstrip(), "```"]
@@ -29,7 +29,7 @@ def _modules(plan: PlanView) -> Iterator[str]:
     for row in plan.modules:
         cells = (row.model, row.device, row.backend, row.precision, row.threads, str(row.batch))
         shown = " | ".join(cell(item) if item else "" for item in cells)
-        yield f"| {cell(row.address)} | {shown} | {escape(row.reason)} |"
+        yield f"| {cell(row.address)} | {shown} | {prose(row.reason, in_table=True)} |"
 
 
 def _details(plan: PlanView) -> Iterator[str]:

@@ -24,7 +24,7 @@ def show(plan: PlanView, console: Console) -> None:
     console.print(cell("Why", style="bold"))
     for row in plan.modules:
         shared = f"; in the session of {_short(row.session)}" if row.session else ""
-        console.print(cell(f"  {_short(row.address)}: {row.backend}, {row.reason}{shared}"))
+        console.print(cell(f"  {_short(row.address)}: {row.backend}, {row.reason}{shared}"), soft_wrap=True)
     if plan.stages:
         console.print()
         console.print(cell("What runs", style="bold"))
@@ -32,12 +32,13 @@ def show(plan: PlanView, console: Console) -> None:
             what = stage.address if stage.address else stage.what
             console.print(cell(f"  {stage.name}: {what}  ← {', '.join(stage.after)}"))
     for address, item in plan.external.items():
-        console.print(cell(f"  external: {address} ({item.kind.replace('_', ' ')}, {item.model_name})"))
+        model = f", {item.model_name}" if item.model_name else ""
+        console.print(cell(f"  external: {address} ({item.kind.replace('_', ' ')}{model})"), soft_wrap=True)
     if plan.warnings:
         console.print()
         console.print(cell("To note", style="bold"))
         for warning in plan.warnings:
-            console.print(cell(f"  • {warning}"))
+            console.print(cell(f"  • {warning}"), soft_wrap=True)
 
 
 def _modules(plan: PlanView) -> Table:

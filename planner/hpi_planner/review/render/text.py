@@ -67,7 +67,9 @@ def _sentences(report: Report, every: bool) -> Iterator[str]:
     for statement in report.statements:
         yield ""
         yield clean(statement.sentence)
-        if every:
+        if every and len(statement.addresses) > 1:
+            yield from _changes(statement.changes)
+        elif every:
             yield from _lines(statement.changes)
 
 
