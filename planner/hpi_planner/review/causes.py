@@ -53,13 +53,18 @@ def explained(
     steps = list(exchanges(before, after))
     if len({step.kind for step, _ in steps}) == 1 and (len(steps) == 1 or len(steps) > _MOST):
         return [_known(change, tuple(step for step, _ in steps)) for change in found]
-    machine = both_targets(before, after)
-    first = replace(before.request(), reader=both_models(before, after), target=lambda: machine)
+    first = base(before, after)
     groups = _groups(steps)
-    forward = [_Trial(told, _plan(first, taken)) for told, taken in groups]
-    left = [change for change in found if not _doing(change, forward)]
+    forward = [_Trial(told, made_with(first, taken)) for told, taken in groups]
+    left = [change for change in found if _is_new(change) or not _doing(change, forward)]
     backward = _without_each(first, groups, new) if left else []
     return [_attributed(change, forward, backward, old, new) for change in found]
+
+
+def base(before: Inputs, after: Inputs) -> Request:
+    """Return the request of the first of two plans, with what only the second tells of machine and models."""
+    machine = both_targets(before, after)
+    return replace(before.request(), reader=both_models(before, after), target=lambda: machine)
 
 
 def _groups(
@@ -73,7 +78,8 @@ def _groups(
     return [(tuple(told for told, _ in group), tuple(exchange for _, exchange in group)) for group in chosen]
 
 
-def _plan(request: Request, taken: Sequence[Exchange]) -> Mapping[str, Any] | None:
+def made_with(request: Request, taken: Sequence[Exchange]) -> Mapping[str, Any] | None:
+    """Return the plan that a request gives with some exchanges, None if it does not compile."""
     try:
         for exchange in taken:
             request = exchange(request)
@@ -87,11 +93,11 @@ def _without_each(
     first: Request, groups: Sequence[tuple[tuple[InputChange, ...], tuple[Exchange, ...]]], new: ReviewedPlan
 ) -> list[_Trial]:
     """Return what comes of exchanging everything but one group, for what several do only together."""
-    every = _plan(first, [exchange for _, taken in groups for exchange in taken])
+    every = made_with(first, [exchange for _, taken in groups for exchange in taken])
     if every != new.document:
         return []
     return [
-        _Trial(told, _plan(first, [item for other, taken in groups if other is not told for item in taken]))
+        _Trial(told, made_with(first, [item for other, taken in groups if other is not told for item in taken]))
         for told, _ in groups
     ]
 
@@ -111,10 +117,15 @@ def _attributed(
     change: Change, forward: Sequence[_Trial], backward: Sequence[_Trial], old: ReviewedPlan, new: ReviewedPlan
 ) -> Change:
     doing = _doing(change, forward)
-    if not doing:
+    if _is_new(change) or not doing:
         needed = [trial for trial in backward if not is_same(at(trial.plan, change.path), change.new)]
-        doing = tuple(told for trial in needed for told in trial.inputs)
+        doing = tuple(dict.fromkeys((*doing, *(told for trial in needed for told in trial.inputs))))
     return _known(change, doing) if doing else _guessed(change, old, new, [trial.inputs for trial in forward])
+
+
+def _is_new(change: Change) -> bool:
+    """Tell whether a module came: what switches it on is one thing, and what it then is may be another."""
+    return change.old is ABSENT and change.key == "(module)"
 
 
 def _known(change: Change, inputs: tuple[InputChange, ...]) -> Change:

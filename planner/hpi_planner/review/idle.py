@@ -8,10 +8,12 @@ from hpi_schemas.impact import Impact
 
 from hpi_planner.compile import compile
 from hpi_planner.diagnostics.model import Diagnostic
-from hpi_planner.review.differences import Change
-from hpi_planner.review.exchanges import OVERRIDE, SOURCE, InputChange, exchanges
+from hpi_planner.review.causes import base, made_with
+from hpi_planner.review.differences import Change, compared, worst
+from hpi_planner.review.exchanges import OVERRIDE, SOURCE, Exchange, InputChange, exchanges
 from hpi_planner.review.inputs import Inputs
 from hpi_planner.review.paths import ABSENT
+from hpi_planner.review.risk import Context
 from hpi_planner.review.said import Sources
 from hpi_planner.review.wording import value
 
@@ -29,8 +31,9 @@ def edits(found: Sequence[Change], before: Inputs, after: Inputs) -> list[str]:
     effective = {
         (item.kind, item.what) for change in found if change.impact > Impact.COSMETIC for item in change.inputs
     }
-    told = [item for item, _ in exchanges(before, after) if item.kind in (SOURCE, OVERRIDE)]
-    left = [item for item in told if (item.kind, item.what) not in effective and _is_edit(item)]
+    steps = list(exchanges(before, after))
+    told = [item for item, _ in steps if (item.kind, item.what) not in effective and _is_edit(item)]
+    left = [item for item in told if _is_idle(item, steps, before, after)]
     if not left:
         return []
     sources, diagnostics = Sources(after.request()), compile(after.request()).diagnostics
@@ -38,7 +41,16 @@ def edits(found: Sequence[Change], before: Inputs, after: Inputs) -> list[str]:
 
 
 def _is_edit(item: InputChange) -> bool:
-    return item.kind == OVERRIDE or item.spot is not None
+    return item.kind == OVERRIDE or (item.kind == SOURCE and item.spot is not None)
+
+
+def _is_idle(item: InputChange, steps: Sequence[tuple[InputChange, Exchange]], before: Inputs, after: Inputs) -> bool:
+    """Tell whether everything but an edit gives the same: what it does may need the other edits."""
+    without = made_with(base(before, after), [exchange for other, exchange in steps if other is not item])
+    if without is None:
+        return False
+    different = compared(without, after.plan.document, Context.of(before.plan.plan, after.plan.plan))
+    return (worst(different) or Impact.COSMETIC) == Impact.COSMETIC
 
 
 def _line(item: InputChange, sources: Sources, diagnostics: Sequence[Diagnostic]) -> str:
