@@ -43,6 +43,7 @@ SLOW = (
     "runtime/test_engines.py",
     "runtime/test_fuzz.py",
     "runtime/test_hostile_plans.py",
+    "runtime/test_memory.py",
     "runtime/test_onnx_nodes.py",
     "runtime/test_outputs.py",
     "runtime/test_prepare.py",

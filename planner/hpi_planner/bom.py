@@ -105,7 +105,7 @@ def _packages(plan: Plan) -> Iterator[tuple[str, Component]]:
     for key in sorted(used):
         version = plan.host.version if plan.host is not None and key == plan.host.name else versions.get(key)
         name = _distribution(key, any(module.device.kind == "gpu" for module in plan.modules.values()))
-        purl = None if name in _ELSEWHERE else PackageURL("pypi", name=name, version=version)
+        purl = None if name in _ELSEWHERE or not name else PackageURL("pypi", name=name, version=version)
         yield (
             key,
             Component(name=name, type=ComponentType.LIBRARY, version=version, bom_ref=f"package:{key}", purl=purl),

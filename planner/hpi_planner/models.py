@@ -140,7 +140,7 @@ class RecordedReader:
         record = self.external.get(address)
         if record is None or record.dir is None:
             raise FactsError(Code.MODEL_NOT_FOUND, f"the plan records no model for `{address}`")
-        return ModelFolder(record.dir, record.files)
+        return ModelFolder(_named(model_name, model_dir, record.dir), record.files)
 
     def read(self, address: str, model_name: str, model_dir: str | None) -> ModelFacts:
         """Return the recorded facts of the module at this address."""
@@ -150,7 +150,7 @@ class RecordedReader:
         model, form = module.model, module.model.format
         used = {form, *(item.format for item in module.fallback)}
         return ModelFacts(
-            dir=model.dir,
+            dir=_named(model_name, model_dir, model.dir),
             formats=model.formats,
             files={item: model.files if item in used else {} for item in model.formats},
             inputs={item: model.inputs if item == form else {} for item in model.formats},
@@ -160,6 +160,18 @@ class RecordedReader:
             processing=model.processing,
             double_lists=model.double_lists,
         )
+
+
+def _named(model_name: str, model_dir: str | None, recorded: str) -> str:
+    """Return the folder that a YAML names, as a plan has it: one that records another does not follow from it.
+
+    Of an absolute path only the reader that has the files knows how a plan calls it.
+    """
+    if model_dir is None:
+        return STORE_PREFIX + model_name
+    if model_dir.startswith(("/", "~")):
+        return recorded
+    return Path(os.path.normpath(model_dir)).as_posix()
 
 
 def _folder_facts(reference: str, folder: Path) -> ModelFacts:

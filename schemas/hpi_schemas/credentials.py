@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+HIDDEN = "(hidden)"
 _WORDS = "api[-_]?key|access[-_]?key|token|secret|password|passwd|credential|auth|cookie|bearer"
 _KEY = re.compile(f"({_WORDS})|^(ak|sk|key)$", re.IGNORECASE)
 _VALUE = re.compile("(bearer|basic) ", re.IGNORECASE)
@@ -35,6 +36,11 @@ def without(value: Any) -> Any:
 def holds(path: Sequence[Any], value: Any) -> bool:
     """Tell whether a value at a path is a credential, or has one in it."""
     return _is_secret(str(path[-1]), value) or _is_inside(value)
+
+
+def hidden(path: Sequence[Any], value: Any) -> Any:
+    """Return a value at a path as anybody may see it: a credential as ``(hidden)``, others without those in them."""
+    return HIDDEN if path and _is_secret(str(path[-1]), value) else without(value)
 
 
 def _is_inside(value: Any) -> bool:

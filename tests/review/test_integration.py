@@ -14,8 +14,10 @@ import cmarkgfm
 import pytest
 import yaml
 from cmarkgfm.cmark import Options as cmarkgfm_options
+from hpi_schemas.canonical import dumps
 
 ROOT = Path(__file__).parents[2]
+DETECTION = "SubModules.TextDetection"
 BIN = Path(sys.executable).parent
 
 
@@ -171,6 +173,119 @@ def test_places_are_links_into_the_commit_of_the_request_which_may_be_a_forks(re
     (step,) = (step for step in action["runs"]["steps"] if step.get("id") == "review")
     assert "head.repo.full_name" in step["env"]["PERMALINK"]
     assert "head.sha" in step["env"]["PERMALINK"]
+
+
+def test_nothing_of_the_checkout_stands_in_for_the_base(repository: Path) -> None:
+    commit = _git(repository, "rev-parse", "main").strip()
+    for place in (f"{commit}:.", "main:."):
+        (repository / place).mkdir()
+        (repository / place / "plan.json").write_bytes((repository / "plan.json").read_bytes())
+    (repository / "main:plan.json").write_bytes((repository / "plan.json").read_bytes())
+    for base in (commit, "main"):
+        code, outputs, messages = _action(repository, BASE=base, FAIL_ON="numerics")
+        assert code == 1, messages
+        assert "`thresh` 0.3 → 0.2" in outputs
+    done = subprocess.run(
+        [BIN / "hpi-review", "diff", "main:plan.json", "plan.json"], cwd=repository, capture_output=True, text=True
+    )
+    assert done.returncode == 2
+    assert "is a file here, and may mean the revision `main`" in done.stderr
+
+
+@pytest.mark.parametrize("count", [40, 300])
+def test_many_new_plans_hide_no_change(repository: Path, count: int) -> None:
+    for number in range(count):
+        (repository / f"plan-{number + 100}.json").write_bytes((repository / "plan.json").read_bytes())
+    code, outputs, messages = _action(repository, FAIL_ON="numerics")
+    assert code == 1, messages
+    comment = outputs.partition("comment<<")[2]
+    assert len(comment) < 66_000
+    rows = re.findall(r"^\| `(.*?)` \| (.*?) \|$", comment, re.MULTILINE)
+    assert rows[0] == ("plan.json", "1 change, numerics")
+    assert "TextDetection**: `thresh` 0.3 → 0.2" in comment
+    assert comment.count("```") % 2 == 0
+    assert comment.count("<details>") == comment.count("</details>")
+
+
+def test_a_plan_that_came_for_another_that_went_is_no_way_past_the_gate(repository: Path, plan: Any) -> None:
+    text = (repository / "pipeline.yaml").read_text()
+    (repository / "plan.json").unlink()
+    (repository / "other.yaml").write_text(text.replace("thresh: 0.2", "thresh: 0.01"))
+    plan("plan2.json", pipeline="other.yaml")
+    code, outputs, _ = _action(repository, FAIL_ON="numerics")
+    assert code == 1
+    # Of the same pipeline, and so the same plan by another name.
+    assert "`thresh` 0.3 → 0.01" in outputs
+
+
+@pytest.mark.parametrize("what", ["pipeline.yaml", "plan.json"])
+def test_what_leads_out_of_the_checkout_is_not_read(
+    repository: Path, tmp_path_factory: pytest.TempPathFactory, what: str
+) -> None:
+    outside = tmp_path_factory.mktemp("outside") / "credentials"
+    outside.write_text("https://user:ghp_SECRET@github.com\n")
+    (repository / what).unlink()
+    (repository / what).symlink_to(outside)
+    code, outputs, messages = _action(repository)
+    assert code == 2
+    assert "SECRET" not in outputs + messages
+    assert "leads out of" in messages + outputs
+
+
+def test_what_strangers_name_is_no_command_to_the_runner(repository: Path) -> None:
+    action = yaml.safe_load((ROOT / "action.yml").read_text())
+    (script,) = (step["run"] for step in action["runs"]["steps"] if step.get("id") == "review")
+    before = script.partition("hpi-plan --trust-models")[0]
+    assert 'echo "::stop-commands::$quiet"' in before
+    assert "trap 'echo \"::$quiet::\"' EXIT" in before
+
+
+def _edited(repository: Path, *keys: str, value: Any) -> None:
+    document = json.loads((repository / "plan.json").read_text())
+    place = document
+    for key in keys[:-1]:
+        place = place.setdefault(key, {})
+    place[keys[-1]] = value
+    (repository / "plan.json").write_text(dumps(document))
+
+
+def _deep(levels: int) -> Any:
+    value: Any = 1
+    for _ in range(levels):
+        value = {"x": value}
+    return value
+
+
+@pytest.mark.parametrize(
+    ("keys", "value"),
+    [
+        (("modules", DETECTION, "origin", "engine.backend"), "rule:cpu_x64/nope"),
+        (("modules", DETECTION, "origin", "engine.backend"), "rule:/"),
+        (("external", "a."), {"kind": "a", "model_name": "b"}),
+        (("target", "device"), "banana:-1"),
+        (("modules", DETECTION, "settings", "thresh"), _deep(900)),
+        (("modules", DETECTION, "model", "dir"), "models/evil"),
+        (("must_understand",), ["evil"]),
+    ],
+    ids=["rule", "rule-without-name", "no-name", "device", "deep", "folder", "feature"],
+)
+def test_a_plan_that_lies_is_not_said_to_be_fine(repository: Path, keys: tuple[str, ...], value: Any) -> None:
+    _git(repository, "commit", "-qam", "two")
+    _edited(repository, *keys, value=value)
+    code, outputs, messages = _action(repository)
+    assert code in (1, 2), outputs
+    assert "Traceback" not in messages
+    assert "✓" not in outputs
+
+
+def test_credentials_of_a_yaml_are_in_no_comment(repository: Path, plan: Any) -> None:
+    text = (repository / "pipeline.yaml").read_text()
+    secret = "chat: {api_key: sk-SECRET, base_url: 'https://u:SECRET@h/x?token=SECRET'}\n"
+    (repository / "pipeline.yaml").write_text(f"{text}{secret}")
+    plan("plan.json")
+    _, outputs, messages = _action(repository)
+    assert "SECRET" not in outputs
+    assert "SECRET" not in messages
 
 
 def test_a_base_that_was_not_fetched_is_said(repository: Path) -> None:

@@ -70,7 +70,7 @@ def test_a_comparison_of_the_two_plans_stands_beside_the_change(batches: Changed
     code, told = _diff(batches, "--evidence", "compare.json")
     assert code == 0
     assert f"answers agree: angles {found['agreement']['angles']:.2%}" in told
-    assert ("within the tolerances" if found["within"] else "outside the tolerances") in told
+    assert ("within the tolerances" if found["within"] else "outside the tolerances: results agree on") in told
     assert "batches of 8 inputs" in told
     assert "not measured" not in told
 
@@ -83,17 +83,56 @@ def test_what_nobody_measured_is_said(batches: Changed) -> None:
     assert "not measured: whether answers stay the same (TextRecognition)" in told
 
 
-@pytest.mark.parametrize(("within", "code"), [(True, 0), (False, 1)])
-def test_evidence_within_the_tolerances_lets_numbers_pass_and_no_other_does(
-    batches: Changed, within: bool, code: int
-) -> None:
-    found = json.loads((batches.folder / "compare.json").read_text())
-    (batches.folder / "accepted.json").write_text(json.dumps({**found, "within": within}))
+@pytest.fixture
+def agreeing(batches: Changed) -> dict[str, Any]:
+    """The comparison as it would be if every result were the same."""
+    found: dict[str, Any] = json.loads((batches.folder / "compare.json").read_text())
+    shares = {kind: 1.0 for kind in found["agreement"] if kind != "tolerance"}
+    return {**found, "agreement": {**shares, "tolerance": 0.99}, "within": True}
+
+
+def _accepted(batches: Changed, comparison: dict[str, Any]) -> bool:
+    (batches.folder / "accepted.json").write_text(json.dumps(comparison))
+    return _diff(batches, "--fail-on", "numerics", "--accept-evidence", "accepted.json")[0] == 0
+
+
+def test_evidence_within_the_tolerances_lets_numbers_pass(batches: Changed, agreeing: dict[str, Any]) -> None:
     assert _diff(batches, "--fail-on", "numerics")[0] == 1
+    assert _accepted(batches, agreeing)
+    # Shown is not accepted.
     assert _diff(batches, "--fail-on", "numerics", "--evidence", "accepted.json")[0] == 1
-    assert _diff(batches, "--fail-on", "numerics", "--accept-evidence", "accepted.json")[0] == code
-    (batches.folder / "accepted.json").write_text(json.dumps({**found, "within": True, "plan": "sha256:" + "0" * 64}))
-    assert _diff(batches, "--fail-on", "numerics", "--accept-evidence", "accepted.json")[0] == 1
+
+
+@pytest.mark.parametrize(
+    "forged",
+    [
+        {"plan": "sha256:" + "0" * 64},
+        {"inputs": 0},
+        {"compared": 0},
+        {"faults": ["a.png: only the plan could read it"]},
+        {"agreement": {"texts": 0.0, "tolerance": 0.0}},
+        {"modules": {}},
+    ],
+    ids=lambda item: next(iter(item)),
+)
+def test_what_evidence_says_of_itself_does_not_count(
+    batches: Changed, agreeing: dict[str, Any], forged: dict[str, Any]
+) -> None:
+    assert not _accepted(batches, {**agreeing, **forged})
+
+
+@pytest.mark.parametrize("wrong", [{"relative": 1.0}, {"relative": "nan"}, {"cosine": 0.5}, {"fault": "shapes differ"}])
+def test_numbers_outside_the_tolerances_are_found_whatever_stands_beside_them(
+    batches: Changed, agreeing: dict[str, Any], wrong: dict[str, Any]
+) -> None:
+    outputs = agreeing["modules"]["SubModules.TextRecognition"]["outputs"]
+    for output in outputs.values():
+        output.update(wrong)
+    assert not _accepted(batches, agreeing)
+
+
+def test_evidence_of_another_kind_of_machine_is_none(batches: Changed, agreeing: dict[str, Any]) -> None:
+    assert not _accepted(batches, {**agreeing, "machine": {**agreeing["machine"], "arch": "aarch64"}})
 
 
 @pytest.mark.parametrize(

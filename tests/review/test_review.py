@@ -198,12 +198,12 @@ def test_a_device_differs_only_where_another_one_runs(config: dict[str, str], im
 def test_another_model_of_a_device_may_round_otherwise(
     old: str, new: str, cards: tuple[str, ...], impact: Impact
 ) -> None:
-    documents = [{"modules": {"M": {"device": device}}} for device in (old, new)]
-    (change,) = compared(*documents, Context(cards=(cards, cards)))
+    before, after = ({"modules": {"M": {"device": device}}} for device in (old, new))
+    (change,) = compared(before, after, Context(cards=(cards, cards)))
     assert change.impact == impact
-    copies = [{"replicas": [] if device == "cpu" else [int(device[-1])]} for device in (old, new)]
     if old != "cpu":
-        assert compared(*copies, Context(cards=(cards, cards)))[0].impact == impact
+        one, other = ({"replicas": [int(device[-1])]} for device in (old, new))
+        assert compared(one, other, Context(cards=(cards, cards)))[0].impact == impact
 
 
 def test_null_absent_and_default_are_three_things(run: Any, plan: Any) -> None:
@@ -382,6 +382,25 @@ def test_digests_and_whole_groups_can_be_asked_about(run: Any, plan: Any) -> Non
         assert done.returncode == 0, done.stderr
     answer = run("hpi-review", "why", "plan.json", "SubModules.TextDetection.model.name").stdout
     assert "wins: PP-OCRv5_mobile_det at pipeline.yaml:12:17" in answer
+
+
+def test_a_matrix_and_a_graph_take_names_as_text(folder: Path, run: Any, plan: Any) -> None:
+    text = (folder / plan("plan.json")).read_text()
+    hostile = "x | <img src=x> [c](https://e.example) %%{init: {'theme':'base'}}%%"
+    (folder / "hostile.json").write_text(
+        text.replace('"thresh"', json.dumps(hostile)).replace("PP-OCRv5_mobile_det", hostile)
+    )
+    table = run("hpi-review", "matrix", "plan.json", "hostile.json", "--markdown").stdout
+    assert "<img" not in re.sub(r"`[^`\n]*`", "", table)
+    assert "%%{" not in run("hpi-review", "show", "hostile.json", "--mermaid").stdout
+
+
+def test_of_two_long_lists_the_entries_that_differ_are_told() -> None:
+    from hpi_planner.review.wording import arrow
+
+    one = [f"class number {number}" for number in range(40)]
+    other = [*one[:17], "another", *one[18:]]
+    assert arrow(one, other) == "a list of 40, [17]: class number 17 → a list of 40, [17]: another"
 
 
 def test_a_page_never_replaces_what_is_no_page(folder: Path, run: Any, plan: Any) -> None:

@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 import pytest
 from hpi_runtime.judge.agreement import Agreement
-from hpi_runtime.judge.compare import TOLERANCES, Numbers
+from hpi_runtime.judge.compare import Numbers
+from hpi_schemas.tolerances import TOLERANCES
 from support import fields
 from support.pipelines import page_classifier
 

@@ -358,3 +358,23 @@ def test_an_interrupted_run_has_written_whole_results(folder: Path) -> None:
     assert 0 < len(found) < 2002
     for path in found:
         json.loads(path.read_text())
+
+
+@pytest.mark.parametrize(
+    ("url", "told"),
+    [
+        ("https://u:p@h/x.png?token=s", "https://h/x.png"),
+        ("https://u:pa/ss@h/x.png", "https://h/x.png"),
+        ("https:///u:p@h/x.png", "https://h/x.png"),
+        (" s3://AK:SK@bucket/x.png;token=s", "s3://bucket/x.png"),
+        ("http://[::1", "http://[::1"),
+    ],
+)
+def test_a_record_names_urls_without_credentials(url: str, told: str) -> None:
+    from hpi_runtime.errors import InputError
+    from hpi_runtime.results.result import failed
+    from hpi_runtime.run.record import Recorder
+
+    recorder = Recorder()
+    recorder.saw(failed(url, None, InputError("INPUT_UNREADABLE", "x"), "sha256:" + "0" * 64))
+    assert [item.name for item in recorder._inputs.values()] == [told]

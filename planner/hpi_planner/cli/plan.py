@@ -71,8 +71,9 @@ def _contradiction(options: argparse.Namespace) -> str | None:
         return f"{chosen[0]} takes no pipeline"
     if options.prove and (options.stop_after not in (None, "freeze") or chosen):
         return "--prove compares whole plans; leave --stop-after, --check and the like out"
-    if options.trust_models and options.check is None:
-        return "--trust-models goes with --check"
+    for option, given in (("--trust-models", options.trust_models), ("--within", options.within is not None)):
+        if given and options.check is None:
+            return f"{option} goes with --check"
     if options.profile is None and (options.max_accuracy_drop is not None or options.optimize is not None):
         return "--max-accuracy-drop and --optimize go with --profile"
     if options.profile is not None and chosen:
@@ -99,17 +100,20 @@ def _bom(options: argparse.Namespace) -> int:
 
 
 def _check(options: argparse.Namespace) -> int:
-    from hpi_planner.review import check
+    from hpi_planner.review import check, plans
     from hpi_planner.review.render import text
     from hpi_planner.review.wording import clean
 
     if _overrides(options) or options.target:
         return _fail("--check takes the overrides and the target that the plan records; leave them out")
+    if options.within is not None:
+        plans.confine(Path(options.within))
     code = DONE
     for name in options.check:
         try:
             found = check.check(name, options.pipeline, options.models, options.root, options.trust_models)
-        except request.RequestError as fault:
+        except (request.RequestError, ValueError) as fault:
+            # A plan may name a target or an override that nobody can read.
             _say(f"hpi-plan: {name} cannot be checked: {fault}")
             code = WRONG
             continue

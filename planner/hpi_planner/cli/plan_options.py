@@ -82,6 +82,8 @@ def parser() -> CommandLine:
     add("--stop-after", metavar="PASS", help=f"print the state after this pass as JSON: {', '.join(PASSES)}")
     add("--check", nargs="+", metavar="PLAN", help="do these plans still follow from their YAML? exit code 1 if not")
     add("--trust-models", action="store_true", help="with --check: take the facts of the models from the plan")
+    within_help = "with --check: read no plan, YAML or profile outside of this folder, wherever links and plans lead"
+    add("--within", metavar="DIR", help=within_help)
     bom_help = "write an inventory of a plan's models, files and packages, as CycloneDX"
     add("--bom", metavar="PLAN", help=bom_help)
     add("--prove", action="store_true", help="compile again under other settings and compare the plans to the byte")

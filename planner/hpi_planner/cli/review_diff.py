@@ -80,8 +80,11 @@ def fails(options: argparse.Namespace, found: report.Report) -> bool:
     if options.fail_on is None:
         return False
     threshold = Impact.of(options.fail_on)
+    from hpi_schemas import comparison
+
     accepted = any(
-        item.within and measured.is_of(item, found.old, found.new) for _, item in _comparisons(options.accept_evidence)
+        measured.is_of(item, found.old, found.new) and not comparison.doubts(item, found.new.plan)
+        for _, item in _comparisons(options.accept_evidence)
     )
     numbers = (Impact.NUMERICS, Impact.NUMERICS_POSSIBLE)
     counting = [change for change in found.changes if not (accepted and change.impact in numbers)]

@@ -20,16 +20,25 @@ from hpi_planner.review.exchanges import (
     TARGET,
     Exchange,
     InputChange,
+    SourceEdit,
+    Step,
     both_models,
     both_targets,
+    exchanged,
     exchanges,
 )
 from hpi_planner.review.inputs import Inputs
 from hpi_planner.review.paths import ABSENT, at, is_same
 from hpi_planner.review.plans import ReviewedPlan
+from hpi_planner.syntax.tree import Tree
 
-# Compiling a plan takes some hundredths of a second; beyond so many differences kinds are exchanged whole.
-_MOST = 40
+# Compiling a plan takes some hundredths of a second, and longer for a long YAML; beyond so many differences, or so many
+# bytes times differences, kinds are exchanged whole.
+_MOST, _MOST_BYTES = 40, 400_000
+
+
+# What is exchanged together.
+_Group = tuple[tuple[InputChange, ...], tuple[Exchange | SourceEdit, ...]]
 
 
 class _Trial(NamedTuple):
@@ -51,47 +60,50 @@ def explained(
     if before is None or after is None:
         return [_guessed(change, old, new, ()) for change in found]
     steps = list(exchanges(before, after))
-    if len({step.kind for step, _ in steps}) == 1 and (len(steps) == 1 or len(steps) > _MOST):
+    is_long = len(steps) > _MOST or len(steps) * len(before.data) > _MOST_BYTES
+    if len({step.kind for step, _ in steps}) == 1 and (len(steps) == 1 or is_long):
         return [_known(change, tuple(step for step, _ in steps)) for change in found]
     first = base(before, after)
-    groups = _groups(steps)
+    groups = _groups(steps, is_long)
     forward = [_Trial(told, made_with(first, taken)) for told, taken in groups]
     left = [change for change in found if _is_new(change) or not _doing(change, forward)]
     backward = _without_each(first, groups, new) if left else []
     return [_attributed(change, forward, backward, old, new) for change in found]
 
 
-def base(before: Inputs, after: Inputs) -> Request:
+class Base(NamedTuple):
+    """What exchanges are made in: a request, and its YAML."""
+
+    request: Request
+    tree: Tree | None
+
+
+def base(before: Inputs, after: Inputs) -> Base:
     """Return the request of the first of two plans, with what only the second tells of machine and models."""
     machine = both_targets(before, after)
-    return replace(before.request(), reader=both_models(before, after), target=lambda: machine)
+    request = replace(before.request(), reader=both_models(before, after), target=lambda: machine)
+    return Base(request, before.tree())
 
 
-def _groups(
-    steps: Sequence[tuple[InputChange, Exchange]],
-) -> list[tuple[tuple[InputChange, ...], tuple[Exchange, ...]]]:
+def _groups(steps: Sequence[Step], is_long: bool) -> list[_Group]:
     """Return what is exchanged together: each difference by itself, or each kind where there are too many."""
-    if len(steps) <= _MOST:
+    if not is_long:
         return [((told,), (exchange,)) for told, exchange in steps]
     kinds = dict.fromkeys(told.kind for told, _ in steps)
     chosen = [[step for step in steps if step[0].kind == kind] for kind in kinds]
     return [(tuple(told for told, _ in group), tuple(exchange for _, exchange in group)) for group in chosen]
 
 
-def made_with(request: Request, taken: Sequence[Exchange]) -> Mapping[str, Any] | None:
+def made_with(first: Base, taken: Sequence[Exchange | SourceEdit]) -> Mapping[str, Any] | None:
     """Return the plan that a request gives with some exchanges, None if it does not compile."""
     try:
-        for exchange in taken:
-            request = exchange(request)
-        text = compile(request).text
+        text = compile(exchanged(first.request, taken, first.tree)).text
     except ValueError:
         return None
     return None if text is None else dict(json.loads(text))
 
 
-def _without_each(
-    first: Request, groups: Sequence[tuple[tuple[InputChange, ...], tuple[Exchange, ...]]], new: ReviewedPlan
-) -> list[_Trial]:
+def _without_each(first: Base, groups: Sequence[_Group], new: ReviewedPlan) -> list[_Trial]:
     """Return what comes of exchanging everything but one group, for what several do only together."""
     every = made_with(first, [exchange for _, taken in groups for exchange in taken])
     if every != new.document:

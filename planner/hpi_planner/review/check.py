@@ -69,6 +69,11 @@ def check(
     """
     plan = plans.load(name)
     source = plan.source
+    given = None if pipeline is None else Path(pipeline)
+    profile = None if plan.measured is None else plan.measured.path
+    for path in (given, None if source is None else Path(source.path), profile):
+        if path is not None:
+            plans.check_confined(path)
     recorded = plan.plan.source.builtin if source is None else str(source)
     try:
         request = _request(plan, pipeline or str(recorded), models, root, trust_models)

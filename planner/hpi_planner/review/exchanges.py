@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
+from hpi_schemas import credentials
 from hpi_schemas.target import Target, from_json
 
-from hpi_planner.compile import Request, compile
+from hpi_planner.compile import Request
 from hpi_planner.review.both_models import BothModels
 from hpi_planner.review.inputs import Inputs
 from hpi_planner.review.paths import ABSENT, is_same
@@ -18,6 +19,20 @@ from hpi_planner.syntax.tree import Path, Tree, dotted
 
 # Brings one difference into a request.
 Exchange = Callable[[Request], Request]
+
+
+class SourceEdit(NamedTuple):
+    """One difference of two YAMLs.
+
+    Attributes:
+        path: of the value.
+        value: that of the second, ``ABSENT`` where it has none.
+    """
+
+    path: Path
+    value: Any
+
+
 SOURCE, OVERRIDE, TARGET, MODEL, PROFILE, RULES = "source", "override", "target", "model", "profile", "rules"
 
 
@@ -40,12 +55,16 @@ class InputChange:
     spot: Spot | None = None
 
 
+# A difference, and what brings it into a request.
+Step = tuple[InputChange, Exchange | SourceEdit]
+
+
 def both_models(before: Inputs, after: Inputs) -> BothModels:
     """Return what knows the models of two plans, those of the first where both have one in the same folder."""
     return BothModels(before.plan, after.plan, before.folders(), after.folders())
 
 
-def exchanges(before: Inputs, after: Inputs) -> Iterator[tuple[InputChange, Exchange]]:
+def exchanges(before: Inputs, after: Inputs) -> Iterator[Step]:
     """Yield every difference between the inputs of two plans, and what brings it into the request of the first."""
     yield from _of_source(before, after)
     yield from _of_overrides(before, after)
@@ -70,7 +89,7 @@ def _of_profile(before: Inputs, after: Inputs) -> Iterator[tuple[InputChange, Ex
     yield told, lambda request: replace(request, profile=after.profile)
 
 
-def _of_source(before: Inputs, after: Inputs) -> Iterator[tuple[InputChange, Exchange]]:
+def _of_source(before: Inputs, after: Inputs) -> Iterator[Step]:
     first, second = before.plan.plan.source, after.plan.plan.source
     trees = before.tree(), after.tree()
     old, new = trees
@@ -81,9 +100,12 @@ def _of_source(before: Inputs, after: Inputs) -> Iterator[tuple[InputChange, Exc
             held, name = (old, before.name) if is_gone else (new, after.name)
             told = (*path, *below)
             span = held.key_span(told) if is_gone else held.span(told)
-            values = (_under(one, below), _under(other, below))
+            one_value, other_value = (
+                item if item is ABSENT else credentials.hidden(told, item)
+                for item in (_under(one, below), _under(other, below))
+            )
             spot = Spot(name, span.line, span.column)
-            yield InputChange(SOURCE, dotted(told), *values, spot), _edited(old, path, other)
+            yield InputChange(SOURCE, dotted(told), one_value, other_value, spot), SourceEdit(path, other)
     if (first.file, first.builtin) != (second.file, second.builtin):
         where = (first.file or first.builtin, second.file or second.builtin)
         yield (
@@ -116,19 +138,34 @@ def _under(value: Any, path: Path) -> Any:
     return value
 
 
-def _edited(tree: Tree, path: Path, value: Any) -> Exchange:
-    """Return what gives a request the YAML with another value at a path."""
+def _edited(tree: Tree, edits: Sequence[SourceEdit]) -> bytes:
+    """Return a YAML with other values at some paths."""
+    import yaml
 
-    def edit(request: Request) -> Request:
-        import yaml
+    dumper = type("_Dumper", (yaml.SafeDumper,), {"ignore_aliases": lambda *_: True})
+    whole = tree.value
+    for edit in edits:
+        whole = _with(whole, edit.path, edit.value)
+    text: str = yaml.dump(whole, Dumper=dumper, allow_unicode=True, sort_keys=False)
+    return text.encode()
 
-        dumper = type("_Dumper", (yaml.SafeDumper,), {"ignore_aliases": lambda *_: True})
-        current = compile(request, "read").tree
-        whole = _with((current or tree).value, path, value)
-        text: str = yaml.dump(whole, Dumper=dumper, allow_unicode=True, sort_keys=False)
-        return replace(request, data=text.encode())
 
-    return edit
+def exchanged(request: Request, taken: Sequence[Exchange | SourceEdit], tree: Tree | None) -> Request:
+    """Return a request with some of the differences.
+
+    Args:
+        request: of the first plan.
+        taken: the differences.
+        tree: its YAML, None if that cannot be read.
+    """
+    edits = [item for item in taken if isinstance(item, SourceEdit)]
+    if edits and tree is not None:
+        # All at once: reading and writing the YAML takes longer than all else.
+        request = replace(request, data=_edited(tree, edits))
+    for item in taken:
+        if not isinstance(item, SourceEdit):
+            request = item(request)
+    return request
 
 
 def _with(container: Any, path: Path, value: Any) -> Any:

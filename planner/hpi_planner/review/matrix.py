@@ -78,7 +78,7 @@ def markdown(table: Matrix) -> str:
     lines.append("|---" * (3 + len(table.names)) + "|")
     for row in table.rows:
         values = (*row.values, *[""] * len(table.names)) if row.is_shared else ("", *row.values)
-        cells = [_code(row.address), row.key, *map(_code, values)]
+        cells = [_code(row.address), escaping.escape(row.key), *map(_code, values)]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 

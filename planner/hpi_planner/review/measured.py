@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from hpi_schemas import tasks
-from hpi_schemas.comparison import Comparison
+from hpi_schemas.comparison import Comparison, doubts
 from hpi_schemas.impact import Impact
 from hpi_schemas.plan.model import ModuleRecord
 from hpi_schemas.profile import LATENCY, THROUGHPUT, Entry, Profile
@@ -52,7 +52,7 @@ def findings(
     """
     fitting = [(name, item) for name, item in given.comparisons if is_of(item, old, new)]
     for name, item in given.comparisons:
-        yield _compared(name, item, names) if (name, item) in fitting else Finding(None, f"{name} is of other plans")
+        yield _compared(name, item, new) if (name, item) in fitting else Finding(None, f"{name} is of other plans")
     numeric = [statement for statement in told if statement.impact >= Impact.NUMERICS_POSSIBLE]
     if numeric and not fitting:
         subjects = listed([statement.subject for statement in numeric])
@@ -70,14 +70,13 @@ def is_of(item: Comparison, old: ReviewedPlan, new: ReviewedPlan) -> bool:
     return {item.plan, item.reference} == {old.digest, new.digest}
 
 
-def _compared(name: str, item: Comparison, names: Names) -> Finding:
+def _compared(name: str, item: Comparison, new: ReviewedPlan) -> Finding:
     shares = listed([f"{kind} {share:.2%}" for kind, share in item.agreement.items()])
-    outside = listed([names.short(address) for address in item.outside])
     where = f"{name}, {counted(item.inputs, 'input', 'inputs')}, {machine(item.machine)}"
-    verdict = "within the tolerances" if item.within else "outside the tolerances"
-    numbers = f"; numbers outside: {outside}" if outside else ""
+    reasons = doubts(item, new.plan)
+    verdict = f"outside the tolerances: {'; '.join(reasons)}" if reasons else "within the tolerances"
     notes = "".join(f"; {note}" for note in item.notes)
-    return Finding(item.within, f"answers agree: {shares or 'none were compared'}, {verdict}{numbers}{notes} ({where})")
+    return Finding(not reasons, f"answers agree: {shares or 'none were compared'}, {verdict}{notes} ({where})")
 
 
 def machine(target: Target) -> str:

@@ -20,7 +20,8 @@ class Names:
 
     def short(self, address: str) -> str:
         """Return the shortest name that says which module is meant."""
-        return _last(address) if self._last[_last(address)] == 1 else _plain(address)
+        short = _last(address) if self._last[_last(address)] == 1 else _plain(address)
+        return short or address or "(no name)"
 
     def find(self, text: str) -> str | None:
         """Return the address that a short name, or an address, stands for; None if none or several do."""

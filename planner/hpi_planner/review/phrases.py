@@ -7,7 +7,7 @@ from typing import Any
 
 from hpi_schemas.backends import PRECISION, STREAMS, THREADS, load_all
 
-from hpi_planner.review import exchanges
+from hpi_planner.review import exchanges, wording
 from hpi_planner.review.differences import Change
 from hpi_planner.review.exchanges import InputChange
 from hpi_planner.review.names import Names
@@ -25,7 +25,7 @@ _LONG_TOKEN = 80
 def of_module(change: Change, names: Names) -> str:
     """Say what changed in a module."""
     key, old, new = change.key, change.old, change.new
-    arrow = f"{value(old)} → {value(new)}"
+    arrow = wording.arrow(old, new)
     option = key.removeprefix("engine.config.")
     if key == "engine.backend":
         return arrow

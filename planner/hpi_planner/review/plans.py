@@ -21,6 +21,8 @@ from hpi_planner.select.profile import Evidence
 from hpi_planner.select.profile import parse as parse_profile
 from hpi_planner.syntax.overrides import Override, from_token
 
+# Of values in values; plans have some ten.
+_DEEPEST = 100
 # What git leaves in a file; no line of a plan begins so.
 _CONFLICT = re.compile(rb"^(<{7}|>{7}) ", re.MULTILINE)
 
@@ -55,6 +57,7 @@ class Place:
         """
         if self.revision is not None:
             return _git_show(str(self))
+        check_confined(Path(self.path))
         try:
             return read_bounded(Path(self.path))
         except ReadError as fault:
@@ -142,11 +145,42 @@ class ReviewedPlan:
 
 
 def place(name: str) -> Place:
-    """Read a name from the command line: a path, or ``REVISION:PATH``."""
+    """Read a name from the command line: a path, or ``REVISION:PATH``.
+
+    Raises:
+        ReviewError: it is both.
+    """
     revision, separator, path = name.partition(":")
-    if separator and revision and path and not Path(name).exists():
-        return Place(PurePosixPath(path), revision, path.startswith("./"))
-    return Place(PurePosixPath(name))
+    is_path = not separator or not revision or not path or name.startswith(("/", "./", "../"))
+    if is_path:
+        return Place(PurePosixPath(name))
+    if Path(name).exists():
+        told = f"write ./{name} for the file, and remove or rename it to compare with the revision"
+        raise ReviewError(f"`{name}` is a file here, and may mean the revision `{revision}`: {told}")
+    return Place(PurePosixPath(path), revision, path.startswith("./"))
+
+
+# The folder that everything on disk must lie in, None for anywhere; a command sets it once, before it reads anything.
+_confined_to: list[Path] = []
+
+
+def confine(folder: Path) -> None:
+    """Refuse from now on to read plans, YAMLs and profiles that lie outside of a folder, or are no regular files."""
+    _confined_to[:] = [folder.resolve()]
+
+
+def check_confined(path: Path) -> None:
+    """Refuse a path that ``confine`` forbids.
+
+    Raises:
+        ReviewError: it leads out of the folder, or is no regular file.
+    """
+    for folder in _confined_to:
+        whole = path.resolve()
+        if not whole.is_relative_to(folder):
+            raise ReviewError(f"{path} leads out of {folder}, and so is not read")
+        if whole.exists() and not whole.is_file():
+            raise ReviewError(f"{path} is no regular file, and so is not read")
 
 
 def load(name: str) -> ReviewedPlan:
@@ -169,15 +203,35 @@ def parse(where: Place, text: bytes) -> ReviewedPlan:
         raise ReviewError(f"{where} has the marks of a merge that was not settled; compile the plan again")
     try:
         document = read.load(text, str(where))
+        if _is_deep(document):
+            raise ReviewError(f"{where} nests deeper than any plan")
         return ReviewedPlan(where, text.decode("utf-8-sig"), read.from_json(document, str(where)), document)
     except read.PlanReadError as fault:
         raise ReviewError(str(fault)) from None
 
 
+def _is_deep(document: object) -> bool:
+    """Tell whether a document nests so deeply that going through it could exhaust the stack."""
+    level: list[object] = [document]
+    for _ in range(_DEEPEST):
+        level = [
+            item
+            for value in level
+            if isinstance(value, (dict, list))
+            for item in (value.values() if isinstance(value, dict) else value)
+        ]
+        if not level:
+            return False
+    return True
+
+
 def _git_show(name: str) -> bytes:
     try:
-        command = ["git", "show", "--end-of-options", name]
+        # Whatever files are called here, it is a name in a revision.
+        command = ["git", "show", "--end-of-options", name, "--"]
         done = subprocess.run(command, capture_output=True, check=False)  # noqa: S603 (the user's git)
+    except ValueError as fault:
+        raise ReviewError(f"{name!r} names no file: {fault}") from None
     except OSError as fault:
         raise ReviewError(f"{name}: git cannot be run: {fault.strerror}") from None
     if done.returncode:

@@ -43,7 +43,18 @@ _PATTERNS: tuple[tuple[str, Impact], ...] = (
     ("target.cores", Impact.PERFORMANCE),
     ("target.cpu_features.**", Impact.NUMERICS_POSSIBLE),
     ("target.paddle_features.**", Impact.COSMETIC),
-    ("**", Impact.COSMETIC),
+    ("target.**", Impact.COSMETIC),
+    # What says where things come from, and what was asked for.
+    *((f"modules.*.{key}.**", Impact.COSMETIC) for key in ("hpi_config", "not_chosen", "origin", "profile")),
+    *(
+        (f"modules.*.{key}.**", Impact.COSMETIC)
+        for key in ("engine_config", "engine_given", "lazy", "model", "use_hpip")
+    ),
+    ("source.**", Impact.COSMETIC),
+    ("format", Impact.COSMETIC),
+    ("rules", Impact.COSMETIC),
+    # Of what nobody here knows the worst is to be expected.
+    ("**", Impact.NUMERICS),
 )
 # Facts of a machine that the kernels of a GPU depend on.
 _OF_GPUS = ("gpus", "cuda", "driver")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from hpi_schemas import yaml_data
+from hpi_schemas import credentials, yaml_data
 from hpi_schemas.plan import origin as plan_origin
 from hpi_schemas.plan.origin import Origin
 
@@ -117,7 +117,10 @@ class Sources:
             span = tree.span(path)
             spot = Spot(span.source, span.line, span.column)
             wins = recorded == Origin(plan_origin.FILE, dotted(path))
-            yield Said(str(spot), spot, tree.get(path), render.excerpt(span, self._bare.texts), wins)
+            # A line with a credential is not shown.
+            holds = credentials.holds(path, tree.get(path))
+            excerpt = "" if holds else render.excerpt(span, self._bare.texts)
+            yield Said(str(spot), spot, credentials.hidden(path, tree.get(path)), excerpt, wins)
 
     def _override(self, index: int, layer: Override, path: tuple[str, ...], recorded: Origin | None) -> Iterator[Said]:
         whole = tuple(map(str, layer.path))

@@ -13,7 +13,7 @@ from hpi_planner.review import phrases, rebuilds
 from hpi_planner.review.differences import Change
 from hpi_planner.review.exchanges import PROFILE
 from hpi_planner.review.names import Names
-from hpi_planner.review.paths import ABSENT, is_same
+from hpi_planner.review.paths import ABSENT
 from hpi_planner.review.plans import ReviewedPlan
 from hpi_planner.review.risk import card
 from hpi_planner.review.said import RECORDED_AS, Said, Sources
@@ -176,13 +176,3 @@ def _joined(points: Sequence[Point]) -> Iterator[Point]:
         groups.setdefault((point.what, point.because, point.before, point.known), []).append(point)
     for same in groups.values():
         yield replace(same[0], changes=tuple(change for point in same for change in point.changes))
-
-
-def mirrored(change: Change, found: Sequence[Change]) -> Change | None:
-    """Return the difference of a module that another part of the plan repeats, None if there is none."""
-    for other in found:
-        is_alike = is_same(other.old, change.old) and is_same(other.new, change.new)
-        has_one_cause = not change.inputs or not other.inputs or set(change.inputs) & set(other.inputs)
-        if other.path[-1] == change.path[-1] and is_alike and has_one_cause:
-            return other
-    return None

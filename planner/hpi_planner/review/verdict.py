@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hpi_schemas.impact import Impact
 from hpi_schemas.run_record import RunRecord
 
-from hpi_planner.review import exchanges, rebuilds, verify
+from hpi_planner.review import exchanges, rebuilds, verify, wording
 from hpi_planner.review.differences import Change, worst
 from hpi_planner.review.exchanges import InputChange
 from hpi_planner.review.origins import Origins
@@ -74,7 +74,16 @@ def answers(
         told += [_rebuilt(telling), *_backends(telling, statements)]
     if idle:
         told.append(Answer("Which edits have no effect?", LOOK, "; ".join(idle)))
+    if after.follows is False:
+        told = list(map(_doubted, told))
     return [*told, _follows(telling.new, after), *(_ran(telling, item) for item in ran)]
+
+
+def _doubted(answer: Answer) -> Answer:
+    """Return an answer that does not reassure: what a stale plan says of itself need not be so."""
+    if answer.mark != GOOD:
+        return answer
+    return replace(answer, mark=UNKNOWN, text=f"{answer.text}, by a plan that is stale")
 
 
 def _what(found: Sequence[Change], statements: Sequence[Statement]) -> Answer:
@@ -109,7 +118,7 @@ def _where(
 
 
 def _place(item: InputChange) -> str:
-    arrow = f"{value(item.old)} → {value(item.new)}"
+    arrow = wording.arrow(item.old, item.new)
     if item.kind == exchanges.SOURCE and item.spot is not None:
         return f"{item.spot.file}:{item.spot.line} `{item.what}` {arrow}"
     if item.kind == exchanges.OVERRIDE:

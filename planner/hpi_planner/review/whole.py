@@ -9,17 +9,20 @@ from typing import Any
 from hpi_schemas.impact import Impact
 from hpi_schemas.plan.model import Plan
 
-from hpi_planner.review import phrases, rebuilds
+from hpi_planner.review import phrases, rebuilds, wording
 from hpi_planner.review.differences import Change
+from hpi_planner.review.exchanges import InputChange
 from hpi_planner.review.moved import came_and_went
 from hpi_planner.review.names import Names
 from hpi_planner.review.paths import ABSENT
 from hpi_planner.review.statements import Point, Statement
-from hpi_planner.review.telling import Telling, mirrored
+from hpi_planner.review.telling import Telling
 from hpi_planner.review.view import elsewhere
-from hpi_planner.review.wording import counted, listed, value
+from hpi_planner.review.wording import counted, listed
 
 _TOPS = {"target": "the target", "replicas": "the copies", "rules": "hpi-plan's rules", "format": "the plan's format"}
+# Parts of a plan that repeat what others decide.
+_REPEATING = ("graph", "source", "host", "must_understand")
 _HOST, _GRAPH, _EXTERNAL, _PIPELINE, _SOURCE = "host", "graph", "external", "pipeline", "source"
 
 
@@ -60,22 +63,79 @@ def _with_versions(statements: list[Statement]) -> list[Statement]:
 def _with_rest(telling: Telling, statements: list[Statement], rest: Sequence[Change]) -> list[Statement]:
     """Put each difference of the rest below the statement that it follows from, or into one about its part."""
     silent = []
+    told = _Told(statements)
     for change in sorted(rest, key=lambda item: (_order(item), item.path)):
-        place = None if change.path == (_HOST,) else _follows(change, statements)
+        place = None if change.path == (_HOST,) else told.follows(change)
         if place is not None:
-            statements[place] = _extended(statements[place], change)
+            told.extend(place, change)
         elif change.path == (_HOST,):
             # Stages and configuration follow from who runs the pipeline.
-            statements.insert(0, _hosted(telling, change))
+            told.append(_hosted(telling, change))
         elif change.path[0] == _SOURCE or change.impact == Impact.COSMETIC:
             silent.append(change)
         else:
-            _add(telling, statements, change)
+            _add(telling, told, change)
     for change in silent:
-        place = _follows(change, statements)
+        place = told.follows(change)
         if place is not None:
-            statements[place] = _extended(statements[place], change)
-    return statements
+            told.extend(place, change)
+    return told.statements
+
+
+class _Told:
+    """The statements so far, and which of them says what."""
+
+    def __init__(self, statements: Sequence[Statement]) -> None:
+        self.statements: list[Statement] = []
+        self._values: dict[tuple[str, str, str], list[tuple[int, Change]]] = {}
+        self._inputs: dict[InputChange, list[int]] = {}
+        for statement in statements:
+            self.append(statement)
+
+    def append(self, statement: Statement) -> None:
+        self.statements.append(statement)
+        for change in statement.changes:
+            self._note(len(self.statements) - 1, change)
+
+    def extend(self, place: int, change: Change) -> None:
+        self.statements[place] = _extended(self.statements[place], change)
+        self._note(place, change)
+
+    def put(self, place: int, statement: Statement, change: Change) -> None:
+        self.statements[place] = statement
+        self._note(place, change)
+
+    def _note(self, place: int, change: Change) -> None:
+        self._values.setdefault(_value_of(change), []).append((place, change))
+        for item in change.inputs:
+            self._inputs.setdefault(item, []).append(place)
+
+    def follows(self, change: Change) -> int | None:
+        """Return the number of the statement that a difference follows from, None if it stands for itself."""
+        if change.path[0] == "target":
+            return None
+        for place, other in self._values.get(_value_of(change), ()):
+            if not change.inputs or not other.inputs or set(change.inputs) & set(other.inputs):
+                return place
+        for place in sorted({place for item in change.inputs for place in self._inputs.get(item, ())}):
+            is_moved = _is_moved(self.statements[place])
+            known = {item for other in self.statements[place].changes for item in other.inputs}
+            if set(change.inputs) <= known and (is_moved or change.path[0] in _REPEATING):
+                return place
+        if not change.cause_known and change.path[0] == _GRAPH:
+            return next((place for place, item in enumerate(self.statements) if _is_moved(item)), None)
+        return None
+
+
+def _value_of(change: Change) -> tuple[str, str, str]:
+    return change.path[-1], repr(change.old), repr(change.new)
+
+
+def _is_moved(statement: Statement) -> bool:
+    """Tell whether a statement is of what came or went, or of who runs the pipeline: the rest follows from that."""
+    return statement.joint == " " or any(
+        point.changes[:1] and point.changes[0].path == (_HOST,) for point in statement.points
+    )
 
 
 def _order(change: Change) -> int:
@@ -86,38 +146,17 @@ def _order(change: Change) -> int:
     return 1 + parts.index(change.path[0]) if change.path[0] in parts else len(parts) + 1
 
 
-def _add(telling: Telling, statements: list[Statement], change: Change) -> None:
+def _add(telling: Telling, told: _Told, change: Change) -> None:
     """Add a difference to the statement about its part of the plan, or begin one."""
     subject, found = _subject(telling.names, change), _about(telling, change)
-    for place, statement in enumerate(statements):
+    for place, statement in enumerate(told.statements):
         if not statement.addresses and statement.subject == subject:
             concerns = tuple(dict.fromkeys((*statement.concerns, *found.concerns)))
             rebuilt = listed(list(dict.fromkeys(filter(None, (statement.rebuilt, found.rebuilt)))))
             points = (*statement.points, *found.points)
-            statements[place] = replace(statement, points=points, concerns=concerns, rebuilt=rebuilt)
+            told.put(place, replace(statement, points=points, concerns=concerns, rebuilt=rebuilt), change)
             return
-    statements.append(replace(found, subject=subject))
-
-
-def _follows(change: Change, statements: Sequence[Statement]) -> int | None:
-    """Return the number of the statement that a difference follows from, None if it stands for itself."""
-    if change.path[0] == "target":
-        return None
-    for number, statement in enumerate(statements):
-        if mirrored(change, statement.changes) is not None and change.path[0] != "target":
-            return number
-    for number, statement in enumerate(statements):
-        inputs = {item for other in statement.changes for item in other.inputs}
-        is_moved = statement.joint == " " or any(other.path == (_HOST,) for other in statement.changes)
-        if (
-            change.inputs
-            and set(change.inputs) <= inputs
-            and (is_moved or change.path[0] in (_GRAPH, _SOURCE, "must_understand"))
-        ):
-            return number
-        if not change.cause_known and change.path[0] == _GRAPH and is_moved:
-            return number
-    return None
+    told.append(replace(found, subject=subject))
 
 
 def _extended(statement: Statement, change: Change) -> Statement:
@@ -201,7 +240,7 @@ def _said(telling: Telling, change: Change, concerned: Sequence[str]) -> str:
     top, rest = change.path[0], change.path[1:]
     if top == "target":
         return phrases.of_target(change, concerned)
-    arrow = f"{value(change.old)} → {value(change.new)}"
+    arrow = wording.arrow(change.old, change.new)
     if change.path == (_HOST, "version"):
         return arrow
     if top == _GRAPH and rest[:1] == ("stages",) and len(rest) == 2:

@@ -84,7 +84,8 @@ class Words:
         else:
             machines, paddle = _MACHINES.get(environment, environment), _TABLES.get(table, table)
             told = f"PaddleX's ranking for {machines} (its table of {paddle})"
-            order = _listed(knowledge.ranking(environment, table, _ranked(module)) or ())
+            is_known = environment in _MACHINES and table in _TABLES
+            order = _listed((knowledge.ranking(environment, table, _ranked(module)) or ()) if is_known else ())
             told = f"{told}: {order}" if order else told
         mode = str(module.engine.config.get("run_mode", ""))
         entry = next((item for item in _ENTRIES if ranking.run_mode(item) == mode), chosen) if mode else chosen

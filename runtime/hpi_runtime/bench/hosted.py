@@ -16,11 +16,12 @@ from typing import Any
 import numpy as np
 from hpi_schemas.backends import STREAMS, value_of
 from hpi_schemas.candidates import Candidate
+from hpi_schemas.tolerances import TOLERANCES
 
 from hpi_runtime import loader
 from hpi_runtime.bench import replay
 from hpi_runtime.engines.base import Arrays
-from hpi_runtime.judge.compare import TOLERANCES, Numbers
+from hpi_runtime.judge.compare import Numbers
 from hpi_runtime.prepare.calibration import read_arrays, write_arrays
 from hpi_runtime.run.executor import Item
 from hpi_runtime.run.loading import load_engine

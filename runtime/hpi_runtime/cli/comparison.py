@@ -5,8 +5,9 @@ from __future__ import annotations
 import sys
 
 from hpi_schemas.tables import cell, table_console
+from hpi_schemas.tolerances import TOLERANCES
 
-from hpi_runtime.judge.compare import TOLERANCES, Comparison
+from hpi_runtime.judge.compare import Comparison
 
 
 def show(found: Comparison) -> None:

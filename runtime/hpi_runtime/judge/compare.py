@@ -16,6 +16,7 @@ from hpi_schemas import tasks
 from hpi_schemas.documents import FORMAT
 from hpi_schemas.plan.model import ModuleRecord
 from hpi_schemas.probe import this_machine
+from hpi_schemas.tolerances import TOLERANCES, Tolerance, of_results, precision_of
 
 from hpi_runtime import loader
 from hpi_runtime.engines.base import Arrays
@@ -26,32 +27,6 @@ from hpi_runtime.results.result import Result
 from hpi_runtime.run.native import NativePipeline
 from hpi_runtime.run.pipeline import Pipeline
 from hpi_runtime.run.plan import LocatedPlan
-
-
-@dataclass(frozen=True)
-class Tolerance:
-    """How far answers of a precision may be from those of another plan.
-
-    Attributes:
-        relative: the greatest difference, as a fraction of the greatest value of the output.
-        cosine: the least cosine between the two outputs.
-        agreement: the least fraction of results (texts, classes, boxes …) that are the same.
-    """
-
-    relative: float
-    cosine: float
-    agreement: float
-
-
-# fp32 engines differ by the order of their sums. With fewer digits (11 bits in fp16, 8 in bf16) a single doubtful
-# letter may move by a tenth and more of its probability: there the cosine and the results say more than the greatest
-# difference.
-TOLERANCES: Mapping[str, Tolerance] = {
-    "fp32": Tolerance(3e-3, 0.99999, 0.99),
-    "fp16": Tolerance(0.2, 0.999, 0.97),
-    "bf16": Tolerance(0.5, 0.99, 0.95),
-    "int8": Tolerance(0.8, 0.98, 0.90),
-}
 
 
 @dataclass
@@ -90,7 +65,7 @@ class Numbers:
 
     def within(self, tolerance: Tolerance) -> bool:
         """Tell whether all of it is within a tolerance."""
-        return not self.fault and self.relative <= tolerance.relative and self.cosine >= tolerance.cosine
+        return not self.fault and tolerance.covers(self.relative, self.cosine)
 
 
 @dataclass
@@ -115,16 +90,13 @@ class Comparison:
     def precision(self, address: str) -> str:
         """Return the lower precision of the two engines of a module: the one that the tolerance goes by."""
         known = list(TOLERANCES)
-        found = [_precision(plan.modules[address]) for plan in (self.plan, self.reference)]
+        found = [precision_of(plan.modules[address]) for plan in (self.plan, self.reference)]
         return max(found, key=known.index)
 
     @property
     def tolerance(self) -> Tolerance:
         """The tolerance of whole results: that of the lowest precision in any module."""
-        lowest = max(
-            (self.precision(address) for address, _ in self.numbers), key=list(TOLERANCES).index, default="fp32"
-        )
-        return TOLERANCES[lowest]
+        return of_results(self.precision(address) for address, _ in self.numbers)
 
     @property
     def is_within(self) -> bool:
@@ -276,11 +248,6 @@ def _batched_otherwise(address: str, module: ModuleRecord, other: ModuleRecord) 
         one, another = module.settings.get(key), other.settings.get(key)
         if one != another:
             yield f"{address}: `{key}` is {one}, in the reference {another}, and pads inputs otherwise: {reason}"
-
-
-def _precision(module: ModuleRecord) -> str:
-    named = str(module.engine.config.get("precision", "fp32"))
-    return named if named in TOLERANCES else "fp32"
 
 
 def _cosine(one: np.ndarray[Any, Any], other: np.ndarray[Any, Any]) -> float:

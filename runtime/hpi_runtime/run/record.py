@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import platform
+import re
 import sys
 import time
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from hpi_schemas.canonical import digest_file
 from hpi_schemas.probe import architecture, installed, usable_cores
 from hpi_schemas.run_record import MOST_INPUTS, EngineRun, InputRun, Machine, RunRecord, Times
-
-from hpi_runtime.inputs.named import is_url
 
 if TYPE_CHECKING:
     from hpi_runtime.results.result import Result
@@ -73,15 +71,20 @@ def _now() -> str:
 def _input(path: str | None) -> InputRun:
     if path is None:
         return InputRun(None, None)
-    if is_url(path):
-        parts = urlsplit(path)
-        # Credentials stand before the host and in the query.
-        return InputRun(f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}", None)
+    if "://" in path:
+        return InputRun(_without_credentials(path), None)
     try:
         return InputRun(path, digest_file(Path(path)))
     except (OSError, ValueError):
         # What could not be read has an error of its own in its result.
         return InputRun(path, None)
+
+
+def _without_credentials(url: str) -> str:
+    """Return a URL without its query, and without anything before an ``@``, wherever that is."""
+    scheme, _, rest = url.strip().partition("://")
+    rest = re.split(r"[?#;]", rest, maxsplit=1)[0]
+    return f"{scheme}://{rest.rpartition('@')[2]}"
 
 
 def _engine(pipeline: Pipeline, address: str) -> EngineRun:

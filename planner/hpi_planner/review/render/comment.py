@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import chain
 from urllib.parse import quote
 
 from hpi_schemas.impact import Impact
@@ -18,12 +19,11 @@ from hpi_planner.review.report import Report
 from hpi_planner.review.statements import Statement
 from hpi_planner.review.verdict import BAD, GOOD, UNKNOWN
 from hpi_planner.review.view import view
-from hpi_planner.review.wording import counted, value
+from hpi_planner.review.wording import counted, pair, value
 
 # A comment on GitHub holds so many characters.
 LIMIT = 65_536
 _CUT = "\n\n*… the comment ends here, for GitHub takes no longer one: the whole is in `hpi-review diff --all`.*\n"
-_END = "\n\n</details>"
 
 
 @dataclass(frozen=True)
@@ -58,9 +58,36 @@ def comment(report: Report, links: Links | None = None, limit: int = LIMIT) -> s
         links: None leaves places as text.
         limit: characters.
     """
-    parts = [*_head(report), *_answers(report), *_statements(report), *_findings(report), *_graph(report)]
-    whole = "\n".join([*parts, *_rest(report)])
-    return fitting(whole if links is None else links.linked(whole), limit)
+    return fitting(blocks(report, links), limit)
+
+
+def blocks(report: Report, links: Links | None = None) -> list[str]:
+    """Return the comment in parts that stand by themselves, the most important first."""
+    parts: list[Iterator[str]] = [
+        chain(_head(report), _answers(report)),
+        _findings(report),
+        *(_statement(statement) for statement in report.statements),
+        *(_details(statement) for statement in report.statements),
+        _graph(report),
+        _rest(report),
+    ]
+    whole = [text for text in ("\n".join(part) for part in parts) if text]
+    return whole if links is None else [links.linked(text) for text in whole]
+
+
+def fitting(parts: Sequence[str], limit: int = LIMIT) -> str:
+    """Return as many of the parts as a limit has room for, and that they are not all; none is cut."""
+    told = "\n".join(parts)
+    if len(told) <= limit:
+        return told
+    kept: list[str] = []
+    room = limit - len(_CUT)
+    for part in parts:
+        if len(part) + 1 > room:
+            break
+        kept.append(part)
+        room -= len(part) + 1
+    return ("\n".join(kept) + _CUT)[: max(limit, 0)]
 
 
 def _head(report: Report) -> Iterator[str]:
@@ -78,14 +105,9 @@ def _answers(report: Report) -> Iterator[str]:
     yield ""
 
 
-def _statements(report: Report) -> Iterator[str]:
-    for statement in report.statements:
-        subject, rest = statement.sentence[: len(statement.subject)], statement.sentence[len(statement.subject) :]
-        yield f"- **{escape(subject)}**{prose(rest)}"
-    if report.statements:
-        yield ""
-    for statement in report.statements:
-        yield from _details(statement)
+def _statement(statement: Statement) -> Iterator[str]:
+    subject, rest = statement.sentence[: len(statement.subject)], statement.sentence[len(statement.subject) :]
+    yield from (f"- **{escape(subject)}**{prose(rest)}", "")
 
 
 def _details(statement: Statement) -> Iterator[str]:
@@ -107,8 +129,7 @@ def _table(found: Sequence[Change]) -> Iterator[str]:
             change.impact.label,
             cell(change.address) if change.address else "the plan",
             cell(change.key),
-            cell(value(change.old)),
-            cell(value(change.new)),
+            *map(cell, pair(change.old, change.new)),
             escape(causes(change)),
         )
         yield f"| {' | '.join(cells)} |"
@@ -138,14 +159,3 @@ def _rest(report: Report) -> Iterator[str]:
     left = [change for change in report.changes if id(change) not in said]
     if left:
         yield from (f"<details><summary>{report.rest}</summary>", "", *_table(left), "", "</details>", "")
-
-
-def fitting(whole: str, limit: int = LIMIT) -> str:
-    """Return a comment, or as many whole lines of it as a limit has room for, and that they are not all."""
-    if len(whole) <= limit:
-        return whole
-    kept = whole[: max(limit - len(_CUT) - len(_END), 0)]
-    kept = kept[: kept.rfind("\n")]
-    if kept.count("<details>") > kept.count("</details>"):
-        kept += _END
-    return kept + _CUT

@@ -5,14 +5,14 @@ from __future__ import annotations
 from html import escape
 
 from hpi_planner.review.differences import Change
-from hpi_planner.review.render.frame import TOOLS, coded, framed, identifier, name, prose, table, words
+from hpi_planner.review.render.frame import TOOLS, coded, coded_text, framed, identifier, name, prose, table, words
 from hpi_planner.review.render.page import graph
 from hpi_planner.review.render.text import causes, headline
 from hpi_planner.review.report import Report
 from hpi_planner.review.statements import Statement
 from hpi_planner.review.verdict import BAD, GOOD, LOOK, UNKNOWN
 from hpi_planner.review.view import view
-from hpi_planner.review.wording import counted, value
+from hpi_planner.review.wording import counted, pair, value
 
 _CLASSES = {GOOD: "good", LOOK: "look", BAD: "bad"}
 _WORDS = {GOOD: "fine", LOOK: "look", BAD: "wrong", UNKNOWN: "unknown"}
@@ -73,8 +73,7 @@ def _differences(found: tuple[Change, ...] | list[Change]) -> str:
         (
             name(change.key),
             escape(change.impact.label),
-            coded(change.old),
-            coded(change.new),
+            *map(coded_text, pair(change.old, change.new)),
             escape(causes(change)),
             name(change.address) if change.address else "the plan",
         )

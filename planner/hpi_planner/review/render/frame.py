@@ -67,7 +67,11 @@ def name(text: str) -> str:
 
 def coded(item: object) -> str:
     """Write a value as code; a long one may break anywhere."""
-    text = value(item)
+    return coded_text(value(item))
+
+
+def coded_text(text: str) -> str:
+    """Write a text as code; a long one may break anywhere."""
     kind = ' class="long"' if len(text) > _LONG else ""
     return f"<code{kind}>{escape(text)}</code>"
 

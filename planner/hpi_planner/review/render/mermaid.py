@@ -22,6 +22,9 @@ def flowchart(plan: PlanView) -> str:
     return "\n".join(lines) + "\n"
 
 
+# Mermaid reads `#NAME;` inside quotes as a character, tags as themselves, and `%%{…}%%` anywhere as a directive.
+_MEANT = str.maketrans({"`": "'", "#": "#35;", "%": "#37;", '"': "#quot;", "<": "#lt;", ">": "#gt;"})
+
+
 def _escape(text: str) -> str:
-    # Mermaid reads `#NAME;` inside quotes as a character, and HTML tags as themselves.
-    return text.replace("`", "'").replace("#", "#35;").replace('"', "#quot;").replace("<", "#lt;").replace(">", "#gt;")
+    return text.translate(_MEANT)

@@ -7,10 +7,11 @@ from collections.abc import Iterator, Sequence
 
 from hpi_schemas.impact import Impact
 
+from hpi_planner.review import wording
 from hpi_planner.review.differences import Change
 from hpi_planner.review.report import Report
 from hpi_planner.review.verdict import BAD, GOOD, UNKNOWN
-from hpi_planner.review.wording import clean, counted, value
+from hpi_planner.review.wording import clean, counted
 
 _LONGEST_LABEL = max(len(impact.label) for impact in Impact)
 
@@ -52,7 +53,7 @@ def _changes(found: Sequence[Change]) -> Iterator[str]:
 def _lines(group: Sequence[Change]) -> Iterator[str]:
     width = max(len(change.key) for change in group)
     for change in group:
-        arrow = f"{value(change.old)} → {value(change.new)}"
+        arrow = wording.arrow(change.old, change.new)
         why = f"  [{causes(change)}]" if change.causes else ""
         yield f"  {change.impact.label:{_LONGEST_LABEL}}  {clean(change.key):{width}}  {arrow}{why}"
 

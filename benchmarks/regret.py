@@ -1,0 +1,124 @@
+"""What does the search miss? What a profile of some seconds chooses, beside the best of everything there is to choose.
+
+``python benchmarks/regret.py`` measures the candidates of the example models twice: as ``hpi-bench`` does within a
+budget, and all of them. The two winners of each module are then measured again, in turn, at least ten rounds. What no
+candidates file lists was not tried: other threads than all and half of them, other paddings than the contracts have.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import corpus
+import ours
+import report
+from choices import OPEN
+from hpi_planner.select.evidence import is_accurate
+from hpi_runtime.bench import contender, profiling, search, trial
+from hpi_runtime.bench.search import Variant
+from hpi_schemas.files import Outputs
+from hpi_schemas.profile import LATENCY, Entry, ModuleProfile, Profile
+
+ROOT = Path(__file__).parents[1]
+OCR = ROOT / "examples/ocr"
+ROUNDS = 10
+# Percentage points that a lower precision may cost, where one may cost anything.
+DROPS: tuple[float | None, ...] = (None, 0.2)
+
+
+def every(known: Sequence[Variant], ratios: search.Ratios) -> int | None:
+    """Return the next of all variants, whatever the others took."""
+    return next((place for place in range(len(known)) if place not in ratios), None)
+
+
+def measured(candidates: Path, pictures: Path, module: str, file: Path, budget: float | None) -> Profile:
+    """Return the profile of one module, within a budget or, without one, of everything."""
+    setting = profiling.Setting(candidates, [str(pictures)], module=module, budget=budget, root=str(OCR))
+    usual = search.following
+    if budget is None:
+        search.following = every
+    try:
+        found, _ = profiling.measure(setting, file, Outputs([]), lambda _: None)
+    finally:
+        search.following = usual
+    return found
+
+
+def best(found: ModuleProfile, drop: float | None) -> Entry:
+    """Return the fastest entry that is accurate enough, inputs one at a time."""
+    usable = [entry for entry in found.entries if is_accurate(entry, found, drop)]
+    return min(usable, key=lambda entry: entry.takes(LATENCY))
+
+
+def again(candidates: Path, pictures: Path, module: str, pair: Sequence[Entry]) -> list[float]:
+    """Return the time of the first ÷ that of the second, round by round."""
+    listed, plan = profiling.load(candidates, str(OCR), [])
+    setting = profiling.Setting(candidates, [str(pictures)], module=module, root=str(OCR))
+    with tempfile.TemporaryDirectory() as place:
+        recorded = profiling._record(setting, listed, plan, [module], Path(place))
+        options = {**profiling._places(setting, plan), "folder": str(Path(place) / module), "module": module}
+        one = trial.Trial(
+            plan, listed.modules[module], options, {}, recorded["calibration"].get(module), lambda _: None
+        )
+        with one._working(pair[0]) as first, one._working(pair[1]) as second:
+            items = contender.spread(first.items)[: contender.LEAST_ITEMS * 2]
+            for worker in (first, second):
+                worker.ask({"items": items})
+            found = contender.in_turn([first, second], items, ROUNDS)
+    return [left / right for left, right in zip(found[0][LATENCY], found[1][LATENCY], strict=True)]
+
+
+def rows(budget: float, pictures: Path, folder: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield a row for each model of the example and each allowed drop."""
+    candidates = folder / "candidates.json"
+    ours.run("hpi-plan", OCR / "pipeline.yaml", *ours.overrides(OPEN), "--candidates", candidates)
+    listed, _ = profiling.load(candidates, str(OCR), [])
+    for address in listed.modules:
+        quick = measured(candidates, pictures, address, folder / f"{address}-quick.json", budget).modules[address]
+        whole = measured(candidates, pictures, address, folder / f"{address}-all.json", None).modules[address]
+        for drop in DROPS:
+            pair = [best(quick, drop), best(whole, drop)]
+            ratios = sorted(again(candidates, pictures, address, pair)) if _differ(*pair) else [1.0]
+            yield (
+                f"{address.rpartition('.')[2]}, {'no drop' if drop is None else f'{drop} points'}",
+                {
+                    "best": trial.name_of(pair[1]),
+                    "candidates": len(whole.entries),
+                    "chosen": trial.name_of(pair[0]),
+                    "high": round(ratios[-1 - len(ratios) // 10], 4),
+                    "looked_at": len(quick.entries),
+                    "low": round(ratios[len(ratios) // 10], 4),
+                    "ratio": round(statistics.median(ratios), 4),
+                },
+            )
+
+
+def _differ(one: Entry, other: Entry) -> bool:
+    return not one.is_of(other.engine, other.batch_size, other.settings)
+
+
+def main() -> None:
+    """Measure and write the figures."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--budget", type=float, default=120, help="seconds for each module; default: %(default)s")
+    parser.add_argument("--count", type=int, default=8, help="pictures of the corpus")
+    parser.add_argument("--output", type=Path, default=report.FIGURES, help="default: %(default)s")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
+        corpus.make(folder / "pictures", options.count, seed=1)
+        found = {}
+        for name, row in rows(options.budget, folder / "pictures", folder):
+            found[name] = row
+            print(name, json.dumps(row), flush=True)
+    report.keep("regret", {"budget": options.budget, "rounds": ROUNDS, "runs": found}, options.output)
+
+
+if __name__ == "__main__":
+    main()
