@@ -37,9 +37,14 @@ def every(known: Sequence[Variant], ratios: search.Ratios) -> int | None:
     return next((place for place in range(len(known)) if place not in ratios), None)
 
 
+def files(pictures: Path) -> list[str]:
+    """Return the names of the pictures in a folder."""
+    return sorted(str(path) for path in pictures.iterdir() if path.suffix != ".json")
+
+
 def measured(candidates: Path, pictures: Path, module: str, file: Path, budget: float | None) -> Profile:
     """Return the profile of one module, within a budget or, without one, of everything."""
-    setting = profiling.Setting(candidates, [str(pictures)], module=module, budget=budget, root=str(OCR))
+    setting = profiling.Setting(candidates, files(pictures), module=module, budget=budget, root=str(OCR))
     usual = search.following
     if budget is None:
         search.following = every
@@ -59,7 +64,7 @@ def best(found: ModuleProfile, drop: float | None) -> Entry:
 def again(candidates: Path, pictures: Path, module: str, pair: Sequence[Entry]) -> list[float]:
     """Return the time of the first ÷ that of the second, round by round."""
     listed, plan = profiling.load(candidates, str(OCR), [])
-    setting = profiling.Setting(candidates, [str(pictures)], module=module, root=str(OCR))
+    setting = profiling.Setting(candidates, files(pictures), module=module, root=str(OCR))
     with tempfile.TemporaryDirectory() as place:
         recorded = profiling._record(setting, listed, plan, [module], Path(place))
         options = {**profiling._places(setting, plan), "folder": str(Path(place) / module), "module": module}
@@ -74,12 +79,12 @@ def again(candidates: Path, pictures: Path, module: str, pair: Sequence[Entry]) 
     return [left / right for left, right in zip(found[0][LATENCY], found[1][LATENCY], strict=True)]
 
 
-def rows(budget: float, pictures: Path, folder: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+def rows(budget: float, pictures: Path, folder: Path, modules: Sequence[str]) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield a row for each model of the example and each allowed drop."""
     candidates = folder / "candidates.json"
     ours.run("hpi-plan", OCR / "pipeline.yaml", *ours.overrides(OPEN), "--candidates", candidates)
     listed, _ = profiling.load(candidates, str(OCR), [])
-    for address in listed.modules:
+    for address in modules or listed.modules:
         quick = measured(candidates, pictures, address, folder / f"{address}-quick.json", budget).modules[address]
         whole = measured(candidates, pictures, address, folder / f"{address}-all.json", None).modules[address]
         for drop in DROPS:
@@ -107,6 +112,7 @@ def main() -> None:
     """Measure and write the figures."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--budget", type=float, default=120, help="seconds for each module; default: %(default)s")
+    parser.add_argument("--module", action="append", default=[], metavar="ADDRESS", help="of these alone")
     parser.add_argument("--count", type=int, default=8, help="pictures of the corpus")
     parser.add_argument("--output", type=Path, default=report.FIGURES, help="default: %(default)s")
     options = parser.parse_args()
@@ -114,7 +120,7 @@ def main() -> None:
         folder = Path(place)
         corpus.make(folder / "pictures", options.count, seed=1)
         found = {}
-        for name, row in rows(options.budget, folder / "pictures", folder):
+        for name, row in rows(options.budget, folder / "pictures", folder, options.module):
             found[name] = row
             print(name, json.dumps(row), flush=True)
     report.keep("regret", {"budget": options.budget, "rounds": ROUNDS, "runs": found}, options.output)

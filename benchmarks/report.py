@@ -122,6 +122,14 @@ def _flat(data: Mapping[str, Any]) -> str:
     return _table(heads, rows)
 
 
+def _calls(data: Mapping[str, Any]) -> str:
+    rows = [
+        (name, f"{row['calls']}", f"{row['settled_mib']:.0f}", f"{row['last_mib']:.0f}", f"{row['growth']:+.1%}")
+        for name, row in data["runs"].items()
+    ]
+    return _table(("backend", "calls", "MiB after 10", "MiB after the last", "growth"), rows)
+
+
 def _choices(data: Mapping[str, Any]) -> str:
     rows = [
         (key, row["prior"], f"{row['prior_to_best']:.2f}", row["chosen"], f"{row['chosen_to_best']:.2f}")
@@ -153,6 +161,7 @@ def _hosting(data: Mapping[str, Any]) -> str:
 
 
 _SECTIONS = {
+    "calls": _calls,
     "choices": _choices,
     "commands": _commands,
     "flat": _flat,

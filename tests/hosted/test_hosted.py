@@ -57,6 +57,21 @@ SERVICES = {
     "PP-ChatOCRv4-doc": ["LLM_Chat", "MLLM_Chat"],
     "PP-DocTranslation": ["LLM_Chat"],
 }
+# What runs the same code of ours as another one, which is always compared; these only with all the others.
+SIBLINGS = frozenset(
+    (
+        *(
+            "PaddleOCR-VL-1.5",
+            "PaddleOCR-VL-1.6",
+            "PP-ChatOCRv3-doc",
+            "image_multilabel_classification",
+            "layout_parsing",
+        ),
+        *("open_vocabulary_segmentation", "pedestrian_attribute_recognition", "rotated_object_detection"),
+        *("semantic_segmentation", "small_object_detection", "ts_anomaly_detection", "vehicle_attribute_recognition"),
+        "video_detection",
+    )
+)
 # Those that look features up.
 INDEXED = frozenset({"PP-ShiTuV2", "face_recognition"})
 PADDLE = ROOT / ".paddle"
@@ -104,10 +119,14 @@ def questions(here: Path, name: str, server: str) -> Iterator[dict[str, Any]]:
 
 
 @pytest.fixture(scope="session")
-def compared(ask: Ask, here: Path, server: str) -> dict[str, list[Any]]:
-    """What PaddleX writes with the plan's engines and with its own, by pipeline."""
-    asked = [item for name in PIPELINES if name not in BY_PADDLE for item in questions(here, name, server)]
-    by_paddle = [item for name in BY_PADDLE for item in questions(here, name, server)]
+def compared(ask: Ask, here: Path, server: str, request: pytest.FixtureRequest) -> dict[str, list[Any]]:
+    """What PaddleX writes with the plan's engines and with its own, by pipeline, for those that a test asks about."""
+    wanted = set(PIPELINES) - SIBLINGS
+    for item in request.session.items:
+        if isinstance(item, pytest.Function) and hasattr(item, "callspec") and "compared" in item.fixturenames:
+            wanted.add(item.callspec.params["name"])
+    asked = [item for name in PIPELINES if name in wanted - BY_PADDLE for item in questions(here, name, server)]
+    by_paddle = [item for name in sorted(BY_PADDLE & wanted) for item in questions(here, name, server)]
     answers = [*ask(asked), *ask(by_paddle, has_paddle=True)]
     found: dict[str, list[Any]] = {}
     for item, answer in zip([*asked, *by_paddle], answers, strict=True):
@@ -115,7 +134,9 @@ def compared(ask: Ask, here: Path, server: str) -> dict[str, list[Any]]:
     return found
 
 
-@pytest.mark.parametrize("name", PIPELINES)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.full) if name in SIBLINGS else name for name in PIPELINES]
+)
 def test_paddlex_writes_the_same_with_the_plans_engines_as_with_its_own(
     compared: dict[str, list[Any]], name: str
 ) -> None:
@@ -133,7 +154,7 @@ def test_paddlex_writes_the_same_with_the_plans_engines_as_with_its_own(
 
 
 def test_what_a_language_model_says_of_a_page_stands_in_its_record(compared: dict[str, list[Any]]) -> None:
-    for name in ("PP-ChatOCRv3-doc", "PP-ChatOCRv4-doc"):
+    for name in {"PP-ChatOCRv3-doc", "PP-ChatOCRv4-doc"} & set(compared):
         ((chat,),) = [answer["chats"] for answer in compared[name]]
         assert "a text for Bearer sesame" in chat["who"]
     translated = compared["PP-DocTranslation"][0]["ours"][-1]
@@ -164,6 +185,7 @@ def test_on_openvino_answers_are_those_of_onnx_runtime_within_the_tolerance(
     asked = [
         {**item, "overrides": [*item["overrides"], *chosen], "is_alone": True}
         for name in ON_OPENVINO
+        if name in compared
         for item in questions(here, name, server)
     ]
     for item, answer in zip(asked, ask(asked), strict=True):

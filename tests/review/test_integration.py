@@ -314,7 +314,7 @@ HOSTILE = [
 ]
 
 
-@pytest.mark.parametrize("name", HOSTILE)
+@pytest.mark.parametrize("name", [" ".join(HOSTILE[start::4]) for start in range(4)])
 def test_no_name_of_a_yaml_or_a_plan_makes_anything_but_text_of_a_comment(repository: Path, name: str) -> None:
     before = set(_tags(_action(repository)[1]))
     text = (repository / "plan.json").read_text()

@@ -2,7 +2,7 @@
 
 All combinations would take hours; what is slow by itself is seldom fast in a combination. A backend or a precision may
 be twice as fast, so these come first; batches, streams and paddings are tried around what is fastest so far, of each
-precision by itself, for levers multiply.
+precision by itself, for levers multiply. Precisions whose model has to be made, int8, come when all that is done.
 """
 
 from __future__ import annotations
@@ -56,7 +56,8 @@ def following(known: Sequence[Variant], ratios: Ratios) -> int | None:
         known: the first is the plan's own.
         ratios: of those that have been measured, by place.
     """
-    for places in (_backends(known, ratios), _precisions(known, ratios), _neighbours(known, ratios)):
+    quick, slow = (_precisions(known, ratios, is_made) for is_made in (False, True))
+    for places in (_backends(known, ratios), quick, _neighbours(known, ratios), slow):
         place = next(places, None)
         if place is not None:
             return place
@@ -93,13 +94,19 @@ def _backends(known: Sequence[Variant], ratios: Ratios) -> Iterator[int]:
             yield place
 
 
-def _precisions(known: Sequence[Variant], ratios: Ratios) -> Iterator[int]:
-    """Yield the lower precisions of the backends that are not slow, those of the fastest first."""
+def _precisions(known: Sequence[Variant], ratios: Ratios, is_made: bool) -> Iterator[int]:
+    """Yield the lower precisions of the backends that are not slow, those of the fastest first.
+
+    Args:
+        known, ratios: as for ``following``.
+        is_made: those whose model is made first, which takes longer than many looks; else the others.
+    """
     tried = {known[place].kind for place in ratios}
     for kind in _fastest(known, ratios, _NEAR_LOWER):
         for place in _plain(known, ratios):
             item = known[place]
-            if item.is_lower and item.engine.backend == kind[0] and item.kind not in tried:
+            is_other = item.is_lower and item.engine.backend == kind[0] and item.kind not in tried
+            if is_other and bool(item.engine.prepare) == is_made:
                 yield place
 
 

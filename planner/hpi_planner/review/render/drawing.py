@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from html import escape
 from itertools import pairwise
 
+from hpi_planner.review.names import pipeline_of
 from hpi_planner.review.view import ModuleView, PlanView, StageView
 
 # In pixels; the texts are monospaced, 12 pixels high.
@@ -60,11 +61,12 @@ def svg(plan: PlanView, identify: Mapping[str, str]) -> str:
     """Return the drawing, readable by a screen reader as a list of what comes after what.
 
     Args:
-        plan: it has stages.
+        plan: without stages its models are drawn, a lane for each sub-pipeline.
         identify: the id of the section of each module, which its box leads to.
     """
-    graph = _laid_out(plan)
+    graph = _laid_out(plan) if plan.stages else _beside(plan)
     described = "; ".join(f"{stage.name} after {', '.join(stage.after)}" for stage in plan.stages)
+    described = described or "; ".join(row.address for row in plan.modules)
     parts = [*_lanes(graph), *_edges(graph), *_boxes(graph, identify)]
     size = f'width="{graph.width:.0f}" height="{graph.height:.0f}" viewBox="0 0 {graph.width:.0f} {graph.height:.0f}"'
     return f'<svg role="group" aria-label="{escape(described)}" {size}>{_ARROW}{"".join(parts)}</svg>'
@@ -89,6 +91,22 @@ def _laid_out(plan: PlanView) -> _Graph:
     for stage in plan.stages:
         for before in stage.after:
             graph.edges.append(_passing(graph, graph.nodes.get(before, graph.nodes[_INPUT]), graph.nodes[stage.name]))
+    _place(graph)
+    return graph
+
+
+def _beside(plan: PlanView) -> _Graph:
+    """Lay out the models of a pipeline whose stages nobody here knows: side by side, below their sub-pipelines."""
+    graph = _Graph()
+    below: dict[str, int] = {}
+    for row in plan.modules:
+        lane = ".".join(part for part in pipeline_of(row.address).split(".") if part != "SubPipelines")
+        name = row.address.rpartition(".")[2]
+        stage = StageView(name, "model", row.address, ())
+        graph.nodes[row.address] = _Node(
+            row.address, lane, below.get(lane, 0), _lines(stage, {row.address: row}), row.address
+        )
+        below[lane] = below.get(lane, 0) + 1
     _place(graph)
     return graph
 

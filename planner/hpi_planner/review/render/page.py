@@ -37,13 +37,16 @@ def page(plan: PlanView, title: str) -> str:
 
 def graph(plan: PlanView) -> str:
     """Return the drawing of the stages, or who runs the pipeline without any."""
+    told = ""
     if not plan.stages:
-        told = "PaddleX runs this pipeline" if plan.host else "hpi-run has no stages for this pipeline"
-        return f"<p>{told}: there is no graph to draw.</p>"
+        who = "PaddleX runs this pipeline by its own code" if plan.host else "hpi-run has no stages for this pipeline"
+        told = f"<p>{who}; these are its models, below the sub-pipelines that they stand in.</p>"
+    if not plan.stages and not plan.modules:
+        return told
     ids = {row.address: identifier(row.address) for row in plan.modules}
     label = "The stage graph, scrollable"
     drawn = drawing.svg(plan, ids)
-    return f'<div class="graph scroll" tabindex="0" role="group" aria-label="{label}">{drawn}</div>'
+    return f'{told}<div class="graph scroll" tabindex="0" role="group" aria-label="{label}">{drawn}</div>'
 
 
 def _models(plan: PlanView, names: Names) -> str:
