@@ -204,7 +204,7 @@ def parse(where: Place, text: bytes) -> ReviewedPlan:
     try:
         document = read.load(text, str(where))
         if _is_deep(document):
-            raise ReviewError(f"{where} nests deeper than any plan")
+            raise ReviewError(f"{where} is no plan: it is nested too deeply")
         return ReviewedPlan(where, text.decode("utf-8-sig"), read.from_json(document, str(where)), document)
     except read.PlanReadError as fault:
         raise ReviewError(str(fault)) from None

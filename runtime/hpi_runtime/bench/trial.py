@@ -175,7 +175,10 @@ class Trial:
                     entry.peak_mib = round(answered["peak_mib"], 1)
                     self._judge(entry, answers[-1], answers[0])
                 self._report(f"{self._address}: the {len(workers)} fastest in turn")
-                count = max(LEAST_ITEMS, int(_ROUND_SECONDS / (self._own_seconds() or _ROUND_SECONDS)))
+                # One round is always finished, so it must not take more than there is: each input goes both ways.
+                share = max(deadline - time.monotonic(), 0.0) / (2 * len(workers))
+                round_seconds = min(_ROUND_SECONDS, share)
+                count = max(LEAST_ITEMS, int(round_seconds / (self._own_seconds() or _ROUND_SECONDS)))
                 places = spread(workers[0].items)[:count]
                 found = in_turn(workers, places, _ROUNDS, deadline)
             except FaultError as fault:
