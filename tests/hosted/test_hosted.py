@@ -122,9 +122,9 @@ def questions(here: Path, name: str, server: str) -> Iterator[dict[str, Any]]:
 def compared(ask: Ask, here: Path, server: str, request: pytest.FixtureRequest) -> dict[str, list[Any]]:
     """What PaddleX writes with the plan's engines and with its own, by pipeline, for those that a test asks about."""
     wanted = set(PIPELINES) - SIBLINGS
-    for item in request.session.items:
-        if isinstance(item, pytest.Function) and hasattr(item, "callspec") and "compared" in item.fixturenames:
-            wanted.add(item.callspec.params["name"])
+    for test in request.session.items:
+        if isinstance(test, pytest.Function) and hasattr(test, "callspec") and "compared" in test.fixturenames:
+            wanted.add(str(test.callspec.params["name"]))
     asked = [item for name in PIPELINES if name in wanted - BY_PADDLE for item in questions(here, name, server)]
     by_paddle = [item for name in sorted(BY_PADDLE & wanted) for item in questions(here, name, server)]
     answers = [*ask(asked), *ask(by_paddle, has_paddle=True)]
