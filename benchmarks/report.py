@@ -160,6 +160,21 @@ def _hosting(data: Mapping[str, Any]) -> str:
     return f"{table}\n\n{data['rounds']} rounds; × is the time ÷ that of {data['base']}.\n\n{sessions}"
 
 
+def _regret(data: Mapping[str, Any]) -> str:
+    rows = [
+        (
+            name,
+            row["chosen"],
+            f"{row['looked_at']} of {row['candidates']}",
+            row["best"],
+            f"{row['ratio']:.2f} ({row['low']:.2f} to {row['high']:.2f})",
+        )
+        for name, row in data["runs"].items()
+    ]
+    heads = ("model, allowed drop", "chosen", "looked at", "best of all", "time ÷ best")
+    return f"{_table(heads, rows)}\n\n{data['budget']:.0f} s a module; {data['rounds']} rounds in turn."
+
+
 _SECTIONS = {
     "calls": _calls,
     "choices": _choices,
@@ -168,6 +183,7 @@ _SECTIONS = {
     "floor": _floor,
     "hosting": _hosting,
     "peers": _peers,
+    "regret": _regret,
 }
 
 if __name__ == "__main__":
