@@ -60,11 +60,11 @@ def explained(
     if before is None or after is None:
         return [_guessed(change, old, new, ()) for change in found]
     steps = list(exchanges(before, after))
-    is_long = len(steps) > _MOST or len(steps) * len(before.data) > _MOST_BYTES
-    if len({step.kind for step, _ in steps}) == 1 and (len(steps) == 1 or is_long):
+    together = too_many(steps, before)
+    if len({step.kind for step, _ in steps}) == 1 and (len(steps) == 1 or together):
         return [_known(change, tuple(step for step, _ in steps)) for change in found]
     first = base(before, after)
-    groups = _groups(steps, is_long)
+    groups = _groups(steps, together)
     forward = [_Trial(told, made_with(first, taken)) for told, taken in groups]
     left = [change for change in found if _is_new(change) or not _doing(change, forward)]
     backward = _without_each(first, groups, new) if left else []
@@ -78,6 +78,11 @@ class Base(NamedTuple):
     tree: Tree | None
 
 
+def too_many(steps: Sequence[Step], before: Inputs) -> bool:
+    """Tell whether differences are too many to try each by itself."""
+    return len(steps) > _MOST or len(steps) * len(before.data) > _MOST_BYTES
+
+
 def base(before: Inputs, after: Inputs) -> Base:
     """Return the request of the first of two plans, with what only the second tells of machine and models."""
     machine = both_targets(before, after)
@@ -85,9 +90,9 @@ def base(before: Inputs, after: Inputs) -> Base:
     return Base(request, before.tree())
 
 
-def _groups(steps: Sequence[Step], is_long: bool) -> list[_Group]:
+def _groups(steps: Sequence[Step], together: bool) -> list[_Group]:
     """Return what is exchanged together: each difference by itself, or each kind where there are too many."""
-    if not is_long:
+    if not together:
         return [((told,), (exchange,)) for told, exchange in steps]
     kinds = dict.fromkeys(told.kind for told, _ in steps)
     chosen = [[step for step in steps if step[0].kind == kind] for kind in kinds]

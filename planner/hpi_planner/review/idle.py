@@ -8,7 +8,7 @@ from hpi_schemas.impact import Impact
 
 from hpi_planner.compile import compile
 from hpi_planner.diagnostics.model import Diagnostic
-from hpi_planner.review.causes import base, made_with
+from hpi_planner.review.causes import Base, base, made_with, too_many
 from hpi_planner.review.differences import Change, compared, worst
 from hpi_planner.review.exchanges import OVERRIDE, SOURCE, InputChange, Step, exchanges
 from hpi_planner.review.inputs import Inputs
@@ -16,9 +16,6 @@ from hpi_planner.review.paths import ABSENT
 from hpi_planner.review.risk import Context
 from hpi_planner.review.said import Sources
 from hpi_planner.review.wording import value
-
-# As for causes: beyond so many differences nobody tries each by itself.
-_MOST, _MOST_BYTES = 40, 400_000
 
 
 def edits(found: Sequence[Change], before: Inputs, after: Inputs) -> list[str]:
@@ -35,10 +32,11 @@ def edits(found: Sequence[Change], before: Inputs, after: Inputs) -> list[str]:
         (item.kind, item.what) for change in found if change.impact > Impact.COSMETIC for item in change.inputs
     }
     steps = list(exchanges(before, after))
-    told = [item for item, _ in steps if (item.kind, item.what) not in effective and _is_edit(item)]
-    if len(steps) > _MOST or len(steps) * len(before.data) > _MOST_BYTES:
+    if too_many(steps, before):
         return []
-    left = [item for item in told if _is_idle(item, steps, before, after)]
+    told = [item for item, _ in steps if (item.kind, item.what) not in effective and _is_edit(item)]
+    first = base(before, after)
+    left = [item for item in told if _is_idle(item, steps, first, before, after)]
     if not left:
         return []
     sources, diagnostics = Sources(after.request()), compile(after.request()).diagnostics
@@ -49,9 +47,9 @@ def _is_edit(item: InputChange) -> bool:
     return item.kind == OVERRIDE or (item.kind == SOURCE and item.spot is not None)
 
 
-def _is_idle(item: InputChange, steps: Sequence[Step], before: Inputs, after: Inputs) -> bool:
+def _is_idle(item: InputChange, steps: Sequence[Step], first: Base, before: Inputs, after: Inputs) -> bool:
     """Tell whether everything but an edit gives the same: what it does may need the other edits."""
-    without = made_with(base(before, after), [exchange for other, exchange in steps if other is not item])
+    without = made_with(first, [exchange for other, exchange in steps if other is not item])
     if without is None:
         return False
     different = compared(without, after.plan.document, Context.of(before.plan.plan, after.plan.plan))

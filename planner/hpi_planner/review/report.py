@@ -15,6 +15,7 @@ from hpi_planner.review.said import Sources
 from hpi_planner.review.statements import Statement
 from hpi_planner.review.telling import Side, Telling
 from hpi_planner.review.verdict import Answer, Ran
+from hpi_planner.review.wording import counted
 from hpi_planner.review.words import Words
 
 
@@ -29,7 +30,7 @@ class Report:
         statements: what they come to, the riskiest first.
         answers: to a reviewer's questions.
         findings: what was measured of them.
-        rest: what the statements leave out, in words; empty if nothing.
+        left: the differences that no statement stands for.
     """
 
     old: ReviewedPlan
@@ -39,7 +40,13 @@ class Report:
     statements: tuple[Statement, ...]
     answers: tuple[Answer, ...]
     findings: tuple[Finding, ...]
-    rest: str
+    left: tuple[Change, ...]
+
+    @property
+    def rest(self) -> str:
+        """What the statements leave out, in words; empty if nothing."""
+        number = len(self.left)
+        return f"{counted(number, 'difference changes', 'differences change')} nothing that runs" if number else ""
 
 
 def report(
@@ -71,7 +78,7 @@ def report(
         statements=tuple(told),
         answers=tuple(verdict.answers(both, found, told, before, after, edits, ran)),
         findings=() if measurements is None else tuple(measured.findings(old, new, names, told, measurements)),
-        rest=whole.left_over(found, told),
+        left=whole.left_over(found, told),
     )
 
 

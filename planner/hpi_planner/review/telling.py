@@ -20,7 +20,7 @@ from hpi_planner.review.said import RECORDED_AS, Said, Sources
 from hpi_planner.review.statements import Point, Statement
 from hpi_planner.review.words import Words
 
-_BACKEND, _CONFIG, _FALLBACK, _PREPARE = "engine.backend", "engine.config.", "engine.fallback", "engine.prepare"
+_BACKEND, _CONFIG, _PREPARE = "engine.backend", "engine.config.", "engine.prepare"
 # What a new backend, model or device brings with it.
 _OF_MODEL = ("model.", "module_name")
 _OF_BACKEND = (_CONFIG, _PREPARE, "model.", "use_hpip", "session", "hpi_config", "requested", "profile")

@@ -11,6 +11,7 @@ from hpi_schemas.run_record import RunRecord
 from hpi_planner.review import exchanges, rebuilds, verify, wording
 from hpi_planner.review.differences import Change, worst
 from hpi_planner.review.exchanges import InputChange
+from hpi_planner.review.measured import Finding
 from hpi_planner.review.origins import Origins
 from hpi_planner.review.paths import ABSENT
 from hpi_planner.review.statements import Statement
@@ -42,6 +43,13 @@ class Ran:
 
     name: str
     record: RunRecord
+
+
+def mark_of(finding: Finding) -> str:
+    """Return the mark of something measured."""
+    if finding.is_good is None:
+        return UNKNOWN
+    return GOOD if finding.is_good else BAD
 
 
 def answers(

@@ -18,7 +18,7 @@ from hpi_planner.review.paths import ABSENT
 from hpi_planner.review.statements import Point, Statement
 from hpi_planner.review.telling import Telling
 from hpi_planner.review.view import elsewhere
-from hpi_planner.review.wording import counted, listed
+from hpi_planner.review.wording import listed
 
 _TOPS = {"target": "the target", "replicas": "the copies", "rules": "hpi-plan's rules", "format": "the plan's format"}
 # Parts of a plan that repeat what others decide.
@@ -259,8 +259,7 @@ def _copies(numbers: Any) -> str:
     return listed([f"gpu:{number}" for number in numbers]) if isinstance(numbers, list) and numbers else "one device"
 
 
-def left_over(found: Sequence[Change], statements: Sequence[Statement]) -> str:
-    """Say how many differences no statement stands for; empty if none are left."""
+def left_over(found: Sequence[Change], statements: Sequence[Statement]) -> tuple[Change, ...]:
+    """Return the differences that no statement stands for."""
     said = {id(change) for statement in statements for change in statement.changes}
-    number = sum(id(change) not in said for change in found)
-    return f"{counted(number, 'difference changes', 'differences change')} nothing that runs" if number else ""
+    return tuple(change for change in found if id(change) not in said)

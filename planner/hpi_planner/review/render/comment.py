@@ -17,7 +17,7 @@ from hpi_planner.review.render.escaping import cell, code, escape, prose
 from hpi_planner.review.render.text import causes
 from hpi_planner.review.report import Report
 from hpi_planner.review.statements import Statement
-from hpi_planner.review.verdict import BAD, GOOD, UNKNOWN
+from hpi_planner.review.verdict import mark_of
 from hpi_planner.review.view import view
 from hpi_planner.review.wording import counted, pair, value
 
@@ -137,8 +137,7 @@ def _table(found: Sequence[Change]) -> Iterator[str]:
 
 def _findings(report: Report) -> Iterator[str]:
     for finding in report.findings:
-        mark = UNKNOWN if finding.is_good is None else GOOD if finding.is_good else BAD
-        yield f"- {mark} {prose(finding.text)}"
+        yield f"- {mark_of(finding)} {prose(finding.text)}"
     if report.findings:
         yield ""
 
@@ -155,7 +154,5 @@ def _rewires(change: Change) -> bool:
 
 
 def _rest(report: Report) -> Iterator[str]:
-    said = {id(change) for statement in report.statements for change in statement.changes}
-    left = [change for change in report.changes if id(change) not in said]
-    if left:
-        yield from (f"<details><summary>{report.rest}</summary>", "", *_table(left), "", "</details>", "")
+    if report.left:
+        yield from (f"<details><summary>{report.rest}</summary>", "", *_table(report.left), "", "</details>", "")

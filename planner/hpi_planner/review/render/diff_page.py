@@ -10,7 +10,7 @@ from hpi_planner.review.render.page import graph
 from hpi_planner.review.render.text import causes, headline
 from hpi_planner.review.report import Report
 from hpi_planner.review.statements import Statement
-from hpi_planner.review.verdict import BAD, GOOD, LOOK, UNKNOWN
+from hpi_planner.review.verdict import BAD, GOOD, LOOK, UNKNOWN, mark_of
 from hpi_planner.review.view import view
 from hpi_planner.review.wording import counted, pair, value
 
@@ -26,10 +26,8 @@ def page(report: Report) -> str:
         body += ["<h2>What changed</h2>", TOOLS, *(_statement(item) for item in report.statements)]
     if report.findings:
         body += ["<h2>What was measured</h2>", _findings(report)]
-    said = {id(change) for statement in report.statements for change in statement.changes}
-    left = [change for change in report.changes if id(change) not in said]
-    if left:
-        body.append(f"<details><summary>{escape(report.rest)}</summary>{_differences(left)}</details>")
+    if report.left:
+        body.append(f"<details><summary>{escape(report.rest)}</summary>{_differences(report.left)}</details>")
     body += ["<h2>What runs now</h2>", graph(shown)]
     facts = [("before", str(report.old.place)), ("after", str(report.new.place))]
     heading = f"{shown.title}: {counted(len(report.statements), 'change', 'changes')}"
@@ -83,6 +81,5 @@ def _differences(found: tuple[Change, ...] | list[Change]) -> str:
 
 
 def _findings(report: Report) -> str:
-    marks = {None: UNKNOWN, True: GOOD, False: BAD}
-    items = "".join(f"<li>{_mark(marks[item.is_good])} {prose(item.text)}</li>" for item in report.findings)
+    items = "".join(f"<li>{_mark(mark_of(item))} {prose(item.text)}</li>" for item in report.findings)
     return f'<ul class="plain">{items}</ul>'

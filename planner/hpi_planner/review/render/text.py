@@ -10,7 +10,7 @@ from hpi_schemas.impact import Impact
 from hpi_planner.review import wording
 from hpi_planner.review.differences import Change
 from hpi_planner.review.report import Report
-from hpi_planner.review.verdict import BAD, GOOD, UNKNOWN
+from hpi_planner.review.verdict import mark_of
 from hpi_planner.review.wording import clean, counted
 
 _LONGEST_LABEL = max(len(impact.label) for impact in Impact)
@@ -78,18 +78,15 @@ def _findings(report: Report) -> Iterator[str]:
     if report.findings:
         yield ""
     for finding in report.findings:
-        mark = UNKNOWN if finding.is_good is None else GOOD if finding.is_good else BAD
-        yield f"{mark} {clean(finding.text)}"
+        yield f"{mark_of(finding)} {clean(finding.text)}"
 
 
 def _rest(report: Report, every: bool) -> Iterator[str]:
     if not report.changes:
         return
-    said = {id(change) for statement in report.statements for change in statement.changes}
-    left = [change for change in report.changes if id(change) not in said]
     yield ""
-    if every and left:
+    if every and report.left:
         yield f"{report.rest}:"
-        yield from _changes(left)
+        yield from _changes(report.left)
     elif not every:
         yield f"{headline(report.changes)}; `hpi-review diff --all` lists them"
