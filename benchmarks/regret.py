@@ -19,9 +19,9 @@ import corpus
 import ours
 import report
 from choices import OPEN
-from hpi_planner.select.evidence import is_accurate
 from hpi_runtime.bench import contender, profiling, search, trial
 from hpi_runtime.bench.search import Variant
+from hpi_schemas.accuracy import is_accurate
 from hpi_schemas.files import Outputs
 from hpi_schemas.profile import LATENCY, Entry, ModuleProfile, Profile
 

@@ -160,6 +160,22 @@ def _hosting(data: Mapping[str, Any]) -> str:
     return f"{table}\n\n{data['rounds']} rounds; × is the time ÷ that of {data['base']}.\n\n{sessions}"
 
 
+def _ablation(data: Mapping[str, Any]) -> str:
+    rows = [
+        (
+            name,
+            f"{row['latency']:.2f}",
+            f"{row['throughput']:.2f}",
+            f"{row['first_pass']:.2f}",
+            f"{row['peak_mib']:.0f}",
+            f"{row['accuracy']['character_error_rate']:.2%}",
+        )
+        for name, row in sorted(data["runs"].items(), key=lambda item: float(item[1]["latency"]))
+    ]
+    table = _table(("plan", "one by one ×", "in one go ×", "first pass ×", "peak MiB", "character errors"), rows)
+    return f"{table}\n\n{data['pictures']} pictures, {data['rounds']} rounds; × is the time ÷ that with everything."
+
+
 def _regret(data: Mapping[str, Any]) -> str:
     rows = [
         (
@@ -176,6 +192,7 @@ def _regret(data: Mapping[str, Any]) -> str:
 
 
 _SECTIONS = {
+    "ablation": _ablation,
     "calls": _calls,
     "choices": _choices,
     "commands": _commands,

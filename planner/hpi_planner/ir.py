@@ -196,6 +196,7 @@ class Ir:
         bound_device: the device of the first replica.
         replicas: the numbers of the devices that each get a copy; empty for one.
         target_facts: of the target, what a decision read.
+        profile: what was measured of the modules' engines together, None where nothing was.
         graph: the stage graph, None if the pipeline has none.
         asked_host: the host that somebody asked for by name.
         host: what runs the pipeline, None where the graph does.
@@ -216,6 +217,7 @@ class Ir:
     bound_device: Device | None = None
     replicas: tuple[int, ...] = ()
     target_facts: Target | None = None
+    profile: Measurement | None = None
     graph: Graph | None = None
     asked_host: Traced | None = None
     host: HostRecord | None = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from typing import Any
+from typing import Any, TypeVar
 
 from hpi_schemas import documents, target
 from hpi_schemas.candidates import FORM, Candidate
@@ -18,27 +18,24 @@ from hpi_schemas.target import Target
 LATENCY, THROUGHPUT = "latency", "throughput"
 FP32 = "fp32"
 _MEND = "`hpi-bench --candidates FILE --profile FILE`"
+_Kind = TypeVar("_Kind", bound="Figures")
 
 
-@dataclass
-class Entry:
-    """One candidate: a fault, or its speed, and if it was among the fastest its answers. It grows while it is measured.
+@dataclass(kw_only=True)
+class Figures:
+    """What was measured of something: a fault, or its speed and perhaps its answers.
 
     Attributes:
-        engine, batch_size, settings: of the candidate.
         fault: why it cannot be measured.
         loaded_ms: from the start of its process until it was loaded.
         peak_mib: memory of its process.
         milliseconds: per input, by how inputs were sent.
-        ratio: times ÷ those of the plan's own engine, measured in turn; less is faster.
+        ratio: times ÷ those of the plan's own, measured in turn; less is faster.
         rounds: how often it was measured.
-        agreement: the part of the results that is that of the plan's own engine, by what is measured.
+        agreement: the part of the results that is that of the plan's own, by what is measured.
         accuracy: against the truth.
     """
 
-    engine: EngineRecord
-    batch_size: int
-    settings: Mapping[str, Any]
     fault: str | None = None
     loaded_ms: float | None = None
     peak_mib: float | None = None
@@ -48,13 +45,37 @@ class Entry:
     agreement: Mapping[str, float] | None = None
     accuracy: Mapping[str, float] | None = None
 
+    def takes(self, way: str) -> float:
+        """Return the ratio of its time, one at a time or all in one go; infinite where it was not measured."""
+        return float("inf") if self.ratio is None else self.ratio[way]
+
+
+@dataclass
+class Entry(Figures):
+    """One candidate of a module; it grows while it is measured.
+
+    Attributes:
+        engine, batch_size, settings: of the candidate.
+    """
+
+    engine: EngineRecord
+    batch_size: int
+    settings: Mapping[str, Any]
+
     def is_of(self, engine: EngineRecord, batch_size: int, settings: Mapping[str, Any]) -> bool:
         """Tell whether it is what was measured of a candidate."""
         return (self.engine, self.batch_size, self.settings) == (engine, batch_size, settings)
 
-    def takes(self, way: str) -> float:
-        """Return the ratio of its time, one at a time or all in one go; infinite where it was not measured."""
-        return float("inf") if self.ratio is None else self.ratio[way]
+
+@dataclass
+class Combination(Figures):
+    """A candidate for each module, measured together: whole results of the whole pipeline.
+
+    Attributes:
+        entries: their places among the entries of each module, by its address.
+    """
+
+    entries: Mapping[str, int]
 
 
 @dataclass
@@ -86,13 +107,16 @@ class Inputs:
 
     Attributes:
         digest: of the inputs.
-        pictures: how many there were.
+        pictures: how many the candidates of modules were measured on.
         truth: the digest of what is true of them, None without.
+        held_back: how many combinations were measured on that no module had been; 0 if there were too few, and they
+            were measured on the same pictures.
     """
 
     digest: str
     pictures: int
     truth: str | None
+    held_back: int
 
 
 @dataclass(frozen=True)
@@ -103,11 +127,13 @@ class Profile:
         inputs: what was measured on.
         target: the machine that was measured.
         modules: by address.
+        combinations: what was measured of whole pipelines; the first is the plan's own.
     """
 
     inputs: Inputs
     target: Target
     modules: dict[str, ModuleProfile] = field(default_factory=dict)
+    combinations: list[Combination] = field(default_factory=list)
 
 
 def read(text: bytes, name: str) -> Profile:
@@ -118,14 +144,22 @@ def read(text: bytes, name: str) -> Profile:
     """
     data = documents.load(text, name, "profile", "a profile", _MEND)
     modules = {address: _read_module(item) for address, item in data["modules"].items()}
-    return Profile(Inputs(**data["inputs"]), target.from_json(data["target"]), modules)
+    combinations = [_read_figures(Combination, item) for item in data["combinations"]]
+    for combination in combinations:
+        for address, place in combination.entries.items():
+            if address not in modules or place >= len(modules[address].entries):
+                raise documents.DocumentError(
+                    f"{name}: a combination has the entry {place} of {address}, which is not there"
+                )
+    return Profile(Inputs(**data["inputs"]), target.from_json(data["target"]), modules, combinations)
 
 
 def write(found: Profile) -> str:
     """Write a profile as canonical JSON."""
     modules = {address: _module(item) for address, item in found.modules.items()}
     machine = found.target.to_json()
-    return dumps({"format": documents.FORMAT, "inputs": vars(found.inputs), "modules": modules, "target": machine})
+    whole = {"format": documents.FORMAT, "inputs": vars(found.inputs), "modules": modules, "target": machine}
+    return dumps({**whole, "combinations": [_given(item) for item in found.combinations]})
 
 
 def entry_of(item: Candidate, engine: EngineRecord | None = None) -> Entry:
@@ -141,7 +175,7 @@ def _module(item: ModuleProfile) -> dict[str, Any]:
     return {**_given(item), "entries": entries}
 
 
-def _given(item: Entry | ModuleProfile) -> dict[str, Any]:
+def _given(item: Figures | ModuleProfile) -> dict[str, Any]:
     return {key.name: value for key in fields(item) if (value := getattr(item, key.name)) is not None}
 
 
@@ -151,5 +185,8 @@ def _read_module(data: Mapping[str, Any]) -> ModuleProfile:
 
 
 def _read_entry(data: Mapping[str, Any]) -> Entry:
-    known = {key.name: data[key.name] for key in fields(Entry) if key.name in data}
-    return Entry(**{**known, "engine": plan_reader.engine(data["engine"], FORM)})
+    return _read_figures(Entry, {**data, "engine": plan_reader.engine(data["engine"], FORM)})
+
+
+def _read_figures(kind: type[_Kind], data: Mapping[str, Any]) -> _Kind:
+    return kind(**{key.name: data[key.name] for key in fields(kind) if key.name in data})

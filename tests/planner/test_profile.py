@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -22,7 +23,7 @@ from support.profiles import CALIBRATION, Entry, listed, measured, profile, read
 
 ADDRESS = "SubModules.TextRecognition"
 TOOLS = {**CPU.tools, "nncf": "3.4.0", "onnx": "1.17.0"}
-TARGET = replace(CPU, tools=TOOLS, cpu_features=("avx2",))
+TARGET = replace(CPU, tools=TOOLS, cpu_features=("avx2", "avx512_bf16", "avx512_fp16"))
 
 
 def pipeline(hpi_config: str = "{}", extra: str = "", use_hpip: str = "true") -> Any:
@@ -51,6 +52,11 @@ def decide(data: dict[str, Any], asked: Any = None, **how: Any) -> tuple[dict[st
     plan = json.loads(ir.text or "")
     assert faults("plan", plan) == []
     return plan["modules"][ADDRESS], [item.code.value for item in ir.diagnostics]
+
+
+def alone(data: dict[str, Any]) -> dict[str, Any]:
+    """Return a profile of the recogniser alone."""
+    return {**data, "modules": {ADDRESS: data["modules"][ADDRESS]}}
 
 
 def precision(entry: Entry) -> str:
@@ -119,6 +125,24 @@ def test_what_the_user_gives_is_not_varied() -> None:
 def test_int8_is_no_candidate_where_the_target_has_no_nncf() -> None:
     found = of(replace(pipeline(), target=lambda: CPU))
     assert not any(engine["config"]["precision"] == "int8" for item in found for engine in item["lower"])
+
+
+@pytest.mark.parametrize(
+    ("features", "tried"),
+    [
+        (("avx2",), {"int8"}),
+        (("avx2", "avx512_bf16"), {"bf16", "int8"}),
+        (("amx_bf16", "avx512_fp16"), {"bf16", "fp16", "int8"}),
+        # A target need not tell them.
+        ((), {"bf16", "fp16", "int8"}),
+    ],
+)
+def test_a_precision_is_tried_where_the_processor_has_instructions_for_it(
+    features: tuple[str, ...], tried: set[str]
+) -> None:
+    found = of(replace(pipeline(), target=lambda: replace(TARGET, cpu_features=features)))
+    lower = [engine for item in found for engine in item["lower"] if engine["backend"] == "openvino"]
+    assert {engine["config"]["precision"] for engine in lower} == tried
 
 
 def test_int8_without_samples_is_refused_with_the_way_to_get_them() -> None:
@@ -211,7 +235,7 @@ def test_a_lower_precision_is_chosen_only_where_the_drop_is_allowed_and_holds(
         return measured(1.0, accuracy={"character_error_rate": 0.1}) if precision(entry) == "fp32" else None
 
     data = profile(pipeline(), measure, accuracy={"character_error_rate": 0.1})
-    assert precision(decide(data, max_accuracy_drop=allowed)[0]) == chosen
+    assert precision(decide(alone(data), max_accuracy_drop=allowed)[0]) == chosen
 
 
 @pytest.mark.parametrize(("allowed", "chosen"), [(None, "fp32"), (2.0, "fp32"), (4.0, "int8")])
@@ -219,7 +243,7 @@ def test_without_a_truth_the_results_that_differ_are_the_drop(allowed: float | N
     def measure(entry: Entry) -> Any:
         return measured(0.5, agreement=0.97) if precision(entry) == "int8" else measured(1.0)
 
-    record, _ = decide(profile(pipeline(), measure), max_accuracy_drop=allowed)
+    record, _ = decide(alone(profile(pipeline(), measure)), max_accuracy_drop=allowed)
     assert precision(record) == chosen
     if chosen == "int8":
         assert record["engine"]["prepare"][-1]["options"] == {"calibration": CALIBRATION}
@@ -240,7 +264,7 @@ def test_fp32_with_another_padding_counts_only_where_results_or_accuracy_are_the
 
     data = profile(pipeline(), measure, accuracy={} if error_rate is None else {"character_error_rate": 0.1})
     assert (decide(data)[0]["settings"].get("width_step") == 64) is chosen
-    assert decide(data, max_accuracy_drop=10.0)[0]["settings"]["width_step"] == 64
+    assert decide(alone(data), max_accuracy_drop=10.0)[0]["settings"]["width_step"] == 64
 
 
 def test_a_candidate_whose_answers_were_not_looked_at_is_never_chosen() -> None:
@@ -311,6 +335,102 @@ def test_figures_of_another_version_of_a_backend_do_not_count() -> None:
     )
     record, _ = decide(data)
     assert record["engine"]["backend"] != "openvino"
+
+
+# -- all modules together ------------------------------------------------------------------------
+
+
+def places(data: dict[str, Any], is_meant: Callable[[Entry], bool]) -> dict[str, int]:
+    """Return the first entry of each module that is meant, or its own."""
+    return {
+        address: next((place for place, entry in enumerate(module["entries"]) if is_meant(entry)), 0)
+        for address, module in data["modules"].items()
+    }
+
+
+def together(ratio: float, agreement: float = 1.0, **lower: str) -> dict[str, Any]:
+    """Return a profile of two modules, each twice as fast in bf16, and a combination of both in that.
+
+    Args:
+        ratio, agreement: of the combination.
+        lower: more combinations, with one module alone in bf16: its key, and the ratio as text.
+    """
+
+    def is_low(entry: Entry) -> bool:
+        return precision(entry) == "bf16"
+
+    data = profile(pipeline(), lambda entry: measured(0.5 if is_low(entry) else 1.0, 0.999))
+    both, own = places(data, is_low), places(data, lambda entry: False)
+    data["combinations"] = [
+        {"entries": own, **measured(1.0)},
+        {"entries": both, **measured(ratio, agreement)},
+        *(
+            {"entries": {**own, f"SubModules.{key}": both[f"SubModules.{key}"]}, **measured(float(value))}
+            for key, value in lower.items()
+        ),
+    ]
+    data["inputs"]["held_back"] = 2
+    assert faults("profile", data) == []
+    return data
+
+
+def planned(data: dict[str, Any], **how: Any) -> tuple[dict[str, Any], list[str]]:
+    """Return the plan made with a profile, and the codes of what was said."""
+    ir = compile(replace(pipeline(), profile=read(data, **how)))
+    assert ir.plan is not None, ir.diagnostics
+    plan = json.loads(ir.text or "")
+    assert faults("plan", plan) == []
+    return plan, [item.code.value for item in ir.diagnostics]
+
+
+def precisions(plan: dict[str, Any]) -> dict[str, str]:
+    return {address.rpartition(".")[2]: precision(module) for address, module in plan["modules"].items()}
+
+
+def test_the_allowed_drop_counts_for_the_pipeline_and_the_plan_cites_what_was_measured_of_it() -> None:
+    plan, said = planned(together(0.6, 0.995), max_accuracy_drop=1.0)
+    assert precisions(plan) == {"TextDetection": "bf16", "TextRecognition": "bf16"}
+    assert plan["profile"]["ratio"] == {"latency": 0.6, "throughput": 0.6}
+    assert (plan["profile"]["pictures"], plan["profile"]["held_back"]) == (2, True)
+    assert plan["modules"][ADDRESS]["profile"]["pictures"] == 3
+    assert "held_back" not in plan["modules"][ADDRESS]["profile"]
+    assert said == []
+
+
+def test_modules_that_lose_too_much_together_are_not_chosen_though_each_loses_little() -> None:
+    plan, _ = planned(together(0.6, 0.98, TextDetection="0.7"), max_accuracy_drop=1.0)
+    assert precisions(plan) == {"TextDetection": "bf16", "TextRecognition": "fp32"}
+    plan, _ = planned(together(0.6, 0.98), max_accuracy_drop=1.0)
+    assert precisions(plan) == {"TextDetection": "fp32", "TextRecognition": "fp32"}
+
+
+def test_modules_that_are_slower_together_than_by_themselves_are_not_chosen() -> None:
+    plan, _ = planned(together(1.1, TextRecognition="0.8"), max_accuracy_drop=1.0)
+    assert precisions(plan) == {"TextDetection": "fp32", "TextRecognition": "bf16"}
+
+
+@pytest.mark.parametrize("entries", [{ADDRESS: 1000}, {"SubModules.Nobody": 0}])
+def test_a_profile_whose_combinations_name_entries_that_are_not_there_is_refused(entries: dict[str, int]) -> None:
+    data = together(0.6)
+    data["combinations"][1]["entries"] = entries
+    with pytest.raises(DocumentError, match="which is not there"):
+        read(data)
+
+
+def test_a_combination_of_an_engine_that_is_no_candidate_any_more_does_not_count() -> None:
+    data = together(0.6)
+    backends = {**TARGET.backends, "openvino": "2025.0.0"}
+    data["target"] = {**data["target"], "backends": backends}
+    plan, _ = planned(data, max_accuracy_drop=1.0)
+    assert "profile" not in plan
+
+
+def test_without_a_measured_pipeline_several_modules_may_lose_nothing_and_that_is_said() -> None:
+    data = {**together(0.6), "combinations": []}
+    plan, said = planned(data, max_accuracy_drop=1.0)
+    assert set(precisions(plan).values()) == {"fp32"}
+    assert said == [Code.PROFILE_UNUSED.value]
+    assert planned(data)[1] == []
 
 
 @pytest.mark.parametrize("seed", range(4))

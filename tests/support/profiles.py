@@ -66,9 +66,9 @@ def profile(
             "finished": True,
             "precision": "fp32",
         }
-    inputs = {"digest": CALIBRATION, "pictures": 3, "truth": None}
+    inputs = {"digest": CALIBRATION, "held_back": 0, "pictures": 3, "truth": None}
     target = {**request.target().to_json(), **changes}
-    return {"format": "2.0", "inputs": inputs, "modules": modules, "target": target}
+    return {"combinations": [], "format": "2.0", "inputs": inputs, "modules": modules, "target": target}
 
 
 def read(data: Mapping[str, Any], **how: Any) -> Evidence:

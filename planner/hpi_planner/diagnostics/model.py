@@ -65,6 +65,7 @@ class Code(str, Enum):
     OVERRIDE_UNMATCHED = "override-unmatched"
     PIPELINE_UNKNOWN = "pipeline-unknown"
     POLICY_BROKEN = "policy-broken"
+    PRECISION_UNTRIED = "precision-untried"
     PROFILE_UNUSED = "profile-unused"
     RANKING_MISSING = "ranking-missing"
     REGULAR_INFERENCE = "regular-inference"

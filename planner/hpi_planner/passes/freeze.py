@@ -39,6 +39,7 @@ class Freeze:
             external=ir.external,
             host=ir.host,
             replicas=ir.replicas,
+            profile=ir.profile,
             must_understand=() if ir.host is None else (hosts.FEATURE,),
         )
         return replace(ir, plan=plan, text=write(plan))

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 from hpi_schemas.plan.model import External
 from hpi_schemas.target import Target
 
-from hpi_planner.diagnostics.model import Code, Diagnostic, Findings, error, note
+from hpi_planner.diagnostics.model import Code, Diagnostic, Findings, error, has_errors, note
 from hpi_planner.diagnostics.suggest import did_you_mean
 from hpi_planner.ir import Ir, Module
 from hpi_planner.paddlex import engine_names
 from hpi_planner.select.choice import Choice
 from hpi_planner.select.facts import TargetFacts
+from hpi_planner.select.untried import note_of
 
 if TYPE_CHECKING:
     from hpi_planner.select.profile import Evidence
@@ -31,6 +32,7 @@ class Select:
         if ir.target is None or ir.bound_device is None:
             return ir
         modules: list[Module] = []
+        choices: list[tuple[Choice, Module]] = []
         found = Findings()
         facts = TargetFacts(ir.target)
         external = dict(ir.external)
@@ -51,16 +53,24 @@ class Select:
             choice = Choice(ir, module, facts)
             decided = choice.decide()
             found.extend(choice.found)
-            if self.profile is not None and not decided.broken:
-                from hpi_planner.select import evidence
-
-                decided, told = evidence.decide(choice, decided, self.profile)
-                found.extend(told)
             modules.append(decided)
+            choices += [] if decided.broken else [(choice, decided)]
+        whole = None
+        if self.profile is not None:
+            from hpi_planner.select import evidence
+
+            decision = evidence.decide(choices, self.profile)
+            modules = [decision.modules.get(module.address, module) for module in modules]
+            found.extend(decision.found)
+            whole = decision.whole
+        elif not has_errors([*ir.diagnostics, *found]):
+            untried = note_of(modules, ir.target)
+            found.extend([] if untried is None else [untried])
         recorded = _recorded(ir, modules, facts)
         if self.profile is not None:
             recorded = replace(recorded, cpu_features=ir.target.cpu_features)
-        return replace(ir, modules=tuple(modules), external=external, target_facts=recorded).report(*found)
+        decided_ir = replace(ir, modules=tuple(modules), external=external, target_facts=recorded, profile=whole)
+        return decided_ir.report(*found)
 
 
 def _refused_engine(module: Module) -> Diagnostic | None:

@@ -51,6 +51,7 @@ _PATTERNS: tuple[tuple[str, Impact], ...] = (
         for key in ("engine_config", "engine_given", "lazy", "model", "use_hpip")
     ),
     ("source.**", Impact.COSMETIC),
+    ("profile.**", Impact.COSMETIC),
     ("format", Impact.COSMETIC),
     ("rules", Impact.COSMETIC),
     # Of what nobody here knows the worst is to be expected.

@@ -8,7 +8,7 @@ from dataclasses import dataclass, is_dataclass, replace
 from typing import Any
 
 from hpi_schemas.backends import THREADS, load_all, value_of
-from hpi_schemas.plan.model import INPUT, EngineRecord, External, Graph, ModuleRecord, Plan, PrepareStep
+from hpi_schemas.plan.model import INPUT, EngineRecord, External, Graph, Measurement, ModuleRecord, Plan, PrepareStep
 from hpi_schemas.tasks import runnable
 
 from hpi_planner.review.said import Sources
@@ -215,9 +215,24 @@ def _facts(plan: Plan) -> Iterator[tuple[str, str]]:
         allowed = source.profile.max_accuracy_drop
         drop = "no drop of accuracy" if allowed is None else f"a drop of accuracy of up to {allowed:g} points"
         yield "profile", f"{source.profile.file}, for {source.profile.optimize}, with {drop}"
+    if plan.profile is not None:
+        yield "measured together", _measured(plan.profile)
     if plan.replicas:
         yield "replicas", ", ".join(map(str, plan.replicas))
     yield "rules", plan.rules
+
+
+def _measured(found: Measurement) -> str:
+    """Say what was measured of the whole pipeline."""
+    inputs = f"{found.pictures} inputs{' that were held back' if found.held_back else ''}"
+    times = f"{found.ratio['latency']:.2f} of the time one by one, {found.ratio['throughput']:.2f} in one go"
+    same = ", ".join(f"{share:.1%} of {kind}" for kind, share in sorted(found.agreement.items()))
+    before = found.reference_accuracy or {}
+    now = [
+        f"{name.replace('_', ' ')} {value:.2%}{f', was {before[name]:.2%}' if name in before else ''}"
+        for name, value in sorted((found.accuracy or {}).items())
+    ]
+    return "; ".join([f"on {inputs}: {times}", *([f"the same {same}"] if same else []), *now])
 
 
 def _warnings(rows: list[ModuleView], plan: Plan) -> Iterator[str]:

@@ -14,6 +14,7 @@ from typing import Any
 from hpi_schemas import tasks
 from hpi_schemas.backends import STREAMS, THREADS, Backend, load_all, option_of
 from hpi_schemas.candidates import Candidate, Candidates, ModuleCandidates
+from hpi_schemas.device import CPU
 from hpi_schemas.plan.model import EngineRecord
 
 from hpi_planner.ir import Ir, Module, Origin, Traced, rule
@@ -26,6 +27,8 @@ UNKNOWN_CALIBRATION = f"sha256:{0:064}"
 _TRIED = rule("candidates")
 _BATCH_SIZES = (1, 8)
 _PRECISION, _RUN_MODE, _CALIBRATION = "precision", "run_mode", "calibration"
+# Some networks gain without instructions for it, for their weights are a quarter as large.
+_INT8 = "int8"
 
 
 @dataclass(frozen=True)
@@ -106,14 +109,24 @@ def _engines(choice: Choice, backend: Backend, calibration: str, origin: Origin)
         seen.append(usual[0])
         lower = [
             choice.variant(backend, run_mode, {**tried, **_lowered(precision, calibration, origin)})
-            for precision in _trials(backend, choice, _PRECISION)
+            for precision in _precisions(backend, choice)
         ]
         yield [usual, *(item for item in lower if item is not None)]
 
 
+def _precisions(backend: Backend, choice: Choice) -> Iterator[Any]:
+    """Yield the lower precisions to try: on a CPU that has no instructions for one, only what is another model."""
+    features = choice.target.cpu_features
+    for precision in _trials(backend, choice, _PRECISION):
+        option = backend.options[_PRECISION]
+        is_emulated = choice.kind == CPU.kind and features and precision in option.natively
+        if not is_emulated or option.is_native(precision, features) or precision == _INT8:
+            yield precision
+
+
 def _lowered(precision: str, calibration: str, origin: Origin) -> dict[str, Traced]:
     tried = {_PRECISION: Traced(precision, origin)}
-    return {**tried, _CALIBRATION: Traced(calibration, origin)} if precision == "int8" else tried
+    return {**tried, _CALIBRATION: Traced(calibration, origin)} if precision == _INT8 else tried
 
 
 def _trials(backend: Backend, choice: Choice, key: str) -> tuple[Any, ...]:

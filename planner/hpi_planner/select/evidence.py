@@ -1,14 +1,15 @@
-"""The choice among the candidates of a module by what a profile says of them."""
+"""The choice among the candidates of modules by what a profile says of them, each by itself and all together."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
+from hpi_schemas.accuracy import is_accurate, is_accurate_together
 from hpi_schemas.device import CPU
 from hpi_schemas.plan import origin as plan_origin
 from hpi_schemas.plan.model import Measurement
-from hpi_schemas.profile import FP32, Entry, ModuleProfile
+from hpi_schemas.profile import Combination, Entry, ModuleProfile
 
 from hpi_planner.diagnostics.model import Code, Diagnostic, warning
 from hpi_planner.ir import Module, Origin
@@ -18,95 +19,195 @@ from hpi_planner.select.choice import Choice
 from hpi_planner.select.profile import Evidence
 from hpi_planner.select.reasons import MEASURED_FAULTY, MEASURED_INACCURATE, MEASURED_SLOWER, NOT_MEASURED
 
-# fp32 engines agree on 99 % of texts, boxes and classes (docs/accuracy.md). Where the truth says that accuracy is the
-# same, within a letter in two thousand, padding may move some more of them.
-_AGREEMENT, _AGREEMENT_WITH_TRUTH = 0.99, 0.95
-_NOISE_POINTS = 0.05
-# What is less than 2 % faster than the engine that was chosen without the profile is not worth another plan.
+# What is less than 2 % faster than what was chosen without the profile is not worth another plan.
 _WORTH = 0.98
-# Of percentage points; what is beyond is the arithmetic's.
-_DECIMALS = 6
+_NOTHING = "it has nothing of the candidates that there are now, or nothing that is accurate enough"
 
 Pair = tuple[Tried, Entry]
 
 
-def decide(choice: Choice, decided: Module, profile: Evidence) -> tuple[Module, tuple[Diagnostic, ...]]:
-    """Return the module with the fastest of its candidates that are accurate enough.
+@dataclass(frozen=True)
+class Weighed:
+    """A module with its candidates, and what was measured of them.
 
-    Args:
+    Attributes:
         choice: of the module.
         decided: the module as it is without the profile.
+        record: what was measured of it.
+        planned: its candidate as it is without the profile.
+        measured: every candidate of which there are figures, or a fault.
+        usable: those that are accurate enough by themselves.
+    """
+
+    choice: Choice
+    decided: Module
+    record: ModuleProfile
+    planned: Tried
+    measured: Sequence[Pair]
+    usable: Sequence[Pair]
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What a profile decides.
+
+    Attributes:
+        modules: those that it decided, by address.
+        whole: what was measured of all of them together, None where nothing was.
+        found: what there is to tell.
+    """
+
+    modules: Mapping[str, Module]
+    whole: Measurement | None
+    found: tuple[Diagnostic, ...]
+
+
+def decide(choices: Sequence[tuple[Choice, Module]], profile: Evidence) -> Decision:
+    """Return the modules with the fastest of their candidates that are accurate enough, by themselves and together.
+
+    Args:
+        choices: every module as it is without the profile, with its choice.
         profile: what was measured.
     """
-    feasible, record = choice.feasible(), profile.module(decided.address)
-    if not feasible:
-        return decided, ()
+    found: list[Diagnostic] = []
+    weighed: dict[str, Weighed] = {}
+    for choice, decided in choices:
+        item = _weigh(choice, decided, profile)
+        if isinstance(item, Diagnostic):
+            found.append(item)
+        elif item is not None:
+            weighed[decided.address] = item
+    chosen, whole = _together(weighed, profile)
+    if whole is None:
+        if profile.max_accuracy_drop is not None and len(profile.profile.modules) > 1:
+            # Each module would lose as much as the whole may.
+            found.append(_note_alone(profile))
+            weighed = {address: replace(item, usable=_usable(item, None)) for address, item in weighed.items()}
+        chosen = {address: _fastest(item, profile) for address, item in weighed.items() if item.usable}
+        found += [_note_unused(item.decided, _NOTHING) for item in weighed.values() if not item.usable]
+    modules = {address: _settled(weighed[address], pair, profile) for address, pair in chosen.items()}
+    return Decision(modules, None if whole is None else _cited(whole, profile), tuple(found))
+
+
+def _weigh(choice: Choice, decided: Module, profile: Evidence) -> Weighed | Diagnostic | None:
+    """Return a module with what was measured of it, why nothing counts, or None where there is nothing to choose."""
+    record = profile.module(decided.address)
+    if not choice.feasible():
+        return None
     useless = _useless(choice, decided, profile, record)
     if record is None or useless is not None:
-        return decided, (_note_unused(decided, useless or "it has nothing of this module"),)
-    assert decided.engine is not None
-    origin = Origin(plan_origin.Origin(plan_origin.PROFILE, profile.optimize))
-    listed = candidates.of(choice, decided, record.calibration or candidates.UNKNOWN_CALIBRATION, origin)
+        return _note_unused(decided, useless or "it has nothing of this module")
+    listed = candidates.of(choice, decided, record.calibration or candidates.UNKNOWN_CALIBRATION, _origin(profile))
     known = [(item, _entry(record, item)) for one in listed for item in (one, *one.lower)]
     measured = [
         (item, entry)
         for item, entry in known
         if entry is not None and profile.same_version(item.engine.backend, choice.target.backends[item.engine.backend])
     ]
-    usable = [(item, entry) for item, entry in measured if is_accurate(entry, record, profile.max_accuracy_drop)]
-    if not usable:
-        why = "it has nothing of the candidates that there are now, or nothing that is accurate enough"
-        return decided, (_note_unused(decided, why),)
-    best = min(usable, key=lambda pair: pair[1].takes(profile.optimize))
-    planned = next((pair for pair in usable if pair[0] is listed[0]), None)
+    found = Weighed(choice, decided, record, listed[0], measured, ())
+    return replace(found, usable=_usable(found, profile.max_accuracy_drop))
+
+
+def _usable(weighed: Weighed, max_drop: float | None) -> list[Pair]:
+    return [(item, entry) for item, entry in weighed.measured if is_accurate(entry, weighed.record, max_drop)]
+
+
+# -- all together ------------------------------------------------------------------------------------
+
+
+def _together(weighed: Mapping[str, Weighed], profile: Evidence) -> tuple[dict[str, Pair], Combination | None]:
+    """Return the fastest combination that is accurate enough, with the candidate of each module in it."""
+    found: list[tuple[dict[str, Pair], Combination]] = []
+    for combination in profile.profile.combinations:
+        pairs = _pairs(combination, weighed)
+        if pairs is not None and is_accurate_together(combination, profile.profile, profile.max_accuracy_drop):
+            found.append((pairs, combination))
+    if not found:
+        return {}, None
+    best = min(found, key=lambda one: one[1].takes(profile.optimize))
+    planned = next((one for one in found if not any(one[1].entries.values())), None)
+    is_worth = planned is None or best[1].takes(profile.optimize) <= _WORTH * planned[1].takes(profile.optimize)
+    return best if is_worth or planned is None else planned
+
+
+def _pairs(combination: Combination, weighed: Mapping[str, Weighed]) -> dict[str, Pair] | None:
+    """Return the candidates of a combination, None if one of them is not there now or not accurate enough."""
+    pairs: dict[str, Pair] = {}
+    for address, place in combination.entries.items():
+        item = weighed.get(address)
+        if item is None:
+            return None
+        entry = item.record.entries[place]
+        pair = next((one for one in item.usable if one[1] is entry), None)
+        if pair is None:
+            return None
+        pairs[address] = pair
+    return pairs
+
+
+def _cited(found: Combination, profile: Evidence) -> Measurement:
+    """Return what the plan says of a combination."""
+    held_back = profile.profile.inputs.held_back
+    return Measurement(
+        agreement=found.agreement or {},
+        measured=len(profile.profile.combinations),
+        milliseconds=found.milliseconds or {},
+        ratio=found.ratio or {},
+        pictures=held_back or profile.profile.inputs.pictures,
+        held_back=held_back > 0,
+        accuracy=found.accuracy,
+        reference_accuracy=profile.profile.combinations[0].accuracy,
+    )
+
+
+def _note_alone(profile: Evidence) -> Diagnostic:
+    return warning(
+        Code.PROFILE_UNUSED,
+        f"the profile {profile.file} has no whole pipeline that is accurate enough, so no drop of accuracy is allowed",
+        help="go on measuring with a larger budget: `hpi-bench --candidates` on the target",
+    )
+
+
+# -- each by itself ----------------------------------------------------------------------------------
+
+
+def _fastest(weighed: Weighed, profile: Evidence) -> Pair:
+    """Return the fastest candidate that is accurate enough, or what was planned where that is not worth it."""
+    best = min(weighed.usable, key=lambda pair: pair[1].takes(profile.optimize))
+    planned = next((pair for pair in weighed.usable if pair[0] is weighed.planned), None)
     if planned is not None and best[1].takes(profile.optimize) > _WORTH * planned[1].takes(profile.optimize):
-        best = planned
-    reasons = {**decided.not_chosen, **dict.fromkeys(feasible, NOT_MEASURED), **_reasons(measured, usable)}
+        return planned
+    return best
+
+
+def _settled(weighed: Weighed, best: Pair, profile: Evidence) -> Module:
+    """Return a module with a candidate in the place of what was decided, the figures, and why not the others."""
+    decided, record = weighed.decided, weighed.record
+    reasons = {
+        **decided.not_chosen,
+        **dict.fromkeys(weighed.choice.feasible(), NOT_MEASURED),
+        **_reasons(weighed.measured, weighed.usable),
+    }
     del reasons[best[0].engine.backend]
     measurement = Measurement(
         agreement=best[1].agreement or {},
         measured=len(record.entries),
         milliseconds=best[1].milliseconds or {},
         ratio=best[1].ratio or {},
+        pictures=profile.profile.inputs.pictures,
         accuracy=best[1].accuracy,
         reference_accuracy=record.accuracy,
     )
-    chosen = decided if best is planned else _with(decided, best[0], origin)
+    origin = _origin(profile)
+    chosen = decided if best[0] is weighed.planned else _with(decided, best[0], origin)
     origins = dict(chosen.origins)
     if not _was_requested(decided):
         origins["engine.backend"] = origin
-    return replace(chosen, not_chosen=reasons, origins=origins, profile=measurement), ()
+    return replace(chosen, not_chosen=reasons, origins=origins, profile=measurement)
 
 
-def is_accurate(entry: Entry, record: ModuleProfile, max_drop: float | None) -> bool:
-    """Tell whether the answers of a measured candidate are near enough to the reference's.
-
-    Args:
-        entry: what was measured of the candidate.
-        record: of its module; its ``accuracy`` is the reference's, measured against the truth.
-        max_drop: in percentage points; None for what fp32 engines differ by. Where no truth was given, the part of the
-            results that differ counts instead.
-    """
-    if entry.agreement is None:
-        return False
-    agreement = min(entry.agreement.values(), default=1.0)
-    drop = accuracy_drop(entry.accuracy or {}, record.accuracy)
-    if max_drop is None:
-        is_fp32 = entry.engine.config.get("precision", FP32) == record.precision
-        least = _AGREEMENT if drop is None else _AGREEMENT_WITH_TRUTH
-        return is_fp32 and agreement >= least and (drop or 0.0) <= _NOISE_POINTS
-    return round(drop if drop is not None else 100 * (1 - agreement), _DECIMALS) <= max_drop
-
-
-def accuracy_drop(found: Mapping[str, float], reference: Mapping[str, float]) -> float | None:
-    """Return by how many percentage points the worst measure is below the reference's; None without a truth."""
-    # Errors grow where the others shrink.
-    drops = [
-        100 * (found[name] - value if name.endswith("error_rate") else value - found[name])
-        for name, value in reference.items()
-        if name in found
-    ]
-    return max(drops, default=None)
+def _origin(profile: Evidence) -> Origin:
+    return Origin(plan_origin.Origin(plan_origin.PROFILE, profile.optimize))
 
 
 def _useless(choice: Choice, decided: Module, profile: Evidence, record: ModuleProfile | None) -> str | None:

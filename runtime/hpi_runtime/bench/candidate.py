@@ -1,7 +1,8 @@
 """One candidate under test, in a process of its own: ``python -m hpi_runtime.bench.candidate OPTIONS``, and JSON lines.
 
 OPTIONS is a JSON object with ``plan`` (a file in which the module is the candidate), ``root``, ``models``, ``module``
-and ``folder``, which holds what the module gets. It answers ``{"items": N}`` once all is loaded; then a request
+and ``folder``, which holds what the module gets; or without a module, but with ``inputs`` (paths and URLs) for the
+whole pipeline. It answers ``{"items": N}`` once all is loaded; then a request
 ``{"items": [places], "stream": bool}`` with the seconds that it took, one by one or in one go, ``{"results": true}``
 with the results of all items, and ``{"plan": TEXT}``, once it has loaded that instead, with ``{"items": N}`` again.
 """
@@ -22,7 +23,7 @@ from hpi_schemas.console import DONE, data_stream, guarded
 from hpi_schemas.values import RECORD, Value
 
 from hpi_runtime import kinds, loader
-from hpi_runtime.bench import hosted, replay
+from hpi_runtime.bench import hosted, replay, whole
 from hpi_runtime.bench.meter import peak_mib
 from hpi_runtime.cli.telling import telling
 from hpi_runtime.errors import EngineError
@@ -61,7 +62,7 @@ def _serve(options: Mapping[str, Any]) -> int:
 
 def _answered(options: Mapping[str, Any], answers: BinaryIO, run: Run, results_of: ResultsOf) -> bytes | None:
     """Answer requests until one asks for another plan; return that, None at the end."""
-    items = list(replay.load(Path(options["folder"])))
+    items = [Item(name) for name in options["inputs"]] if _is_whole(options) else list(replay.load(_folder(options)))
     _answer(answers, {"items": len(items)})
     for line in sys.stdin:
         request = json.loads(line)
@@ -72,6 +73,14 @@ def _answered(options: Mapping[str, Any], answers: BinaryIO, run: Run, results_o
         results = results_of(done) if "results" in request else None
         _answer(answers, {"peak_mib": peak_mib(), "results": results, "seconds": seconds})
     return None
+
+
+def _is_whole(options: Mapping[str, Any]) -> bool:
+    return options["module"] is None
+
+
+def _folder(options: Mapping[str, Any]) -> Path:
+    return Path(options["folder"])
 
 
 # Runs items one by one or in one go; returns them, and the seconds that each took, or all together.
@@ -85,9 +94,12 @@ def _loaded(options: Mapping[str, Any], text: bytes) -> Iterator[tuple[Run, Resu
     path, models = Path(options["plan"]), [Path(folder) for folder in options["models"]]
     plan = parse(text, path.parent, Path(options["root"]), models, "the candidate")
     address = options["module"]
-    if loader.is_hosted(plan):
+    if _is_whole(options):
+        with whole.loaded(plan) as run:
+            yield run, whole.results
+    elif loader.is_hosted(plan):
         with hosted.loaded(plan, address) as run:
-            yield run, partial(hosted.results, folder=Path(options["folder"]).parent)
+            yield run, partial(hosted.results, folder=_folder(options).parent)
     else:
         with _native(plan, address) as (run, part):
             yield run, lambda items: [_results(item, part) for item in items]

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import math
 import statistics
+import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 from typing import IO, Any
 
-from hpi_schemas.profile import LATENCY, THROUGHPUT, Entry
+from hpi_schemas.plan.model import Plan
+from hpi_schemas.plan.write import write
+from hpi_schemas.profile import LATENCY, THROUGHPUT, Figures
 
 from hpi_runtime.bench.process import EndedError, Process
 
@@ -26,9 +31,15 @@ Times = dict[str, list[float]]
 class FaultError(Exception):
     """A candidate that cannot be measured; the message is its own."""
 
-    def __init__(self, message: str, entry: Entry) -> None:
+    def __init__(self, message: str, entry: Figures) -> None:
         super().__init__(message)
         self.entry = entry
+
+    def keep(self) -> None:
+        """Turn what looked usable into a fault."""
+        for key in vars(Figures()):
+            setattr(self.entry, key, None)
+        self.entry.fault = str(self)
 
 
 class Contender:
@@ -39,13 +50,13 @@ class Contender:
         loaded_ms: from the start of the process until the engine was loaded.
     """
 
-    def __init__(self, process: Process, said: IO[bytes], entry: Entry, own_seconds: float | None) -> None:
+    def __init__(self, process: Process, said: IO[bytes], entry: Figures, own_seconds: float | None) -> None:
         self._process, self._said, self._entry, self._own_seconds = process, said, entry, own_seconds
         limit = None if own_seconds is None else _LOADING_SECONDS
         self.items = int(self._told(lambda: process.answer(limit))["items"])
         self.loaded_ms = round(1000 * process.age, 1)
 
-    def load(self, entry: Entry, plan: str) -> None:
+    def load(self, entry: Figures, plan: str) -> None:
         """Let the process load another candidate instead of what it has.
 
         Args:
@@ -70,6 +81,28 @@ class Contender:
             lines = [] if fault.is_late else self._said.read().decode("utf-8", "replace").strip().splitlines()
             reason = lines[-1].removeprefix("hpi-bench: ") if lines else str(fault)
             raise FaultError(reason, self._entry) from None
+
+
+@contextmanager
+def working(
+    options: Mapping[str, Any], plan: Plan, entry: Figures, own_seconds: float | None = None
+) -> Iterator[Contender]:
+    """Start the process of a candidate, and wait until it is loaded.
+
+    Args:
+        options: for ``candidate``, apart from the plan.
+        plan: in which the candidate is.
+        entry: of it.
+        own_seconds: what the plan's own takes for an input, None if that is not known yet.
+
+    Raises:
+        FaultError: it cannot be loaded.
+    """
+    with tempfile.TemporaryDirectory(prefix="hpi-bench-") as folder, tempfile.TemporaryFile() as said:
+        file = Path(folder) / "plan.json"
+        file.write_text(write(plan), encoding="utf-8")
+        with Process("hpi_runtime.bench.candidate", {**options, "plan": str(file)}, said) as process:
+            yield Contender(process, said, entry, own_seconds)
 
 
 def spread(items: int) -> list[int]:
@@ -107,7 +140,7 @@ def in_turn(
     return found
 
 
-def measured(entry: Entry, found: Times, own: Times, items: int) -> None:
+def measured(entry: Figures, found: Times, own: Times, items: int) -> None:
     """Fill in milliseconds per input, and the medians over the rounds of times ÷ those of the plan's own engine."""
     ratios = {kind: [one / other for one, other in zip(times, own[kind], strict=True)] for kind, times in found.items()}
     entry.milliseconds = {kind: round(1000 * statistics.median(times) / items, 3) for kind, times in found.items()}

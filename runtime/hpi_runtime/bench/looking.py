@@ -9,7 +9,7 @@ from types import TracebackType
 
 from hpi_schemas.profile import LATENCY, THROUGHPUT, Entry
 
-from hpi_runtime.bench.contender import LEAST_ITEMS, Contender, Times, in_turn, measured, spread
+from hpi_runtime.bench.contender import Contender, Times, in_turn, measured, spread
 
 # A look takes as many inputs, and as many passes, as the plan's own engine does in this time.
 LOOK_SECONDS, _MOST_PASSES = 0.6, 5
@@ -25,7 +25,7 @@ class Look:
         self._items: list[int] = []
         total = 0.0
         for place in spread(own.items):
-            if len(self._items) < LEAST_ITEMS or total < LOOK_SECONDS:
+            if total < LOOK_SECONDS:
                 self._items.append(place)
                 # The second time, for the first compiles what is new.
                 seconds = [sum(own.ask({"items": [place], "stream": False})["seconds"]) for _ in range(2)]

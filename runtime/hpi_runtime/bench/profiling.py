@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 import tempfile
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +22,15 @@ from hpi_schemas.target import Target
 
 from hpi_runtime import engines, loader
 from hpi_runtime.bench import replay
+from hpi_runtime.bench.confirming import Confirmation, divided
 from hpi_runtime.bench.process import EndedError, Process
 from hpi_runtime.bench.trial import Report, Trial
 from hpi_runtime.errors import PlanError, RunnerError
 from hpi_runtime.judge import truth
 from hpi_runtime.run.plan import LocatedPlan, parse
+
+# The part of the budget that is kept for whole pipelines.
+_TOGETHER = 0.25
 
 
 @dataclass(frozen=True)
@@ -96,24 +100,50 @@ def measure(setting: Setting, file: Path, outputs: Outputs, report: Report) -> t
     with tempfile.TemporaryDirectory(prefix="hpi-bench-") as place:
         folder = Path(place)
         report("running the plan once")
-        recorded = _record(setting, listed, plan, addresses, folder)
-        found = _begun(file, _inputs(setting, recorded["pictures"]), _this_machine())
-        trials, costs = {}, {}
-        for address in (address for address in addresses if (folder / address).is_dir()):
-            calibration = recorded["calibration"].get(address)
-            options = {**_places(setting, plan), "folder": str(folder / address), "module": address}
-            trial = Trial(plan, listed.modules[address], options, known, calibration, report)
+        seen, held_back = divided(setting.inputs)
+        recorded = _record(replace(setting, inputs=seen), listed, plan, addresses, folder)
+        found = _begun(file, _inputs(setting, recorded["pictures"], len(held_back)), _this_machine())
+
+        def keep() -> None:
+            outputs.write(file, profile.write(found).encode(), PROFILE)
+
+        until = math.inf if setting.budget is None else began + setting.budget
+        trials = {
+            address: _trial(setting, listed, plan, address, folder, known, recorded["calibration"], report)
+            for address in addresses
+            if (folder / address).is_dir()
+        }
+        costs = {}
+        for address, trial in trials.items():
             trial.resume(found.modules.get(address))
-            trials[address] = trial
+            if not trial.record.entries:
+                # What was measured together began with other entries.
+                found.combinations.clear()
             costs[address] = trial.cost(recorded["seconds"].get(address, 0.0) / recorded["pictures"])
         for address, trial in trials.items():
             found.modules[address] = trial.record
-            left = math.inf if setting.budget is None else max(0.0, setting.budget - (time.monotonic() - began))
+            left = max(0.0, began + (1 - _TOGETHER) * (until - began) - time.monotonic())
             # What a module leaves over is there for those after it.
-            share = costs[address] / (sum(costs.values()) or 1.0)
-            trial.run(left * share, lambda: outputs.write(file, profile.write(found).encode(), PROFILE))
+            trial.run(left * costs[address] / (sum(costs.values()) or 1.0), keep)
             del costs[address]
-    return found, recorded["failed"]
+        options = {**_places(setting, plan), "inputs": held_back or seen}
+        confirmation = Confirmation(plan, listed, options, known, report)
+        confirmation.run(found, until, keep)
+    return found, list(dict.fromkeys([*recorded["failed"], *confirmation.failed]))
+
+
+def _trial(
+    setting: Setting,
+    listed: Candidates,
+    plan: LocatedPlan,
+    address: str,
+    folder: Path,
+    known: truth.Truth,
+    calibration: Mapping[str, str],
+    report: Report,
+) -> Trial:
+    options = {**_places(setting, plan), "folder": str(folder / address), "module": address}
+    return Trial(plan, listed.modules[address], options, known, calibration.get(address), report)
 
 
 # -- what is measured on -------------------------------------------------------------------------
@@ -155,11 +185,11 @@ def _quantises(listed: ModuleCandidates) -> bool:
     return any("calibration" in step.options for engine in engines for step in engine.prepare)
 
 
-def _inputs(setting: Setting, pictures: int) -> Inputs:
+def _inputs(setting: Setting, pictures: int, held_back: int) -> Inputs:
     """Return what tells these inputs from others."""
     names = [name if "://" in name else digest_file(Path(name)) for name in setting.inputs]
     known = None if setting.truth is None else digest_file(Path(setting.truth))
-    return Inputs(digest(dumps(names).encode()), pictures, known)
+    return Inputs(digest(dumps(names).encode()), pictures, known, held_back)
 
 
 def _this_machine() -> Target:

@@ -67,23 +67,29 @@ def following(known: Sequence[Variant], ratios: Ratios) -> int | None:
 def finalists(entries: Sequence[Entry]) -> list[int]:
     """Return the entries to measure thoroughly: the plan's own, and the fastest of each kind, either way.
 
-    The kinds are: nothing but speed differs, shapes and padding differ too, the precision is lower.
+    The kinds are: nothing but speed differs; shapes and padding differ too; and each lower precision, in which the
+    fastest of another may answer worse, unless it is no faster than the usual one.
 
     Args:
         entries: of a profile's module; the first is the plan's own, and those with a fault are left out.
     """
-    own = entries[0].engine.config.get("precision")
-    kinds: dict[tuple[bool, bool], list[int]] = {}
-    for place, entry in enumerate(entries):
-        if place and entry.fault is None:
-            is_lower = entry.engine.config.get("precision") != own
-            kinds.setdefault((is_lower, bool(entry.settings) and not is_lower), []).append(place)
+    usable = {place: entry for place, entry in enumerate(entries) if place and entry.fault is None}
+    usual = [entry for entry in entries if entry.fault is None and _precision(entry) == _precision(entries[0])]
+    kinds: dict[tuple[str, bool], list[int]] = {}
+    for place, entry in usable.items():
+        kinds.setdefault((_precision(entry), entry in usual and bool(entry.settings)), []).append(place)
     found = {0: None}
-    for places in kinds.values():
-        for way in (LATENCY, THROUGHPUT):
-            fastest = sorted((entries[place].takes(way), place) for place in places)[0]
-            found[fastest[1]] = None
+    for way in (LATENCY, THROUGHPUT):
+        least = min(entry.takes(way) for entry in usual)
+        for (precision, _), places in kinds.items():
+            fastest = min(places, key=lambda place: entries[place].takes(way))
+            if precision == _precision(entries[0]) or entries[fastest].takes(way) < least:
+                found[fastest] = None
     return list(found)
+
+
+def _precision(entry: Entry) -> str:
+    return str(entry.engine.config.get("precision", FP32))
 
 
 def _backends(known: Sequence[Variant], ratios: Ratios) -> Iterator[int]:

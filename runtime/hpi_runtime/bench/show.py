@@ -6,14 +6,16 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from hpi_schemas.profile import LATENCY, THROUGHPUT, Profile
+from hpi_schemas.profile import LATENCY, THROUGHPUT, Combination, Figures, Profile
 from hpi_schemas.tables import cell, table_console
 
 from hpi_runtime.bench import trial
+from hpi_runtime.bench.confirming import missing
 from hpi_runtime.bench.figures import Measured, percentile, ratio
 from hpi_runtime.run.runner import DECODE, GLUE, INFERENCE, POSTPROCESS, PREPROCESS
 
 _WAYS = (LATENCY, THROUGHPUT)
+_FIGURES = ("ms alone", "×", "ms in one go", "×", "same results", "accuracy")
 _KINDS = (DECODE, PREPROCESS, INFERENCE, POSTPROCESS, GLUE)
 
 
@@ -29,18 +31,15 @@ def show(measured: Sequence[Measured]) -> None:
 
 
 def profile(found: Profile) -> None:
-    """Print what was measured of each module, the fastest first."""
+    """Print what was measured of each module, the fastest first, and of the whole pipeline."""
     console = table_console(sys.stdout)
-    columns = ("candidate", "ms alone", "×", "ms in one go", "×", "same results", "accuracy")
     for address, record in found.modules.items():
-        table = _table(f"{address}: ms per input; × is the time ÷ that of the plan's own engine", columns)
+        table = _table(
+            f"{address}: ms per input; × is the time ÷ that of the plan's own engine", ("candidate", *_FIGURES)
+        )
         for entry in sorted(record.entries, key=lambda entry: entry.takes(LATENCY)):
-            if entry.milliseconds is None or entry.ratio is None:
-                continue
-            times = [f"{figures[way]:.2f}" for way in _WAYS for figures in (entry.milliseconds, entry.ratio)]
-            same = "" if entry.agreement is None else f"{min(entry.agreement.values()):.1%}"
-            measures = [f"{key.replace('_', ' ')} {value:.2%}" for key, value in (entry.accuracy or {}).items()]
-            table.add_row(cell(trial.name_of(entry)), *times, same, ", ".join(measures))
+            if entry.fault is None:
+                table.add_row(cell(trial.name_of(entry)), *_cells(entry))
         console.print(table)
         if not record.finished:
             console.print("the budget was spent before everything promising was measured; the same command goes on")
@@ -48,6 +47,44 @@ def profile(found: Profile) -> None:
             if entry.fault is not None:
                 console.print(cell(f"{trial.name_of(entry)}: {entry.fault}"))
         console.print()
+    _show_together(found, console)
+
+
+def _show_together(found: Profile, console: Any) -> None:
+    inputs = found.inputs
+    where = f"{inputs.held_back} inputs held back" if inputs.held_back else f"the same {inputs.pictures} inputs"
+    table = _table(f"the whole pipeline on {where}: ms per input; × as above", ("engines", *_FIGURES))
+    for combination in sorted(found.combinations, key=lambda one: one.takes(LATENCY)):
+        if combination.fault is None:
+            table.add_row(cell(_names(combination, found)), *_cells(combination))
+    console.print(table)
+    for combination in found.combinations:
+        if combination.fault is not None:
+            console.print(cell(f"{_names(combination, found)}: {combination.fault}"))
+    if missing(found):
+        console.print("the budget was spent before all were measured; the same command goes on")
+
+
+def _names(combination: Combination, found: Profile) -> str:
+    """Return what differs in a combination from the plan's own."""
+    names = [
+        f"{address.rpartition('.')[2]}: {trial.name_of(found.modules[address].entries[place])}"
+        for address, place in combination.entries.items()
+        if place
+    ]
+    return "\n".join(names) or "the plan's own"
+
+
+def _cells(found: Figures) -> list[str]:
+    """Return the columns of figures."""
+    times = [
+        "" if figures is None else f"{figures[way]:.2f}"
+        for way in _WAYS
+        for figures in (found.milliseconds, found.ratio)
+    ]
+    same = "" if found.agreement is None else f"{min(found.agreement.values(), default=1.0):.1%}"
+    measures = [f"{key.replace('_', ' ')} {value:.2%}" for key, value in (found.accuracy or {}).items()]
+    return [*times, same, ", ".join(measures)]
 
 
 def _table(title: str, columns: Sequence[str]) -> Any:

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import math
-import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from hpi_schemas.backends import STREAMS, THREADS, value_of
@@ -19,9 +17,9 @@ from hpi_schemas.profile import FP32, LATENCY, THROUGHPUT, Entry, ModuleProfile,
 
 from hpi_runtime import loader
 from hpi_runtime.bench import hosted, replay, search
-from hpi_runtime.bench.contender import LEAST_ITEMS, Contender, FaultError, in_turn, measured, spread
+from hpi_runtime.bench.contender import LEAST_ITEMS, Contender, FaultError, in_turn, measured, spread, working
 from hpi_runtime.bench.looking import LOOK_SECONDS, Look, Workbench
-from hpi_runtime.bench.process import Process
+from hpi_runtime.bench.substituting import Substitute, substituted
 from hpi_runtime.errors import EngineError
 from hpi_runtime.judge import truth
 from hpi_runtime.judge.agreement import Agreement
@@ -92,7 +90,7 @@ class Trial:
 
     def cost(self, seconds: float) -> float:
         """Return roughly what looking at all candidates costs, if the plan's own engine takes so long for an input."""
-        return 0.0 if self.record.finished else len(self._candidates) * max(LOOK_SECONDS, LEAST_ITEMS * seconds)
+        return 0.0 if self.record.finished else len(self._candidates) * max(LOOK_SECONDS, seconds)
 
     def run(self, seconds: float, keep: Callable[[], None]) -> None:
         """Look at candidates one after the other, then measure the fastest thoroughly.
@@ -147,7 +145,7 @@ class Trial:
                 if fault.entry is not entry:
                     raise
                 bench.clear()
-                _fail(entry, fault)
+                fault.keep()
             self.record.entries.append(entry)
             keep()
         return None if known.fault is not None else _both(known)
@@ -182,7 +180,7 @@ class Trial:
                 places = spread(workers[0].items)[:count]
                 found = in_turn(workers, places, _ROUNDS, deadline)
             except FaultError as fault:
-                _fail(fault.entry, fault)
+                fault.keep()
                 return False
             for entry, times_of in zip(chosen, found, strict=True):
                 measured(entry, times_of, found[0], len(places))
@@ -197,7 +195,7 @@ class Trial:
         for found, expected in zip(results, reference, strict=True):
             for one, other in zip(found, expected, strict=True):
                 agreement.add(one, other)
-            file = Path(str(found[0]["input_path"])).name if found else ""
+            file = truth.name(found[0]) if found else ""
             # Several results are those of several lines, whose truth is not known one by one.
             if len(found) == 1 and file in self._known:
                 accuracy.add(found[0], self._fields, self._known[file])
@@ -208,14 +206,8 @@ class Trial:
 
     # -- processes -----------------------------------------------------------------------------
 
-    @contextmanager
-    def _working(self, entry: Entry) -> Iterator[Contender]:
-        """Start the process of a candidate, and wait until it is loaded."""
-        with tempfile.TemporaryDirectory(prefix="hpi-bench-") as folder, tempfile.TemporaryFile() as said:
-            file = Path(folder) / "plan.json"
-            file.write_text(write(self._with(entry)), encoding="utf-8")
-            with Process("hpi_runtime.bench.candidate", {**self._options, "plan": str(file)}, said) as process:
-                yield Contender(process, said, entry, self._own_seconds())
+    def _working(self, entry: Entry) -> AbstractContextManager[Contender]:
+        return working(self._options, self._with(entry), entry, self._own_seconds())
 
     def _own_seconds(self) -> float | None:
         """Return what the plan's own engine takes for an input, None if that is not known yet."""
@@ -224,19 +216,7 @@ class Trial:
 
     def _with(self, entry: Entry) -> Plan:
         """Return the plan with a candidate in it."""
-        own = self._plan.modules[self._address]
-        record = replace(
-            own,
-            batch_size=entry.batch_size,
-            engine=entry.engine,
-            fallback=(),
-            session=None,
-            model=self._model,
-            settings={**own.settings, **entry.settings},
-        )
-        # Another engine is in no session of the others.
-        others = {address: replace(item, session=None) for address, item in self._plan.modules.items()}
-        return replace(self._plan.plan, modules={**others, self._address: record})
+        return substituted(self._plan.plan, {self._address: Substitute(entry, self._model)})
 
 
 def name(engine: EngineRecord, batch_size: int, settings: Mapping[str, Any]) -> str:
@@ -263,12 +243,6 @@ def _best_so_far(ratio: float) -> str:
 def _both(entry: Entry) -> float:
     """Return one number for one by one and in one go."""
     return math.sqrt(entry.takes(LATENCY) * entry.takes(THROUGHPUT))
-
-
-def _fail(entry: Entry, fault: FaultError) -> None:
-    """Turn what looked usable into a fault."""
-    for key, value in vars(Entry(entry.engine, entry.batch_size, entry.settings, str(fault))).items():
-        setattr(entry, key, value)
 
 
 def _calibrated(engine: EngineRecord, calibration: str | None) -> EngineRecord:

@@ -69,7 +69,7 @@ def _one_pass(pipeline: Pipeline, meter: Meter, inputs: Sequence[str], known: tr
     seconds = time.perf_counter() - started
     accuracy = truth.Accuracy()
     for result in results:
-        name = Path(str(result["input_path"])).name
+        name = truth.name(result)
         if name in known and isinstance(pipeline, NativePipeline):
             accuracy.add(result, pipeline.fields, known[name])
     failed = [f"{result['input_path']}: {result['error']['message']}" for result in results if result.is_failed]

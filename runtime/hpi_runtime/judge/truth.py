@@ -85,6 +85,11 @@ class Accuracy:
         return {name: round(value, 6) for name, value in known.items() if value is not None}
 
 
+def name(result: Mapping[str, Any]) -> str:
+    """Return by what name a truth knows the input of a result."""
+    return Path(str(result["input_path"])).name
+
+
 def load(path: Path) -> Truth:
     """Read a ``truth.json``.
 

@@ -7,7 +7,7 @@ is the package that holds ``NAME.yaml``.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -49,6 +49,8 @@ class Option:
         keys: of a mapping of ``provider``: what each provider takes, by its name; nothing else is passed on, least of
             all what loads code, takes a pointer or names a path.
         trials: the values worth measuring where the user leaves it open, by device kind.
+        natively: CPU features, as in ``/proc/cpuinfo``, of which a CPU has to have one to run a value natively, by the
+            value; without any it emulates it, or refuses.
     """
 
     type: str
@@ -64,6 +66,11 @@ class Option:
     model_default: str = ""
     keys: Mapping[str, Mapping[str, Option]] = field(default_factory=dict)
     trials: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
+    natively: Mapping[Any, tuple[str, ...]] = field(default_factory=dict)
+
+    def is_native(self, value: Any, features: Collection[str]) -> bool:
+        """Tell whether a CPU with these features runs a value natively, where there is anything to run natively."""
+        return value in self.natively and not set(features).isdisjoint(self.natively[value])
 
 
 @dataclass(frozen=True)
@@ -180,5 +187,6 @@ def _option(data: dict[str, Any]) -> Option:
         data[key] = tuple(data.get(key, ()))
     if "impact" in data:
         data["impact"] = Impact.of(data["impact"])
+    data["natively"] = {value: tuple(features) for value, features in data.get("natively", {}).items()}
     data["trials"] = {kind: tuple(values) for kind, values in data.get("trials", {}).items()}
     return Option(**data)

@@ -89,13 +89,15 @@ class ModelRecord:
 
 @dataclass(frozen=True)
 class Measurement:
-    """What a profile says of the engine that was chosen by it; no run reads it.
+    """What a profile says of the engine that was chosen by it, or of all engines together; no run reads it.
 
     Attributes:
         agreement: the part of the results that equal those of the engine which prior knowledge chooses, by kind.
-        measured: how many candidates were measured.
+        measured: how many candidates, or combinations of them, were measured.
         milliseconds: per input, ``latency`` (one at a time) and ``throughput`` (all in one go).
         ratio: the same as parts of the times of the engine that prior knowledge chooses.
+        pictures: how many inputs it was measured on.
+        held_back: whether no candidate was chosen by these inputs.
         accuracy: against the truth, by measure; None where the engine's was not measured.
         reference_accuracy: the same of the engine that prior knowledge chooses.
     """
@@ -104,6 +106,8 @@ class Measurement:
     measured: int
     milliseconds: Mapping[str, float]
     ratio: Mapping[str, float]
+    pictures: int
+    held_back: bool = False
     accuracy: Mapping[str, float] | None = None
     reference_accuracy: Mapping[str, float] | None = None
 
@@ -321,6 +325,7 @@ class Plan:
         host: what runs the pipeline around the engines, None where ``graph`` does, or nothing runs it as a whole.
         replicas: the numbers of the devices that each run a copy of the pipeline; empty where there is but one.
         must_understand: features that whoever executes this plan has to know.
+        profile: what was measured of the whole pipeline with these engines, None where nothing was.
     """
 
     pipeline: PipelineRecord
@@ -333,3 +338,4 @@ class Plan:
     host: HostRecord | None = None
     replicas: tuple[int, ...] = ()
     must_understand: tuple[str, ...] = ()
+    profile: Measurement | None = None

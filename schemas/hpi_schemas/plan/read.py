@@ -168,6 +168,7 @@ def _plan(data: Mapping[str, Any]) -> Plan:
         host=None if "host" not in data else host.read(data["host"]),
         replicas=tuple(data.get("replicas", ())),
         must_understand=tuple(data["must_understand"]),
+        profile=None if "profile" not in data else _measurement(data["profile"]),
     )
 
 
@@ -241,6 +242,8 @@ def _measurement(data: Mapping[str, Any]) -> Measurement:
         measured=data["measured"],
         milliseconds=data["milliseconds"],
         ratio=data["ratio"],
+        pictures=data["pictures"],
+        held_back=data.get("held_back", False),
         accuracy=data.get("accuracy"),
         reference_accuracy=data.get("reference_accuracy"),
     )

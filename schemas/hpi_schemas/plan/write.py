@@ -51,6 +51,8 @@ def to_json(plan: Plan) -> dict[str, Any]:
     }
     if plan.host is not None:
         found["host"] = host.write(plan.host)
+    if plan.profile is not None:
+        found["profile"] = _measurement(plan.profile)
     return {**found, "replicas": list(plan.replicas)} if plan.replicas else found
 
 
@@ -126,7 +128,7 @@ def module(record: ModuleRecord) -> dict[str, Any]:
 
 
 def _measurement(record: Measurement) -> dict[str, Any]:
-    return {key: value for key, value in vars(record).items() if value is not None}
+    return {key: value for key, value in vars(record).items() if value is not None and value is not False}
 
 
 def _requested(record: RequestedEngine) -> dict[str, Any]:
