@@ -19,7 +19,7 @@ os.environ.pop("HPI_MODELS", None)
 os.environ.pop("HPI_CACHE_DIR", None)
 sys.path[:0] = [str(Path(__file__).parent), str(OCR)]
 
-from support import environments, imitations, reliability, tiny_models  # noqa: E402
+from support import ahead, environments, imitations, reliability, tiny_models  # noqa: E402
 from support.classifying import lay_out  # noqa: E402
 from support.engines import CLASSIFIER  # noqa: E402
 from support.imitations import Imitations  # noqa: E402
@@ -114,13 +114,15 @@ def models() -> Path:
 def engine_models(models: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The line classifier and tiny models in every format of which the backend, or its imitation, is here.
 
-    Below it, ``models``, ``pir``, ``legacy``, ``trt`` and ``om`` hold the classifier, ``tiny-…`` the others by dtype.
+    Below it, ``models``, ``optimized``, ``compiled``, ``pir``, ``legacy``, ``trt`` and ``om`` hold the classifier,
+    ``tiny-…`` the others by dtype.
     """
     root = tmp_path_factory.mktemp("engines")
     (root / "models").symlink_to(models)
     for dtype in tiny_models.ONNX_TYPES:
         tiny_models.onnx_model(root / "tiny-models" / dtype, dtype)
     imitations.lay_out(root)
+    ahead.lay_out(root)
     if importlib.util.find_spec("paddle") is not None:
         twins(models, root / "pir", [CLASSIFIER])
         twins(models, root / "legacy", [CLASSIFIER], "--legacy")

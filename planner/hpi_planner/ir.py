@@ -198,6 +198,7 @@ class Ir:
         target_facts: of the target, what a decision read.
         profile: what was measured of the modules' engines together, None where nothing was.
         graph: the stage graph, None if the pipeline has none.
+        asked_cold: who wants engines compiled ahead of loading, None if nobody does.
         asked_host: the host that somebody asked for by name.
         host: what runs the pipeline, None where the graph does.
         plan: what was decided, None after errors.
@@ -219,6 +220,7 @@ class Ir:
     target_facts: Target | None = None
     profile: Measurement | None = None
     graph: Graph | None = None
+    asked_cold: Origin | None = None
     asked_host: Traced | None = None
     host: HostRecord | None = None
     plan: Plan | None = None

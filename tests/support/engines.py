@@ -105,6 +105,8 @@ if not HAS_GPU or importlib.util.find_spec("tensorrt") is not None:
 WITH_TINY = [
     pytest.param(ONNXRUNTIME, id="onnxruntime"),
     pytest.param(OPENVINO, id="openvino"),
+    pytest.param(Backend("onnxruntime", "optimized", ("optimized.onnx",)), id="onnxruntime-ahead"),
+    pytest.param(Backend("openvino", "compiled", ("compiled.blob",)), id="openvino-ahead"),
     pytest.param(Backend("paddle", *_PIR), id="paddle-onednn-json", marks=_PADDLE),
     pytest.param(
         Backend("paddle", *_PIR, (("run_mode", "paddle"),)),

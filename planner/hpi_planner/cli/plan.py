@@ -18,7 +18,7 @@ from hpi_planner.cli.plan_options import parser as _parser
 from hpi_planner.compile import Request, compile
 from hpi_planner.diagnostics import render
 from hpi_planner.diagnostics.model import has_errors
-from hpi_planner.select.profile import LATENCY
+from hpi_planner.select.profile import LATENCY, THROUGHPUT
 from hpi_planner.syntax import overrides
 
 if TYPE_CHECKING:
@@ -74,8 +74,9 @@ def _contradiction(options: argparse.Namespace) -> str | None:
     for option, given in (("--trust-models", options.trust_models), ("--within", options.within is not None)):
         if given and options.check is None:
             return f"{option} goes with --check"
-    if options.profile is None and (options.max_accuracy_drop is not None or options.optimize is not None):
-        return "--max-accuracy-drop and --optimize go with --profile"
+    is_weighed = options.optimize not in (None, overrides.COLD)
+    if options.profile is None and (options.max_accuracy_drop is not None or is_weighed):
+        return f"--max-accuracy-drop and --optimize {LATENCY} or {THROUGHPUT} go with --profile"
     if options.profile is not None and chosen:
         return f"{chosen[0]} takes no --profile" + ("; the plan records it" if options.check is not None else "")
     plans = (options.output, options.output_dir, options.stop_after, options.profile)
@@ -160,7 +161,7 @@ def _compile_all(options: argparse.Namespace) -> int:
 
 def _overrides(options: argparse.Namespace) -> tuple[overrides.Override, ...]:
     flags = {name: getattr(options, name) for name in overrides.FLAGS}
-    return overrides.collect(flags, options.sets, options.regular)
+    return overrides.collect(flags, options.sets, options.regular, options.optimize == overrides.COLD)
 
 
 def _compile(options: argparse.Namespace, target: str | None, output: Path | None) -> int:
@@ -205,7 +206,8 @@ def _compile(options: argparse.Namespace, target: str | None, output: Path | Non
 def _measured(options: argparse.Namespace) -> request.Measured | None:
     if options.profile is None:
         return None
-    return request.Measured(Path(options.profile), options.optimize or LATENCY, options.max_accuracy_drop)
+    way = THROUGHPUT if options.optimize == THROUGHPUT else LATENCY
+    return request.Measured(Path(options.profile), way, options.max_accuracy_drop)
 
 
 def _proved(arguments: prove.Arguments, plan: str) -> bool:

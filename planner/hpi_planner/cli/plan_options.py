@@ -13,6 +13,7 @@ from hpi_planner.compile import PASSES
 from hpi_planner.diagnostics import render
 from hpi_planner.ir import Ir
 from hpi_planner.select.profile import LATENCY, THROUGHPUT
+from hpi_planner.syntax.overrides import COLD
 
 NAME = "hpi-plan"
 # How diagnostics are written; the name is that of the YAML.
@@ -77,8 +78,11 @@ def parser() -> CommandLine:
         "with --profile: percentage points of accuracy that speed may cost; default: what fp32 engines differ by"
     )
     add("--max-accuracy-drop", type=_points, metavar="X", help=drop_help)
-    optimize_help = "with --profile: inputs one at a time (the default), or all in one go"
-    add("--optimize", choices=(LATENCY, THROUGHPUT), help=optimize_help)
+    optimize_help = (
+        "with --profile: inputs one at a time (the default), or all in one go; "
+        f"{COLD}, also without: compile engines ahead, so that programs that start often load them faster"
+    )
+    add("--optimize", choices=(LATENCY, THROUGHPUT, COLD), help=optimize_help)
     add("--stop-after", metavar="PASS", help=f"print the state after this pass as JSON: {', '.join(PASSES)}")
     add("--check", nargs="+", metavar="PLAN", help="do these plans still follow from their YAML? exit code 1 if not")
     add("--trust-models", action="store_true", help="with --check: take the facts of the models from the plan")

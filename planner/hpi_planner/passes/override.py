@@ -13,7 +13,7 @@ from hpi_planner.diagnostics.model import Code, Diagnostic, Label, Span, error, 
 from hpi_planner.ir import Ir, Origin, Traced
 from hpi_planner.paddlex.override_targets import no_switch, unmatched
 from hpi_planner.syntax.compose import YamlTextError, compose
-from hpi_planner.syntax.overrides import REGULAR, Override
+from hpi_planner.syntax.overrides import COLD, REGULAR, Override
 from hpi_planner.syntax.token_places import moved, moved_shadow, moved_span, within
 from hpi_planner.syntax.tree import Path, Shadow, Tree, dotted
 from hpi_planner.syntax.values import resolved, with_interpolation
@@ -38,6 +38,9 @@ class LayOverrides:
                 continue
             if layer.flag == REGULAR:
                 ir = replace(ir, tree=_regular(ir.tree, ir.document.root, _token_span(source, layer)))
+                continue
+            if layer.flag == COLD:
+                ir = replace(ir, asked_cold=Origin(recorded, _token_span(source, layer)))
                 continue
             value = _value(source, layer)
             if isinstance(value, Diagnostic):

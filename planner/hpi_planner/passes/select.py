@@ -12,6 +12,7 @@ from hpi_planner.diagnostics.model import Code, Diagnostic, Findings, error, has
 from hpi_planner.diagnostics.suggest import did_you_mean
 from hpi_planner.ir import Ir, Module
 from hpi_planner.paddlex import engine_names
+from hpi_planner.select.ahead import compiled_ahead
 from hpi_planner.select.choice import Choice
 from hpi_planner.select.facts import TargetFacts
 from hpi_planner.select.untried import note_of
@@ -66,6 +67,12 @@ class Select:
         elif not has_errors([*ir.diagnostics, *found]):
             untried = note_of(modules, ir.target)
             found.extend([] if untried is None else [untried])
+        if ir.asked_cold is not None:
+            known = {module.address: choice for choice, module in choices}
+            modules = [
+                compiled_ahead(known[module.address], module, ir.asked_cold) if module.address in known else module
+                for module in modules
+            ]
         recorded = _recorded(ir, modules, facts)
         if self.profile is not None:
             recorded = replace(recorded, cpu_features=ir.target.cpu_features)

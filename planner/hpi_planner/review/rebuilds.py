@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from hpi_schemas.canonical import dumps
-from hpi_schemas.device import Device
+from hpi_schemas.device import CPU, Device
 from hpi_schemas.model_store import program_files
 from hpi_schemas.plan import write
 from hpi_schemas.plan.model import EngineRecord, ModuleRecord, Plan
@@ -22,8 +22,8 @@ VERSIONS = {
     "to_fp16": ("onnxconverter-common", "onnx"),
     "to_onnx": ("paddle2onnx", "paddle", "onnx"),
 }
-# Those whose result also depends on the GPU.
-HARDWARE = ("build_engine", "build_subgraphs")
+# Those whose result also depends on the processor or the GPU.
+HARDWARE = ("build_engine", "build_subgraphs", "compile_openvino", "optimize_onnx")
 
 
 def prepared_anew(old: Plan, new: Plan, address: str) -> tuple[str, ...]:
@@ -65,5 +65,7 @@ def _keys(plan: Plan, module: ModuleRecord | None, engine: EngineRecord) -> set[
 
 
 def _hardware(target: Target, device: Device) -> list[str]:
+    if device.kind == CPU.kind:
+        return [target.os, target.arch, *target.cpu_features]
     gpus = target.gpus[device.number : device.number + 1]
     return [target.os, target.arch, *(fact for gpu in gpus for fact in (gpu.name, gpu.compute_capability))]

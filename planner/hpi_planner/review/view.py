@@ -22,6 +22,8 @@ _STEPS = {
     "to_fp16": "convert the model to fp16",
     "build_engine": "build the engine",
     "build_subgraphs": "build engines for parts of the model",
+    "compile_openvino": "compile the model",
+    "optimize_onnx": "optimise the model",
     "quantize_onnx": "quantise the model",
     "quantize_openvino": "quantise the model",
 }

@@ -189,7 +189,14 @@ class Choice:
         resolved = options.resolve(self.module, backend, self._kind, self.target, run_mode, {**self.given(), **tried})
         if has_errors(resolved.found) or self._availability.missing_tool(backend, resolved.config) is not None:
             return None
-        return self._engine(backend, resolved.config), resolved.origins
+        return self.engine(backend, resolved.config), resolved.origins
+
+    def engine(self, backend: Backend, config: Mapping[str, Any]) -> EngineRecord:
+        """Return an engine of the module, with the prepare steps that its configuration needs."""
+        direct = [form for form in backend.formats if form in self._model.formats]
+        form = direct[0] if direct else "paddle"
+        prepare = prepare_steps.steps(backend, config, not direct, self._model.files[form], self.target)
+        return EngineRecord(backend.name, config, prepare, form)
 
     @property
     def kind(self) -> str:
@@ -254,18 +261,12 @@ class Choice:
         origins = {f"engine.config.{key}": item for key, item in resolved.origins.items()}
         return replace(
             self.module,
-            engine=self._engine(backend, resolved.config),
+            engine=self.engine(backend, resolved.config),
             fallback=fallback,
             not_chosen={name: reason for name, reason in reasons.items() if name != backend.name},
             origins={**self.module.origins, **origins, "engine.backend": origin},
             device=self._device,
         )
-
-    def _engine(self, backend: Backend, config: Mapping[str, Any]) -> EngineRecord:
-        direct = [form for form in backend.formats if form in self._model.formats]
-        form = direct[0] if direct else "paddle"
-        prepare = prepare_steps.steps(backend, config, not direct, self._model.files[form], self.target)
-        return EngineRecord(backend.name, config, prepare, form)
 
     def _fallback(self, chosen: Backend) -> tuple[EngineRecord, ...]:
         names = self.module.asked("on_failure")
@@ -293,7 +294,7 @@ class Choice:
             elif backend.name != chosen.name:
                 resolved = options.resolve(self.module, backend, self._kind, self.target, None, {})
                 self.found.extend(resolved.found)
-                found.append(self._engine(backend, resolved.config))
+                found.append(self.engine(backend, resolved.config))
         return tuple(found)
 
     def _broken(self) -> Module:

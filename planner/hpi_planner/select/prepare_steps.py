@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from hpi_schemas.backends import Backend
+from hpi_schemas.backends import AHEAD, Backend, value_of
 from hpi_schemas.model_store import program_files
 from hpi_schemas.plan.model import PrepareStep
 from hpi_schemas.target import Target
@@ -43,6 +43,9 @@ def steps(
             found.append(_step(backend.builds, "paddle", config, program))
     elif backend.builds:
         found.append(_step(backend.builds, backend.name, config, "inference.engine"))
+    if backend.ahead is not None and value_of(backend.name, config, AHEAD):
+        options = {key: config[key] for key in backend.ahead.reads}
+        found.append(_step(backend.ahead.step, backend.ahead.tool, options, backend.ahead.produces))
     return tuple(found)
 
 

@@ -13,6 +13,9 @@ _PART = re.compile(r"([^.\[\]]+)|\[(\d+)\]")
 FLAGS = ("device", "host", "use_hpip", "hpi_config", "engine", "engine_config")
 # Acts after everything else: regular inference in every module, whatever the YAML or an override says.
 REGULAR = "regular"
+# Changes nothing in the YAML: every engine that can be compiled ahead of loading is, unless the YAML says otherwise.
+COLD = "cold"
+_COLD = "--optimize=cold"
 
 
 @dataclass(frozen=True)
@@ -20,7 +23,7 @@ class Override:
     """One layer.
 
     Attributes:
-        flag: one of ``FLAGS``, ``REGULAR``, or None for ``-o PATH=VALUE``.
+        flag: one of ``FLAGS``, ``REGULAR``, ``COLD``, or None for ``-o PATH=VALUE``.
         text: the value as given, or ``PATH=VALUE``.
     """
 
@@ -36,6 +39,8 @@ class Override:
             return "--use_hpip" if self.text == "true" else "--no-use_hpip"
         if self.flag == REGULAR:
             return "--regular"
+        if self.flag == COLD:
+            return _COLD
         return f"--{self.flag}={self.text}"
 
     @property
@@ -49,7 +54,7 @@ class Override:
     @property
     def value_column(self) -> int:
         """Where the value starts in the token, counted from 1."""
-        return 1 if self.flag in ("use_hpip", REGULAR) else len(self.token) - len(self.text) + 1
+        return 1 if self.flag in ("use_hpip", REGULAR, COLD) else len(self.token) - len(self.text) + 1
 
 
 def from_token(token: str) -> Override:
@@ -62,6 +67,8 @@ def from_token(token: str) -> Override:
         return Override(None, token[3:])
     if token == "--regular":
         return Override(REGULAR, "true")
+    if token == _COLD:
+        return Override(COLD, "true")
     if token in ("--use_hpip", "--no-use_hpip"):
         return Override("use_hpip", "true" if token == "--use_hpip" else "false")
     flag, separator, text = token.removeprefix("--").partition("=")
@@ -70,7 +77,9 @@ def from_token(token: str) -> Override:
     raise ValueError(f"{token!r} is not an override")
 
 
-def collect(flags: Mapping[str, Any], sets: Iterable[str] = (), regular: bool = False) -> tuple[Override, ...]:
+def collect(
+    flags: Mapping[str, Any], sets: Iterable[str] = (), regular: bool = False, cold: bool = False
+) -> tuple[Override, ...]:
     """Put overrides in the order in which they act.
 
     Args:
@@ -78,11 +87,12 @@ def collect(flags: Mapping[str, Any], sets: Iterable[str] = (), regular: bool = 
             values are written as JSON.
         sets: ``PATH=VALUE`` texts in order.
         regular: regular inference in every module.
+        cold: every engine that can be compiled ahead is.
     """
     layers = [
         Override(name, value if isinstance(value, str) else json.dumps(value, sort_keys=True))
         for name in FLAGS
         if (value := flags.get(name)) is not None
     ]
-    last = [Override(REGULAR, "true")] if regular else []
+    last = [Override(flag, "true") for flag, is_given in ((REGULAR, regular), (COLD, cold)) if is_given]
     return (*layers, *(Override(None, text) for text in sets), *last)

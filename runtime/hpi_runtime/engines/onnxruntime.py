@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,10 @@ _LEVELS = {
     "extended": "ORT_ENABLE_EXTENDED",
     "all": "ORT_ENABLE_ALL",
 }
+# A file of this name was made over in a prepare step.
+_OPTIMIZED = "optimized.onnx"
+# Of what it says on stderr.
+_ERRORS = 3
 # A session runs in the model's own precision; for fp16 and int8 a prepare step has converted it.
 _PRECISIONS = {"fp32": "fp32", "fp16": "fp16", "int8": "int8"}
 _TYPES = {
@@ -48,6 +53,21 @@ _ENTRIES = {
     # Tells which provider runs which node.
     "session.record_ep_graph_assignment_info": "1",
 }
+
+
+def write_optimized(source: Path, target: Path, level: str) -> None:
+    """Write a model as a session on the CPU makes it over when it loads it.
+
+    Args:
+        source, target: the files.
+        level: of optimisation, as the plan calls it.
+    """
+    onnxruntime = library()
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = getattr(onnxruntime.GraphOptimizationLevel, _LEVELS[level])
+    options.log_severity_level = _ERRORS
+    options.optimized_model_filepath = str(target)
+    onnxruntime.InferenceSession(str(source), options, providers=[_CPU])
 
 
 def library() -> Any:
@@ -99,8 +119,10 @@ class OnnxRuntimeEngine(Engine):
         options.inter_op_num_threads = 1
         options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
         level = self._choice("graph_optimization", _LEVELS)
+        if self.files[0] == _OPTIMIZED:
+            level = _LEVELS["none"]
         options.graph_optimization_level = getattr(onnxruntime.GraphOptimizationLevel, level)
-        options.log_severity_level = 3
+        options.log_severity_level = _ERRORS
         options.enable_cpu_mem_arena = True
         options.enable_mem_pattern = self.config["memory_pattern"]
         for key, value in _ENTRIES.items():

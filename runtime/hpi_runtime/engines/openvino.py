@@ -15,6 +15,8 @@ from hpi_runtime.errors import EngineError
 # An int8 model has been quantised in a prepare step; what is not quantised in it runs in fp32.
 _PRECISIONS = {"fp32": "f32", "bf16": "bf16", "fp16": "f16", "int8": "f32"}
 _INT8 = ("i8", "u8")
+# Files of this kind were compiled in a prepare step.
+_COMPILED = ".blob"
 _FIRST = threading.Lock()
 _TELEMETRY = "openvino_telemetry"
 _TYPES = {
@@ -85,13 +87,28 @@ class OpenVinoEngine(Engine):
             # OpenVINO makes its table of dtypes at first use, and two threads that both are the first wait for each
             # other for ever: one inside it for Python's lock, the other with that lock for the table.
             openvino.Type.f32.to_dtype()
-        read = core.read_model(str(self.folder / self.files[0]))
-        self.inputs = tuple(map(_tensor, read.inputs))
-        # Of an output that does not even tell its rank, nothing is told.
-        self.told = tuple(_tensor(port) for port in read.outputs if port.get_partial_shape().rank.is_static)
-        self.outputs = tuple(_name(port) for port in read.outputs)
-        self._model: Any = core.compile_model(read, name, settings)
+        file = self.folder / self.files[0]
+        if file.suffix == _COMPILED:
+            self._model: Any = core.import_model(file.read_bytes(), name, settings)
+            self._introduce(self._model)
+        else:
+            read = core.read_model(str(file))
+            # Before it is compiled, which renames what it folds away.
+            self._introduce(read)
+            self._model = core.compile_model(read, name, settings)
         self._requests = threading.local()
+
+    def _introduce(self, model: Any) -> None:
+        """Take the inputs and outputs of a model."""
+        self.inputs = tuple(map(_tensor, model.inputs))
+        # Of an output that does not even tell its rank, nothing is told.
+        self.told = tuple(_tensor(port) for port in model.outputs if port.get_partial_shape().rank.is_static)
+        self.outputs = tuple(_name(port) for port in model.outputs)
+
+    def exported(self) -> bytes:
+        """Return the compiled model, for a file that loads without compiling."""
+        data = self._model.export_model()
+        return bytes(data if isinstance(data, bytes) else data.getvalue())
 
     def _device_name(self, core: Any) -> str:
         if self.device != CPU:

@@ -18,7 +18,7 @@ from typing import Any
 
 from hpi_schemas import probe
 from hpi_schemas.canonical import JsonError, digest, digest_file, dumps, loads
-from hpi_schemas.device import Device
+from hpi_schemas.device import CPU, Device
 from hpi_schemas.files import ReadError, read_bounded, write_atomic
 from hpi_schemas.model_store import is_file_below
 from hpi_schemas.plan import write
@@ -88,7 +88,9 @@ class Artefact:
 
 
 def _hardware(device: Device) -> dict[str, Any]:
-    """Return what an engine built for a GPU depends on besides software."""
+    """Return what an engine built for a device depends on besides software."""
+    if device.kind == CPU.kind:
+        return {"arch": probe.architecture(), "cpu": list(probe.cpu_features()), "os": platform.system().lower()}
     gpus = probe.this_machine({}, {}).gpus
     gpu = gpus[device.number] if device.number < len(gpus) else None
     return {

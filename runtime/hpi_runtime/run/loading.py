@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from hpi_schemas import tasks as contracts
+from hpi_schemas.backends import load_all
 from hpi_schemas.device import CPU
 from hpi_schemas.model_config import ModelConfigError, read_config
 from hpi_schemas.model_store import CONFIG_FILE
@@ -110,7 +111,10 @@ def _refuse(address: str, path: Path, found: Sequence[Contradiction]) -> None:
 
 def is_ready(record: ModuleRecord) -> bool:
     """Tell whether a module only has to be loaded, on a CPU: GPUs would measure kernels while others load."""
-    return record.device == CPU and not record.engine.prepare and not record.fallback
+    backend = load_all().get(record.engine.backend)
+    ahead = None if backend is None or backend.ahead is None else backend.ahead.step
+    is_made = any(step.step != ahead for step in record.engine.prepare)
+    return record.device == CPU and not is_made and not record.fallback
 
 
 def open_module(plan: LocatedPlan, address: str, record: ModuleRecord, folder: Path, strict: bool) -> Opened:

@@ -18,9 +18,9 @@ from hpi_schemas.impact import Impact
 
 ENTRY_POINTS = "hpi_plan.backends"
 # What code asks for by role; the others are for people.
-THREADS, STREAMS, PRECISION = "threads", "streams", "precision"
+THREADS, STREAMS, PRECISION, AHEAD = "threads", "streams", "precision", "ahead"
 ROLES = (
-    *(THREADS, STREAMS, PRECISION, "arithmetic", "device", "provider"),
+    *(THREADS, STREAMS, PRECISION, AHEAD, "arithmetic", "device", "provider"),
     *("kernels", "graph", "shapes", "memory", "build", "calibration"),
 )
 
@@ -34,7 +34,7 @@ class Option:
         role: what it is about, one of ``ROLES``: ``threads`` of a run; ``streams``, runs side by side; ``precision`` of
             the model; the ``arithmetic`` of single operations; the ``device``; the ``provider`` that runs it; the
             choice of ``kernels``; what is done to the ``graph``; ``shapes`` that are prepared for; ``memory``; what
-            only the ``build`` of an engine reads; ``calibration``.
+            only the ``build`` of an engine reads; ``calibration``; what is done ``ahead`` of loading.
         impact: what another value of it risks. A package that does not say so risks the worst.
         items: what a list or mapping holds: ``string``; ``shapes``, per input the least, best and
             greatest shape; ``values``, per input the values of a sample of each of them; ``provider``, options of
@@ -74,18 +74,20 @@ class Option:
 
 
 @dataclass(frozen=True)
-class Quantization:
-    """A prepare step that makes an int8 model.
+class Preparation:
+    """A prepare step that makes what the backend loads.
 
     Attributes:
         step: its name.
         tool: the package that it needs.
         produces: the file that it makes.
+        reads: the options of the engine that it depends on.
     """
 
     step: str
     tool: str
     produces: str
+    reads: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -100,6 +102,7 @@ class Backend:
         converts: it also takes a Paddle model converted to ONNX.
         builds: the prepare step that makes its engine file, empty without one.
         int8: the prepare step that quantises a model for ``precision: int8``, None where there is none.
+        ahead: the prepare step that does once what loading a model does every time, None where there is none.
         fp16_model_since: the version from which on ``precision: fp16`` needs a model converted to
             fp16; empty where the backend has a switch of its own.
         distributions: the packages that bring it, per device kind where that matters.
@@ -113,7 +116,8 @@ class Backend:
     formats: tuple[str, ...]
     converts: bool
     builds: str
-    int8: Quantization | None
+    int8: Preparation | None
+    ahead: Preparation | None
     fp16_model_since: str
     distributions: tuple[str, ...]
     extra: str
@@ -172,12 +176,17 @@ def _read(name: str, path: Path) -> Backend:
         formats=tuple(data["formats"]),
         converts=data.get("converts", False),
         builds=data.get("builds", ""),
-        int8=Quantization(**data["int8"]) if "int8" in data else None,
+        int8=_preparation(data.get("int8")),
+        ahead=_preparation(data.get("ahead")),
         fp16_model_since=data.get("fp16_model_since", ""),
         distributions=tuple(data["distributions"]),
         extra=data["extra"],
         options={key: _option(item) for key, item in data["options"].items()},
     )
+
+
+def _preparation(data: dict[str, Any] | None) -> Preparation | None:
+    return None if data is None else Preparation(**{**data, "reads": tuple(data.get("reads", ()))})
 
 
 def _option(data: dict[str, Any]) -> Option:

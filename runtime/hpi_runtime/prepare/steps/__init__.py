@@ -1,7 +1,8 @@
 """Prepare steps: one file each, which runs in a process of its own.
 
 A step's module has ``TOOLS``, the packages that it needs and that its result depends on; ``HARDWARE``, whether
-the result also depends on the GPU; and ``run(job)``, which writes ``job.out`` and returns what is worth recording.
+the result also depends on the processor or GPU; and ``run(job)``, which writes ``job.out`` and returns what is worth
+recording.
 Importing it imports none of those packages.
 """
 
