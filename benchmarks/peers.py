@@ -35,6 +35,8 @@ ROOT = HERE.parent
 MODELS = ROOT / "examples/ocr/models"
 ENVIRONMENTS = {
     "rapidocr": ("rapidocr==3.10.0", "onnxruntime==1.32.0", "openvino==2026.4.1"),
+    # An engine of its own, in C++; its package takes the name of the other.
+    "rapidocr_ng": ("rapidocr_ng==5.0.0a5",),
     "paddlex": ("paddlex[ocr-core]==3.7.2", "paddlepaddle==3.2.2", "onnxruntime==1.32.0"),
 }
 PIPELINE: Mapping[str, Any] = {
@@ -241,7 +243,7 @@ def plans(pipeline: Path, budget: int) -> dict[str, list[str]]:
 def programs(folder: Path, threads: int, budget: int) -> list[Program]:
     """Return every program; the first is ours, which the others are compared with."""
     pipelines = lay_out(folder)
-    rapid, paddlex = environment("rapidocr"), environment("paddlex")
+    rapid, native, paddlex = (environment(name) for name in ("rapidocr", "rapidocr_ng", "paddlex"))
     workers = HERE / "workers"
     found = []
     for name, options in plans(pipelines["hpi"], budget).items():
@@ -253,6 +255,9 @@ def programs(folder: Path, threads: int, budget: int) -> list[Program]:
         worker = _text([rapid / "python", workers / "rapidocr_worker.py", kind, threads])
         once = _text([rapid / "rapidocr", "-img"]) if kind == "onnxruntime" else []
         found.append(Program(f"RapidOCR, {kind}", worker, once))
+    detector, recogniser = (MODELS / FOLDERS[key] for key in ("TextDetection", "TextRecognition"))
+    worker = _text([native / "python", workers / "rapidocr_ng_worker.py", detector, recogniser, threads])
+    found.append(Program("RapidOCR 5, native", worker))
     for kind, form in (("onnxruntime", "onnx"), ("paddle", "paddle")):
         worker = _text([paddlex / "python", workers / "paddlex_worker.py", kind, threads, pipelines[form]])
         once = _text([paddlex / "paddlex", "--pipeline", pipelines[form], "--device", "cpu", "--input"])

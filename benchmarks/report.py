@@ -81,11 +81,12 @@ def _peers(data: Mapping[str, Any]) -> str:
                 "" if row["overhead"] is None else f"{row['overhead']:.1%}",
                 f"{row['peak_mib']:.0f}",
                 f"{row['accuracy']['character_error_rate']:.2%}",
+                f"{row['accuracy']['box_recall']:.1%}",
             )
         )
     heads = (
         *("program", "one by one /s", "×", "in one go /s", "×", "first pass ×"),
-        *("overhead", "peak MiB", "character errors"),
+        *("overhead", "peak MiB", "character errors", "lines found"),
     )
     told = f"{data['pictures']} pictures, {data['rounds']} rounds, {data['threads']} threads"
     return f"{_table(heads, rows)}\n\n{told}; × is the time ÷ that of {data['base']}."
