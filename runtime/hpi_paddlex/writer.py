@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path, PurePosixPath
 
 from hpi_runtime.results import naming
-from hpi_runtime.results.result import Result, record_of
+from hpi_runtime.results.older import record_of
+from hpi_runtime.results.result import Result
 from hpi_runtime.results.writer import Writer, refused
 from hpi_schemas.files import Kind, OutputError, make_folder
 

@@ -23,6 +23,7 @@ def main() -> None:
     """Answer questions until there are no more."""
     with tempfile.TemporaryDirectory() as cache:
         import_paddlex(cache)
+        _register()
         for line in sys.stdin:
             try:
                 answer: Any = list(_written(json.loads(line), Path(cache)))
@@ -30,6 +31,14 @@ def main() -> None:
                 answer = {"error": described(fault)}
             sys.stdout.write(json.dumps(answer) + "\n")
             sys.stdout.flush()
+
+
+def _register() -> None:
+    """Let PaddleX run by ONNX Runtime what it binds to its other engines alone; the predictor is the same."""
+    models: Any = import_module("paddlex.inference.models")
+    known: Any = import_module("paddlex.modules.multilabel_classification.model_list").MODELS
+    predictor: Any = import_module(f"{models.__name__}.image_multilabel_classification").MLClasPredictor
+    import_module(f"{models.__name__}.bindings").register_predictor_binding_map(predictor, {"onnxruntime": known})
 
 
 def _written(question: dict[str, Any], folder: Path) -> Iterator[dict[str, Any]]:

@@ -258,6 +258,16 @@ def test_looking_costs_more_the_slower_and_the_more_candidates_and_nothing_once_
     assert whole.cost(10.0) == 0
 
 
+def test_a_profile_whose_own_engine_was_killed_is_begun_anew(made: Path) -> None:
+    listed = candidates.read((made / "candidates.json").read_bytes(), "candidates.json").modules[MODULE]
+    record = profile.read((made / "profile.json").read_bytes(), "profile.json").modules[MODULE]
+    plan = load_plan(made / "planned.json")
+    killed = replace(record, entries=[replace(record.entries[0], fault="exit code -9"), *record.entries[1:]])
+    found = trial.Trial(plan, listed, {"module": MODULE}, {}, record.calibration, lambda text: None)
+    found.resume(killed)
+    assert found.record.entries == []
+
+
 def test_a_run_that_was_cut_off_goes_on_where_it_was(folder: Path) -> None:
     begun, done = (load(folder / f"{name}.json")["modules"][MODULE] for name in ("begun", "profile"))
     assert done["finished"]

@@ -41,7 +41,9 @@ class Builder:
             self.missing = f"`{pipeline.name}`"
             return False
         for setting, value in graph.get("when", {}).items():
-            found = self._param(pipeline, {"setting": setting})
+            found = (
+                pipeline.flags[setting] if setting in pipeline.flags else self._param(pipeline, {"setting": setting})
+            )
             if found != value:
                 self.missing = f"`{pipeline.name}` with `{setting}: {found}`"
                 return False
@@ -87,7 +89,9 @@ class Builder:
             return stage["module"] in pipeline.modules
         if "sub_pipeline" in stage:
             return stage["sub_pipeline"] in pipeline.pipelines
-        return all(ports[need] is None for need in stage.get("needs", ()))
+        # A stage that runs is known by itself, and not by what stands for its ports.
+        needed = all(ports[need] is None for need in stage.get("needs", ()))
+        return needed and all(ports[other] is not None for other in stage.get("without", ()))
 
     def _stage(self, pipeline: Pipeline, stage: Mapping[str, Any], inputs: Mapping[str, str]) -> Stage:
         if "module" in stage:

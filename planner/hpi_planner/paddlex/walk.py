@@ -86,7 +86,8 @@ class Walk:
         for item in definition.external:
             self._external(path, value, item)
         plain = {key: traced.value for key, traced in settings.items()}
-        return Pipeline(path, definition.name, plain, modules, pipelines)
+        flags = {flag: bool(value.get(flag, default)) for flag, default in definition.flags.items()}
+        return Pipeline(path, definition.name, plain, modules, pipelines, flags)
 
     def _module(self, path: Path, member: Member, pipeline: Mapping[str, Traced], parent: Inherited, lazy: int) -> bool:
         value = self.tree.get(path)

@@ -15,7 +15,7 @@ from hpi_schemas.plan.model import EngineRecord
 from hpi_planner import knowledge
 from hpi_planner.diagnostics.model import Code, Findings, Severity, has_errors
 from hpi_planner.diagnostics.suggest import did_you_mean
-from hpi_planner.ir import Ir, ModelFacts, Module, Origin, Traced, rule
+from hpi_planner.ir import Ir, Module, Origin, Traced, rule
 from hpi_planner.paddlex import engine_names, ranking
 from hpi_planner.select import options, prepare_steps
 from hpi_planner.select.availability import Availability
@@ -39,10 +39,8 @@ class Choice:
             facts: of the target; what is asked of them is recorded.
         """
         assert module.facts is not None
-        self.module = module
-        self.target = facts.target
-        self._facts = facts
-        self._model: ModelFacts = module.facts
+        self.module, self._model = module, module.facts
+        self.target, self._facts = facts.target, facts
         self._tell = Refusals(module)
         self._device = self._module_device(ir)
         self._kind = self._device.kind

@@ -79,7 +79,8 @@ class Trial:
     def resume(self, record: ModuleProfile | None) -> None:
         """Go on with what an earlier run measured, if it was about the same files, samples and plan."""
         own = self.record
-        if record is None or not record.entries:
+        # What the plan's own engine died of, such as want of memory, may be over.
+        if record is None or not record.entries or record.entries[0].fault is not None:
             return
         first = self._candidates[0]
         about, now = ((item.calibration, item.files, item.precision) for item in (record, own))

@@ -35,6 +35,8 @@ class Accuracy:
         mistakes: insertions, deletions and substitutions to get from what was read to the truth.
         boxes, boxes_found: true lines or things, and those of which enough was found.
         labels, labels_right: inputs with a true class or angle, and those that got it.
+        tables: true ones, or those found where that is more.
+        tables_alike: the sum over the tables of how like the true one they are, in millionths.
     """
 
     inputs: int = 0
@@ -44,6 +46,8 @@ class Accuracy:
     boxes_found: int = 0
     labels: int = 0
     labels_right: int = 0
+    tables: int = 0
+    tables_alike: int = 0
 
     def add(self, result: Mapping[str, Any], fields: Mapping[str, Value], truth: Mapping[str, Any]) -> None:
         """Take in the result of one input; one that failed found nothing.
@@ -81,6 +85,7 @@ class Accuracy:
             "box_recall": self.box_recall,
             "character_error_rate": self.error_rate,
             "label_share": self.label_share,
+            "table_likeness": self.tables_alike / 1e6 / self.tables if self.tables else None,
         }
         return {name: round(value, 6) for name, value in known.items() if value is not None}
 

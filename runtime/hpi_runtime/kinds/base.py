@@ -39,6 +39,15 @@ class Kind:
             beside: other fields of the record, by the role that the contract gives them here.
         """
 
+    def files(self, value: Any, facts: Mapping[str, Any]) -> dict[str, bytes]:
+        """Return what is written of a value beside the record, by the end of the file's name, as PaddleX does.
+
+        Args:
+            value: JSON.
+            facts: say where the result is from.
+        """
+        return {}
+
     def agree(self, found: Any, expected: Any) -> Agreed:
         """Count what is the same in two values, as JSON; None is a value that is not there."""
         return 0, 0

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from hpi_runtime.kinds.base import Agreed, Kind
+from hpi_runtime.pictures import geometry
 from hpi_runtime.pictures.geometry import covered
 
 if TYPE_CHECKING:
@@ -29,12 +30,14 @@ class Boxes(Kind):
         """Draw them on the page, with label and score; what has one label has one colour."""
         colours = {label: place for place, label in enumerate(dict.fromkeys(box["label"] for box in value))}
         for box in value:
-            canvas.polygon(corners(box), colours[box["label"]], f"{box['label']} {box['score']:.2f}", is_filled=False)
+            canvas.polygon(_corners(box), colours[box["label"]], f"{box['label']} {box['score']:.2f}", is_filled=False)
 
     def agree(self, found: Any, expected: Any) -> Agreed:
         """Count those that have a counterpart of the same class, which covers nearly the same."""
         counts = [
-            covered([corners(box) for box in _of(found or [], number)], [corners(box) for box in _of(expected, number)])
+            covered(
+                [_corners(box) for box in _of(found or [], number)], [_corners(box) for box in _of(expected, number)]
+            )
             for number in sorted({box["cls_id"] for box in (*(found or []), *expected)})
         ]
         return sum(same for same, _ in counts), sum(total for _, total in counts)
@@ -43,21 +46,16 @@ class Boxes(Kind):
         """Count the true things that were found, each with its ``label`` and ``coordinate``."""
         same = 0
         for label in sorted({thing["label"] for thing in true}):
-            own = [corners(box) for box in found or [] if box["label"] == label]
-            same += covered(own, [corners(thing) for thing in true if thing["label"] == label], _FOUND)[0]
+            own = [_corners(box) for box in found or [] if box["label"] == label]
+            same += covered(own, [_corners(thing) for thing in true if thing["label"] == label], _FOUND)[0]
         return Counter(boxes=len(true), boxes_found=same)
 
 
 KIND = Boxes()
 
 
-def corners(box: Mapping[str, Any]) -> list[list[float]]:
-    """Return the four corners of a box."""
-    sides = box["coordinate"]
-    if len(sides) == 4:
-        left, top, right, bottom = sides
-        return [[left, top], [right, top], [right, bottom], [left, bottom]]
-    return [list(sides[place : place + 2]) for place in range(0, 8, 2)]
+def _corners(box: Mapping[str, Any]) -> list[list[float]]:
+    return geometry.corners(box["coordinate"])
 
 
 def _of(boxes: Any, number: int) -> list[Any]:

@@ -9,13 +9,13 @@ from hpi_runtime.pictures import Image
 
 
 def run(inputs: Mapping[str, Any], params: Mapping[str, Any]) -> dict[str, Any]:
-    """Cut those of ``boxes`` out of ``image`` whose label is one of ``labels``; all if that is None."""
+    """Cut those of ``boxes`` out of ``image`` whose label, in small letters, is in ``labels``; all if that is None."""
     image, labels = inputs["image"], params["labels"]
     crops: list[Image] = []
     kept: list[Any] = []
     others: list[Any] = []
     for box in inputs["boxes"]:
-        crop = _crop(image, box["coordinate"]) if labels is None or box["label"] in labels else None
+        crop = _crop(image, box["coordinate"]) if labels is None or box["label"].lower() in labels else None
         if crop is None:
             others.append(box)
         else:

@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 
 Points = np.ndarray[Any, Any]
+_SIDES = 4
 
 
 def min_area_box(points: Points) -> tuple[Points, float]:
@@ -26,6 +27,14 @@ def min_area_box(points: Points) -> tuple[Points, float]:
     left = sorted(corners[:2], key=lambda corner: corner[1])
     right = sorted(corners[2:], key=lambda corner: corner[1])
     return np.array([left[0], right[0], right[1], left[1]]), min(rectangle[1])
+
+
+def corners(sides: Sequence[float]) -> list[list[float]]:
+    """Return the four corners of a box that is written as its left, top, right and bottom, or as its corners."""
+    if len(sides) == _SIDES:
+        left, top, right, bottom = sides
+        return [[left, top], [right, top], [right, bottom], [left, bottom]]
+    return [list(sides[place : place + 2]) for place in range(0, 8, 2)]
 
 
 def owner(poly: Points, lines: Sequence[Points]) -> int | None:

@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from hpi_schemas.console import emit
-from hpi_schemas.files import Kind, OutputError, Outputs, ReadError, is_folder, json_with, make_folder, read_bounded
+from hpi_schemas.files import Kind, OutputError, Outputs, is_folder, make_folder
 from hpi_schemas.values import Value
 
+from hpi_runtime import kinds
 from hpi_runtime.errors import InputError
 from hpi_runtime.pictures import Image
-from hpi_runtime.results import marks, naming
+from hpi_runtime.results import marks
 
 if TYPE_CHECKING:
     import PIL.Image
@@ -113,6 +114,15 @@ class Result(dict[str, Any]):
         facts.add_itxt(marks.KEY, json.dumps({key: self.get(key) for key in _FACTS}))
         return self._drawn("PNG", pnginfo=facts)
 
+    def attachments(self) -> dict[str, bytes]:
+        """Return what is written of it besides record and drawing, by the end of its name, such as ``table_1.html``."""
+        facts = {key: self.get(key) for key in _FACTS}
+        found: dict[str, bytes] = {}
+        for name, field in self.fields.items():
+            if self.get(name) is not None:
+                found |= kinds.find(field.kind).files(self[name], facts)
+        return found
+
     @property
     def json(self) -> dict[str, dict[str, Any]]:
         """The record as PaddleX's results give it: under ``res``."""
@@ -179,7 +189,9 @@ class Result(dict[str, Any]):
         return path
 
     def save_to(self, form: str, save_path: str | Path) -> Path | None:
-        """Write one form of it, ``json`` or ``img``, and return where; None where a failure has nothing of that form.
+        """Write one form of it, ``json``, ``img``, ``html`` or ``xlsx``, and return where; None where there is nothing.
+
+        Of several tables, that is where the first one is.
 
         Raises:
             TypeError: this result has no such form.
@@ -191,16 +203,35 @@ class Result(dict[str, Any]):
             return self.save_to_img(save_path)
         if self.is_failed:
             return None
-        raise TypeError(f"this result has no form {form!r}; it has: json, img")
+        if form in ("html", "xlsx"):
+            return next(iter(self._save_files(save_path, f".{form}")), None)
+        raise TypeError(f"this result has no form {form!r}; it has: json, img, html, xlsx")
 
     def save_all(self, save_path: str | Path) -> None:
-        """Write all that there is of it into a folder, as PaddleX does: the record, and the picture drawn of it.
+        """Write all that there is of it into a folder, as PaddleX does: record, drawing, and tables as HTML and .xlsx.
 
         Raises:
             OutputError: as for the single ones.
         """
         self.save_to_json(save_path)
         self.save_to_img(save_path)
+        self._save_files(save_path)
+
+    def save_to_html(self, save_path: str | Path) -> Path | None:
+        """Write each table as a page of HTML into a folder, ``NAME_table_1.html``, as ``save_to`` does."""
+        return self.save_to("html", save_path)
+
+    def save_to_xlsx(self, save_path: str | Path) -> Path | None:
+        """Write each table as a spreadsheet into a folder, ``NAME_table_1.xlsx``, as ``save_to`` does."""
+        return self.save_to("xlsx", save_path)
+
+    def _save_files(self, save_path: str | Path, suffix: str = "") -> list[Path]:
+        found = []
+        for ending, data in self.attachments().items():
+            if ending.endswith(suffix):
+                found.append(_place(save_path, (), f"{self.stem}_{ending}"))
+                self._save(found[-1], data)
+        return found
 
     def _drawing(self) -> PIL.Image.Image | None:
         if self.image is None:
@@ -239,41 +270,6 @@ def failed(
     error = {"code": fault.code, "message": str(fault)}
     fields = {"input_path": path, "page_index": page, "plan": plan, "error": error}
     return Result(fields, outputs=outputs)
-
-
-def record_of(path: str, page: int | None) -> Kind:
-    """Return the kind of JSON file that is a record of this input."""
-    is_record = json_with(frozenset({"input_path", "page_index", "plan"}))
-
-    def holds(file: Path) -> bool:
-        try:
-            return is_record(file) and _is_of(json.loads(read_bounded(file)), path, page)
-        except (ReadError, ValueError):
-            return False
-
-    return Kind("result of this input", holds)
-
-
-def drawing_of(path: str, page: int | None) -> Kind:
-    """Return the kind of PNG file that was drawn of this input."""
-
-    def holds(file: Path) -> bool:
-        import PIL.Image
-
-        try:
-            with PIL.Image.open(file) as picture:
-                return _is_of(json.loads(picture.info.get(marks.KEY, "null")), path, page)
-        except (OSError, ValueError, SyntaxError, TypeError, PIL.Image.DecompressionBombError):
-            return False
-
-    return Kind("picture drawn of this input", holds)
-
-
-def _is_of(facts: Any, path: str, page: int | None) -> bool:
-    if not isinstance(facts, dict) or not isinstance(facts.get("input_path"), str):
-        return False
-    # However it was named: what gives the same place is the same input.
-    return facts.get("page_index") == page and naming.stem(facts["input_path"], page) == naming.stem(path, page)
 
 
 def _json(value: Any, indent: int | None = None, ensure_ascii: bool = False) -> str:

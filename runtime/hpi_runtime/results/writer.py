@@ -12,7 +12,8 @@ from hpi_schemas.files import OutputError, Outputs, make_folder
 
 from hpi_runtime.errors import InputError, PlanError
 from hpi_runtime.results import naming
-from hpi_runtime.results.result import Result, drawing_of, failed, record_of
+from hpi_runtime.results.older import drawing_of, file_of, record_of
+from hpi_runtime.results.result import Result, failed
 
 # What speaks against one name and not against the folder.
 _OF_A_NAME = frozenset({errno.ENAMETOOLONG, errno.EISDIR, errno.ENOTDIR, errno.EILSEQ, errno.EINVAL, errno.EEXIST})
@@ -106,6 +107,7 @@ class Writer:
             raise InputError("OUTPUT_REFUSED", f"{taken} would be written over, which this run reads or writes")
         # Drawn and written out before anything is replaced: what fails here leaves no half of a result.
         data = b"" if record is None else result.to_json()
+        files = {} if self._records is None else _attached(result)
         drawn = None if picture is None else _drawn(result)
         try:
             if picture is not None and drawn is not None:
@@ -114,6 +116,8 @@ class Writer:
             if record is not None:
                 make_folder(record.parent)
                 self._outputs.write(record, data, record_of(path, page))
+                for ending, content in files.items():
+                    self._outputs.write(_beside(record, ending), content, file_of(path, page))
         except OutputError as fault:
             raise refused(fault) from None
         if record is None:
@@ -138,11 +142,22 @@ class Writer:
         return record, picture
 
 
+def _beside(record: Path, ending: str) -> Path:
+    return record.with_name(f"{record.name.removesuffix(_RECORD)}_{ending}")
+
+
 def _drawn(result: Result) -> bytes | None:
     try:
         return result.to_png()
     except (OSError, RuntimeError, ValueError, ArithmeticError, LookupError) as fault:
         raise InputError("DRAWING_FAILED", f"the result cannot be drawn: {type(fault).__name__}: {fault}") from None
+
+
+def _attached(result: Result) -> dict[str, bytes]:
+    try:
+        return result.attachments()
+    except (RuntimeError, ValueError, ArithmeticError, LookupError) as fault:
+        raise InputError("OUTPUT_INVALID", f"the result cannot be written as a file: {fault}") from None
 
 
 def refused(fault: OutputError) -> Exception:

@@ -21,10 +21,15 @@ BATCH_SIZE = "batch_size"
 
 _SWITCH = Setting("boolean")
 _BATCH = Setting("integer", minimum=1)
+# What hpi-run does one way, whatever a YAML says.
+_FIXED = "fixed"
 
 
 class Argument(NamedTuple):
-    """An argument, what the plan has for it, the address in the YAML that says so, and what may stand there."""
+    """An argument, what the plan has for it, the address in the YAML that says so, and what may stand there.
+
+    What no YAML says has no address.
+    """
 
     name: str
     planned: Any
@@ -66,6 +71,8 @@ def _compare(item: Argument, given: Any) -> None:
         written = json.dumps(value, ensure_ascii=False, allow_nan=False)
     except (TypeError, ValueError):
         raise TypeError(f"`{item.name}` cannot be {given!r}: it has no place in a YAML") from None
+    if not item.key:
+        raise PlanError(f"`{item.name}` is {written}, which only PaddleX itself can do: plan with `--host paddlex`")
     has = "leaves it to the model" if item.planned is None else f"has {json.dumps(item.planned, ensure_ascii=False)}"
     mend = f"write `{item.key}: {written}` in the YAML, or give `overrides=['{item.key}={written}']`, and plan again"
     raise PlanError(f"`{item.name}` is {written}, and the plan {has}; a plan is frozen: {mend}")
@@ -93,6 +100,8 @@ def _known(plan: LocatedPlan, graph: Graph, module: str | None) -> Iterator[Argu
 
 
 def _argument(plan: LocatedPlan, name: str, place: str | Mapping[str, str]) -> Argument:
+    if not isinstance(place, str) and _FIXED in place:
+        return Argument(name, place[_FIXED], "", None)
     if not isinstance(place, str):
         return Argument(name, place["module"] in plan.modules, place["key"], _SWITCH)
     address, _, key = place.rpartition(".")

@@ -14,19 +14,16 @@ from hpi_runtime.tasks.base import Arrays, Batch, Feeds, Task, check_scores, che
 _DECIMALS = 5
 
 
-class ImageClassification(Task):
-    """Resize, crop, normalise; then the ``topk`` best classes, best first."""
+class Classifier(Task):
+    """What all classifications do to pictures: resize, crop, normalise."""
 
     def __init__(self, config: Mapping[str, Any], settings: Mapping[str, Any], batch_size: int) -> None:
-        """Read the transforms and the labels."""
+        """Read the transforms."""
         super().__init__(config, settings, batch_size)
         steps = transforms.operations(config)
         self._resize = transforms.Resize(**steps["ResizeImage"])
         self._crop = transforms.CenterCrop(**steps["CropImage"]) if "CropImage" in steps else None
         self._normalize = transforms.Normalize(**steps["NormalizeImage"])
-        top: Mapping[str, Any] = (config.get("PostProcess") or {}).get("Topk") or {}
-        self._labels: list[Any] = top.get("label_list") or []
-        self._topk = int(self.setting("topk", top.get("topk", 5)))
 
     def feeds(self, values: Mapping[str, Sequence[Image]]) -> Feeds:
         """Stack the pictures into batches; with ``resize_short`` alone, only equal sizes share one."""
@@ -47,6 +44,17 @@ class ImageClassification(Task):
         small = resized if self._crop is None else self._crop(resized)
         # Channels are resized each by itself, so what is small already is turned to RGB: the same for less.
         return np.asarray(cv2.cvtColor(small, cv2.COLOR_BGR2RGB))
+
+
+class ImageClassification(Classifier):
+    """The ``topk`` best classes, best first."""
+
+    def __init__(self, config: Mapping[str, Any], settings: Mapping[str, Any], batch_size: int) -> None:
+        """Read the transforms and the labels."""
+        super().__init__(config, settings, batch_size)
+        top: Mapping[str, Any] = (config.get("PostProcess") or {}).get("Topk") or {}
+        self._labels: list[Any] = top.get("label_list") or []
+        self._topk = int(self.setting("topk", top.get("topk", 5)))
 
     def read(self, outputs: Iterable[Arrays], context: Any) -> dict[str, list[Any]]:
         """Return ``class_ids``, ``scores`` (rounded to 5 decimals, as PaddleX does) and ``label_names``."""

@@ -185,7 +185,7 @@ def _classes(contract: Contract, facts: Facts, classes: Any) -> Iterator[Contrad
         if count is not None and count + rule["classes"] != classes:
             listed = f"{CONFIG} lists {count:,} entries in {key.rpartition('.')[2]}"
             if rule["classes"]:
-                listed += f", which make {count + rule['classes']:,} classes with those for blank and space"
+                listed += f", which make {count + rule['classes']:,} classes with those for {rule['beside']}"
             message = f"{listed}; the model has {classes:,} classes"
             yield Contradiction(MODEL, message, "take the list that the model was trained with")
 

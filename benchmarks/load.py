@@ -1,0 +1,42 @@
+"""Was a benchmark disturbed? What the processors did for others while it ran.
+
+The rule: if others, or the machine's host, had more than a tenth of the time in which processors were busy, the figures
+are not kept.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+MOST = 0.1
+# The columns of /proc/stat (proc(5)) in which a processor is busy; the last is time that the host gave to others.
+_BUSY = (0, 1, 2, 5, 6, 7)
+
+
+@contextmanager
+def undisturbed() -> Iterator[None]:
+    """Run a benchmark whose processes have all ended when it ends.
+
+    Raises:
+        SystemExit: it was disturbed.
+    """
+    busy, own = _busy_seconds(), _own_seconds()
+    yield
+    busy, own = _busy_seconds() - busy, _own_seconds() - own
+    others = max(0.0, busy - own) / busy if busy else 0.0
+    if others > MOST:
+        raise SystemExit(f"others had {others:.0%} of the busy time: these figures are thrown away; try again")
+
+
+def _busy_seconds() -> float:
+    line = Path("/proc/stat").read_text(encoding="ascii").splitlines()[0].split()[1:]
+    return sum(int(line[column]) for column in _BUSY) / os.sysconf("SC_CLK_TCK")
+
+
+def _own_seconds() -> float:
+    used = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return sum(one.ru_utime + one.ru_stime for one in used)
