@@ -37,11 +37,11 @@ demo-table: $(TABLE)
 	@cat examples/table/output/invoice.png_table_1.html
 	@echo "and as a spreadsheet: examples/table/output/invoice.png_table_1.xlsx"
 
-test: $(MODELS) $(PADDLEX) $(HOSTED) $(PADDLE) $(TENSORRT) $(WEIGHTS)
+test: $(MODELS) $(PADDLEX) $(HOSTED) $(PADDLE) $(TENSORRT) $(WEIGHTS) $(TABLE)
 	$(PYTEST) -m "not full"
 
 # And what takes longer: experiments, browsers' checks, a signature.
-test-full: $(MODELS) $(PADDLEX) $(HOSTED) $(PADDLE) $(TENSORRT) $(WEIGHTS) $(SIGNING) $(AXE)
+test-full: $(MODELS) $(PADDLEX) $(HOSTED) $(PADDLE) $(TENSORRT) $(WEIGHTS) $(TABLE) $(SIGNING) $(AXE)
 	$(PYTEST)
 
 # For every save: what needs no commands, no conversions and no other environment.

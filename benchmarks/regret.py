@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import corpus
+import load
 import ours
 import report
 from choices import OPEN
@@ -89,7 +90,8 @@ def rows(budget: float, pictures: Path, folder: Path, modules: Sequence[str]) ->
         whole = measured(candidates, pictures, address, folder / f"{address}-all.json", None).modules[address]
         for drop in DROPS:
             pair = [best(quick, drop), best(whole, drop)]
-            ratios = sorted(again(candidates, pictures, address, pair)) if _differ(*pair) else [1.0]
+            with load.undisturbed():
+                ratios = sorted(again(candidates, pictures, address, pair)) if _differ(*pair) else [1.0]
             yield (
                 f"{address.rpartition('.')[2]}, {'no drop' if drop is None else f'{drop} points'}",
                 {

@@ -27,10 +27,14 @@ def is_accurate(entry: Entry, record: ModuleProfile, max_drop: float | None) -> 
 
 
 def is_accurate_together(found: Combination, profile: Profile, max_drop: float | None) -> bool:
-    """Tell the same of a candidate for each module, together; the drop is that of the whole pipeline."""
+    """Tell the same of a candidate for each module, together; the drop is that of the whole pipeline.
+
+    Without an allowed drop, each of the modules that are not the plan's own may move as many results as it may alone.
+    """
     records = profile.modules
     lower = any(is_lower(records[address].entries[place], records[address]) for address, place in found.entries.items())
-    return _is_near(found, profile.combinations[0].accuracy or {}, lower, max_drop)
+    changed = sum(place != 0 for place in found.entries.values())
+    return _is_near(found, profile.combinations[0].accuracy or {}, lower, max_drop, changed)
 
 
 def is_lower(entry: Entry, record: ModuleProfile) -> bool:
@@ -61,7 +65,9 @@ def accuracy_drop(found: Mapping[str, float], reference: Mapping[str, float]) ->
     return max(drops, default=None)
 
 
-def _is_near(found: Figures, reference: Mapping[str, float], lower: bool, max_drop: float | None) -> bool:
+def _is_near(
+    found: Figures, reference: Mapping[str, float], lower: bool, max_drop: float | None, changed: int = 1
+) -> bool:
     if found.agreement is None:
         return False
     if max_drop is not None:
@@ -69,4 +75,4 @@ def _is_near(found: Figures, reference: Mapping[str, float], lower: bool, max_dr
     drop = accuracy_drop(found.accuracy or {}, reference)
     least = _AGREEMENT if drop is None else _AGREEMENT_WITH_TRUTH
     agreement = min(found.agreement.values(), default=1.0)
-    return not lower and agreement >= least and (drop or 0.0) <= _NOISE_POINTS
+    return not lower and agreement >= least**changed and (drop or 0.0) <= _NOISE_POINTS

@@ -26,7 +26,7 @@ def blocks(language: str) -> list[str]:
 
 
 def test_the_transcript_of_the_demo_is_what_the_plan_reads(models: Path) -> None:
-    (transcript,) = (block for block in blocks("console") if "make demo" in block)
+    (transcript,) = (block for block in blocks("console") if "make demo\n" in block)
     shown = transcript.split("…\n")[1].splitlines()[:-1]
     with load_plan(OCR / "plan.json") as pipeline:
         (result,) = pipeline.predict(str(OCR / "receipt.jpg"))

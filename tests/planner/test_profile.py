@@ -404,6 +404,22 @@ def test_modules_that_lose_too_much_together_are_not_chosen_though_each_loses_li
     assert precisions(plan) == {"TextDetection": "fp32", "TextRecognition": "fp32"}
 
 
+@pytest.mark.parametrize(("agreement", "chosen"), [(0.982, True), (0.978, False)])
+def test_without_a_drop_each_module_of_a_pipeline_may_move_as_many_results_as_alone(
+    agreement: float, chosen: bool
+) -> None:
+    def is_padded(entry: Entry) -> bool:
+        return precision(entry) == "fp32" and entry["batch_size"] == 1 and bool(entry["settings"])
+
+    data = profile(pipeline(), lambda entry: measured(0.5 if is_padded(entry) else 1.0))
+    both = places(data, is_padded)
+    assert all(both.values())
+    own = places(data, lambda entry: False)
+    data["combinations"] = [{"entries": own, **measured(1.0)}, {"entries": both, **measured(0.6, agreement)}]
+    plan, _ = planned(data)
+    assert (plan["profile"]["ratio"]["latency"] == 0.6) is chosen if "profile" in plan else not chosen
+
+
 def test_modules_that_are_slower_together_than_by_themselves_are_not_chosen() -> None:
     plan, _ = planned(together(1.1, TextRecognition="0.8"), max_accuracy_drop=1.0)
     assert precisions(plan) == {"TextDetection": "fp32", "TextRecognition": "bf16"}

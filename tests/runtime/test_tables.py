@@ -22,9 +22,11 @@ from hpi_runtime.pictures import tables
 from hpi_runtime.results import sheets
 from hpi_runtime.results.older import file_of
 from hpi_runtime.results.result import Result, failed
+from hpi_runtime.results.writer import Writer
 from hpi_runtime.run.pipeline import Pipeline
 from hpi_runtime.tasks.base import OutputError
 from hpi_runtime.tasks.table_structure_recognition import TableStructureRecognition
+from hpi_schemas.files import Outputs
 from hpi_schemas.values import Value
 from support import table_pictures
 from weights.tables import STRUCTURE
@@ -187,6 +189,18 @@ def test_a_file_says_of_which_input_it_is_so_that_a_newer_one_may_replace_it(end
     assert not file_of("other.png", None).holds(path)
     path.write_bytes(b"somebody's own")
     assert not file_of("b --> c.png", None).holds(path)
+
+
+def test_somebodys_own_file_is_no_table_of_ours_and_then_no_record_is_written(tmp_path: Path) -> None:
+    table = {"pred_html": "<table><tr><td>a</td></tr></table>", "cell_box_list": [], "table_ocr_pred": {}}
+    result = Result({**FACTS, "table_res_list": [table]}, fields=FIELDS)
+    (tmp_path / "a.png_table_1.html").write_text("mine")
+    lines = BytesIO()
+    writer = Writer(lines, Outputs([]), tmp_path, None, "res")
+    assert writer.write(result).is_failed
+    assert (tmp_path / "a.png_table_1.html").read_text() == "mine"
+    assert [path.name for path in tmp_path.iterdir()] == ["a.png_table_1.html"]
+    assert b"OUTPUT_REFUSED" in lines.getvalue()
 
 
 def test_results_write_tables_as_paddlex_names_them(tmp_path: Path) -> None:

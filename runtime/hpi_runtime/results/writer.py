@@ -115,9 +115,10 @@ class Writer:
                 self._outputs.write(picture, drawn, drawing_of(path, page))
             if record is not None:
                 make_folder(record.parent)
-                self._outputs.write(record, data, record_of(path, page))
                 for ending, content in files.items():
                     self._outputs.write(_beside(record, ending), content, file_of(path, page))
+                # Last: where it is, all of the result is.
+                self._outputs.write(record, data, record_of(path, page))
         except OutputError as fault:
             raise refused(fault) from None
         if record is None:
