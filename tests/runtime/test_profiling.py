@@ -197,6 +197,24 @@ def test_inputs_that_cannot_be_processed_are_named_and_the_others_measured(folde
     assert load(folder / "profile.json")["inputs"]["pictures"] == 2
 
 
+def test_every_third_input_is_held_back_and_one_that_cannot_be_read_costs_the_others_nothing(folder: Path) -> None:
+    for name in "cdef":
+        shutil.copy(folder / "pictures/a.png", folder / f"pictures/{name}.png")
+    (folder / "pictures/f.png").write_bytes(b"no picture")
+    (folder / "profile.json").unlink()
+    done = measure(folder, "--budget", "1")
+    assert done.returncode == 1
+    assert [line for line in done.stderr.splitlines() if "f.png" in line] == done.stderr.splitlines()[-1:]
+    found = load(folder / "profile.json")
+    assert (found["inputs"]["pictures"], found["inputs"]["held_back"]) == (4, 2)
+    assert found["combinations"][0]["agreement"] == {"classes": 1.0}
+    assert "2 inputs held back" in done.stdout
+    done = run(folder, "hpi-plan", "pipeline.yaml", "--profile", "profile.json", "--output", "plan.json")
+    assert done.returncode == 0, done.stderr
+    assert load(folder / "plan.json")["profile"]["held_back"] is True
+    assert "2 inputs that were held back" in run(folder, "hpi-review", "show", "plan.json").stdout
+
+
 def test_what_was_measured_is_not_measured_again(folder: Path) -> None:
     before = (folder / "profile.json").read_bytes()
     done = measure(folder)
