@@ -102,7 +102,10 @@ def test_another_processor_and_other_options_need_another_file(monkeypatch: pyte
     assert key(num_streams=1) != own
 
 
-def test_with_a_profile_it_weighs_inputs_one_at_a_time_and_other_ways_need_a_profile(folder: Path) -> None:
+def test_other_ways_to_optimise_need_a_profile_and_candidates_take_none(folder: Path) -> None:
     planned(folder, "openvino")
     done = run(folder, "hpi-plan", "pipeline.yaml", "--optimize", "latency")
     assert (done.returncode, "go with --profile" in done.stderr) == (2, True)
+    done = run(folder, "hpi-plan", "pipeline.yaml", "--optimize", "cold", "--candidates", "c.json")
+    assert (done.returncode, "not with --candidates" in done.stderr) == (2, True)
+    assert not (folder / "c.json").exists()

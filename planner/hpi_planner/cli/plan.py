@@ -77,6 +77,8 @@ def _contradiction(options: argparse.Namespace) -> str | None:
     is_weighed = options.optimize not in (None, overrides.COLD)
     if options.profile is None and (options.max_accuracy_drop is not None or is_weighed):
         return f"--max-accuracy-drop and --optimize {LATENCY} or {THROUGHPUT} go with --profile"
+    if options.candidates is not None and options.optimize is not None:
+        return "--optimize goes with the plan that is made by the profile, not with --candidates"
     if options.profile is not None and chosen:
         return f"{chosen[0]} takes no --profile" + ("; the plan records it" if options.check is not None else "")
     plans = (options.output, options.output_dir, options.stop_after, options.profile)
