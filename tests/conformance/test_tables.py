@@ -16,7 +16,7 @@ from hpi_runtime import create_model, create_pipeline
 from support import table_pictures, trained
 from weights import tables
 
-STRUCTURE, LAYOUT = "SLANet_plus", "PicoDet_layout_1x"
+STRUCTURE, LAYOUT, KIND = "SLANet_plus", "PicoDet_layout_1x", "PP-LCNet_x1_0_table_cls"
 READERS = {"TextDetection": "PP-OCRv6_small_det", "TextRecognition": "PP-OCRv6_small_rec"}
 PIPELINE: dict[str, Any] = {
     "pipeline_name": "table_recognition",
@@ -109,6 +109,27 @@ def test_the_structure_of_tables_is_paddlexs(
         assert np.allclose(table["bbox"], other["bbox"], atol=1), table["input_path"]
         cells += len(table["bbox"])
     assert cells > 150
+
+
+@pytest.mark.parametrize("backend", ["onnxruntime", "openvino"])
+def test_whether_a_table_is_ruled_is_paddlexs(
+    paddlex: Predict,  # noqa: F811
+    trained_models: Path,
+    pictures: list[str],
+    backend: str,
+) -> None:
+    folder = trained_models / KIND
+    question = {"model_name": KIND, "model_dir": str(folder), "settings": {}, "pictures": pictures}
+    (answers,) = paddlex([question])
+    assert isinstance(answers, list), answers
+    settings: Any = {"use_hpip": True, "hpi_config": {"backend": backend}, "batch_size": 4}
+    with create_model(KIND, folder, device="cpu", **settings) as model:
+        found = list(model.predict(pictures))
+    for one, other in zip(found, answers, strict=True):
+        assert one["label_names"] == other["label_names"], one["input_path"]
+        assert one["scores"] == pytest.approx(other["scores"], abs=1e-4)
+    said = {Path(one["input_path"]).stem: one["label_names"][0] for one in found}
+    assert (said["table2"], said["table4"]) == ("wired_table", "wireless_table")
 
 
 def laid_out(folder: Path, name: str, is_ours: bool, **changes: Any) -> Path:
