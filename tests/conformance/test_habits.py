@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -23,7 +24,9 @@ def test_every_pipeline_that_runs_natively_has_its_arguments() -> None:
 
 @pytest.mark.parametrize("name", NATIVE)
 def test_predict_takes_the_arguments_of_paddlexs(shipped: Path, name: str) -> None:
-    source = shipped.parent / f"inference/pipelines/{name.lower()}/pipeline.py"
+    # One file has those of people and vehicles.
+    folder = re.sub("^(pedestrian|vehicle)_", "", name.lower())
+    source = shipped.parent / f"inference/pipelines/{folder}/pipeline.py"
     signatures = [
         {argument.arg for argument in (*node.args.args, *node.args.kwonlyargs)}
         for node in ast.walk(ast.parse(source.read_text(encoding="utf-8")))
