@@ -32,6 +32,7 @@ SLOW = (
     "fuzz/",
     "hosted/test_dropin.py",
     "hosted/test_hosted.py",
+    "hosted/test_hosted_command.py",
     "planner/test_cli.py",
     "review/",
     "runtime/test_api.py",
