@@ -27,8 +27,8 @@ from hpi_runtime.run.plan import LocatedPlan
 
 # Every input goes through both, one by one and in one go, in each of so many rounds.
 _ROUNDS = 3
-# Of seven inputs and more, every third is held back; fewer are too few to be divided.
-LEAST_INPUTS, _EVERY = 6, 3
+# Of six inputs and more, every third is held back; fewer are too few to be divided.
+_LEAST, _EVERY = 6, 3
 
 # The results of each input.
 Results = Sequence[Sequence[Mapping[str, Any]]]
@@ -36,7 +36,7 @@ Results = Sequence[Sequence[Mapping[str, Any]]]
 
 def divided(inputs: Sequence[str]) -> tuple[list[str], list[str]]:
     """Return the inputs that modules are measured on, and those held back; none are where there are few."""
-    if len(inputs) < LEAST_INPUTS:
+    if len(inputs) < _LEAST:
         return list(inputs), []
     held_back = list(inputs[_EVERY - 1 :: _EVERY])
     return [name for place, name in enumerate(inputs) if place % _EVERY != _EVERY - 1], held_back
