@@ -1,7 +1,8 @@
 """Runs models on the real PaddleX: one JSON question per line on stdin, one JSON answer per line on stdout.
 
 A question is ``{"model_name", "model_dir", "settings", "batch_size", "pictures"}`` for a model, or ``{"pipeline",
-"pictures"}`` for a pipeline's YAML. An answer is a list of results as PaddleX writes them as JSON, or ``{"error"}``.
+"pictures", "arguments"}`` for a pipeline's YAML. An answer is a list of results as PaddleX writes them as JSON, or
+``{"error"}``.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import json
 import sys
 import tempfile
 from collections.abc import Iterator
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -51,13 +53,19 @@ def _written(question: dict[str, Any], folder: Path) -> Iterator[dict[str, Any]]
 
 def _predicted(question: dict[str, Any]) -> Any:
     if "pipeline" in question:
-        pipelines: Any = import_module("paddlex.inference.pipelines")
-        return pipelines.create_pipeline(question["pipeline"], **_ENGINE).predict(question["pictures"])
+        return _pipeline(question["pipeline"]).predict(question["pictures"], **question.get("arguments", {}))
     models: Any = import_module("paddlex.inference.models")
     names = {"model_name": question["model_name"], "model_dir": question["model_dir"]}
     settings = {key: _numbered(value) for key, value in question.get("settings", {}).items()}
     predictor = models.create_predictor(**names, **_ENGINE, **settings)
     return predictor(question["pictures"], batch_size=question.get("batch_size", 1))
+
+
+@cache
+def _pipeline(path: str) -> Any:
+    """Return the pipeline of a YAML, which stays as it is while questions come."""
+    pipelines: Any = import_module("paddlex.inference.pipelines")
+    return pipelines.create_pipeline(path, **_ENGINE)
 
 
 def _numbered(value: Any) -> Any:

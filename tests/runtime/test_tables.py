@@ -14,11 +14,11 @@ import numpy as np
 import openpyxl
 import pytest
 from hpi_runtime import create_model
+from hpi_runtime.documents import tables
 from hpi_runtime.errors import InputError
 from hpi_runtime.judge.truth import Accuracy
 from hpi_runtime.kinds.tables import KIND
-from hpi_runtime.ops import table_result, whole_page
-from hpi_runtime.pictures import tables
+from hpi_runtime.ops import fill_structures, whole_page
 from hpi_runtime.results import sheets
 from hpi_runtime.results.older import file_of
 from hpi_runtime.results.result import Result, failed
@@ -149,7 +149,7 @@ def test_a_page_without_layout_is_one_table_and_one_without_texts_has_its_marks_
     assert page["boxes"][0]["coordinate"] == [0, 0, 29, 19]
     ocr = {"rec_boxes": [], "rec_texts": [], "rec_scores": [], "rec_polys": np.zeros((0, 4, 2), np.int16)}
     given = {"image": image, "ocr": ocr, "boxes": page["boxes"], "cells": [[]], "structures": [[*HEAD, *TAIL]]}
-    (table,) = table_result.run(given, {})["result"]["table_res_list"]
+    (table,) = fill_structures.run(given, {})["tables"]
     assert table["pred_html"] == "<html> <body> <table> </table> </body> </html>"
     assert KIND.to_json([table]) == [{**table, "table_ocr_pred": {**table["table_ocr_pred"], "rec_polys": []}}]
 

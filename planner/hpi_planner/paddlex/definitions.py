@@ -39,6 +39,7 @@ class Member:
         batch_size_required: its absence is an error.
         settings: the keys that the pipeline reads from it.
         config: what the built-in configuration of the parent changes in that of a sub-pipeline.
+        defaults: of a sub-pipeline: settings of it that default to something else here.
         defaults_by: a setting of the pipeline whose value picks other defaults.
         help: one line for ``--get-config``.
     """
@@ -58,6 +59,7 @@ class Member:
     batch_size_required: bool = False
     settings: Mapping[str, Setting] = field(default_factory=dict)
     config: Mapping[str, Any] = field(default_factory=dict)
+    defaults: Mapping[str, Any] = field(default_factory=dict)
     defaults_by: tuple[str, Mapping[Any, Mapping[str, Any]]] | None = None
     help: str = ""
 

@@ -41,10 +41,8 @@ class Builder:
             self.missing = f"`{pipeline.name}`"
             return False
         for setting, value in graph.get("when", {}).items():
-            found = (
-                pipeline.flags[setting] if setting in pipeline.flags else self._param(pipeline, {"setting": setting})
-            )
-            if found != value:
+            found = self._setting(pipeline, setting)
+            if found != value and graph.get("instead", {}).get(setting) not in inputs:
                 self.missing = f"`{pipeline.name}` with `{setting}: {found}`"
                 return False
         return self._wire(pipeline, graph, prefix, inputs)
@@ -85,23 +83,35 @@ class Builder:
         return Graph(self.stages, tuple(_topological(self.stages)), outputs, drawing)
 
     def _runs(self, pipeline: Pipeline, stage: Mapping[str, Any], ports: Mapping[str, Any]) -> bool:
-        if "module" in stage:
-            return stage["module"] in pipeline.modules
-        if "sub_pipeline" in stage:
-            return stage["sub_pipeline"] in pipeline.pipelines
-        # A stage that runs is known by itself, and not by what stands for its ports.
-        needed = all(ports[need] is None for need in stage.get("needs", ()))
-        return needed and all(ports[other] is not None for other in stage.get("without", ()))
+        if "module" in stage and _module(pipeline, stage["module"]) is None:
+            return False
+        if "sub_pipeline" in stage and stage["sub_pipeline"] not in pipeline.pipelines:
+            return False
+        asked = {name: self._all_are(pipeline, stage[name]) for name in ("when", "unless") if name in stage}
+        if not asked.get("when", True) or asked.get("unless", False):
+            return False
+        needed = all(_is_there(ports, need) for need in stage.get("needs", ()))
+        return needed and not any(_is_there(ports, other) for other in stage.get("without", ()))
+
+    def _all_are(self, pipeline: Pipeline, wanted: Mapping[str, Any]) -> bool:
+        return all(self._setting(pipeline, setting) == value for setting, value in wanted.items())
+
+    def _setting(self, pipeline: Pipeline, name: str) -> Any:
+        return pipeline.flags[name] if name in pipeline.flags else self._param(pipeline, {"setting": name})
 
     def _stage(self, pipeline: Pipeline, stage: Mapping[str, Any], inputs: Mapping[str, str]) -> Stage:
         if "module" in stage:
-            return Stage(inputs, module=dotted(pipeline.modules[stage["module"]]), many=stage.get("many", False))
+            path = _module(pipeline, stage["module"])
+            assert path is not None
+            return Stage(inputs, module=dotted(path), many=stage.get("many", False))
         params = {key: self._param(pipeline, item) for key, item in stage.get("params", {}).items()}
         return Stage(inputs, op=stage["op"], params=params)
 
     def _param(self, pipeline: Pipeline, item: Mapping[str, Any]) -> Any:
         if "value" in item:
             return item["value"]
+        if "flag" in item:
+            return pipeline.flags[item["flag"]]
         if "member" in item:
             return item["member"] in pipeline.modules or item["member"] in pipeline.pipelines
         if "settings" in item:
@@ -111,8 +121,24 @@ class Builder:
         return self._module_settings(pipeline, owner).get(key) if owner else pipeline.settings.get(key)
 
     def _module_settings(self, pipeline: Pipeline, key: str) -> Mapping[str, Any]:
-        path = pipeline.modules.get(key)
+        path = _module(pipeline, key)
         return {} if path is None else self.settings.get(path, {})
+
+
+def _module(pipeline: Pipeline, key: str) -> Path | None:
+    """Return the path of a module by its key, with those of the sub-pipelines that it is in; None if there is none."""
+    *owners, own = key.split(".")
+    for owner in owners:
+        if owner not in pipeline.pipelines:
+            return None
+        pipeline = pipeline.pipelines[owner]
+    return pipeline.modules.get(own)
+
+
+def _is_there(ports: Mapping[str, Mapping[str, str | None] | None], need: str) -> bool:
+    """Tell whether a stage runs, or something flows behind a reference."""
+    # A stage that runs is known by itself, and not by what stands for its ports.
+    return _follow(ports, need, "") is not None if "." in need else ports[need] is None
 
 
 def _follow(ports: Mapping[str, Mapping[str, str | None] | None], ref: str, prefix: str) -> str | None:

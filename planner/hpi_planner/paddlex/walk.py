@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 from hpi_schemas.plan import model as plan
@@ -57,8 +58,17 @@ class Walk:
 
     # -- nodes ---------------------------------------------------------------------------------
 
-    def pipeline(self, path: Path, parent: Inherited, lazy: int = 0) -> Pipeline | None:
-        """Expand one pipeline, members in creation order; None if it cannot be."""
+    def pipeline(
+        self, path: Path, parent: Inherited, lazy: int = 0, defaults: Mapping[str, Any] = MappingProxyType({})
+    ) -> Pipeline | None:
+        """Expand one pipeline, members in creation order; None if it cannot be.
+
+        Args:
+            path: its address.
+            parent: what it inherits.
+            lazy: how late PaddleX creates it.
+            defaults: settings that default to something else here.
+        """
         value = self.tree.get(path)
         if not isinstance(value, dict):
             self.node.error(Code.MODULE_INVALID, f"`{dotted(path)}` must be a mapping with a `pipeline_name`", path)
@@ -69,7 +79,7 @@ class Walk:
         self.visited.add(path)
         self.node.check_keys(path, value)
         inherited = inheritance.pipeline(self.node, path, value, parent)
-        settings = self.node.settings(path, value, definition.settings, {}, definition.name)
+        settings = self.node.settings(path, value, definition.settings, defaults, definition.name)
         modules: dict[str, Path] = {}
         pipelines: dict[str, Pipeline] = {}
         for member in definition.members:
@@ -78,7 +88,7 @@ class Walk:
                 continue
             place = (*path, member.section, member.key)
             if member.pipeline is not None:
-                child = self.pipeline(place, inherited, lazy + late)
+                child = self.pipeline(place, inherited, lazy + late, member.defaults)
                 if child is not None:
                     pipelines[member.key] = child
             elif self._module(place, member, settings, inherited, lazy + late):

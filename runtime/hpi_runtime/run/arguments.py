@@ -93,22 +93,30 @@ def _known(plan: LocatedPlan, graph: Graph, module: str | None) -> Iterator[Argu
         for key, setting in _settings(record.module_name).items():
             yield Argument(key, record.settings.get(key), f"{address}.{key}", setting)
     else:
-        yield from (_argument(plan, key, place) for key, place in _all().get(name, {}).items())
+        yield from (_argument(plan, graph, key, place) for key, place in _all().get(name, {}).items())
     if len(graph.modules) == 1:
         (address,) = graph.modules
         yield Argument(BATCH_SIZE, plan.modules[address].batch_size, f"{address}.{BATCH_SIZE}", _BATCH)
 
 
-def _argument(plan: LocatedPlan, name: str, place: str | Mapping[str, str]) -> Argument:
-    if not isinstance(place, str) and _FIXED in place:
-        return Argument(name, place[_FIXED], "", None)
+def _argument(plan: LocatedPlan, graph: Graph, name: str, place: str | Mapping[str, str]) -> Argument:
     if not isinstance(place, str):
-        return Argument(name, place["module"] in plan.modules, place["key"], _SWITCH)
+        return _elsewhere(graph, name, place)
     address, _, key = place.rpartition(".")
     record = plan.modules.get(address)
     if record is None:
         return Argument(name, None, place, None)
     return Argument(name, record.settings.get(key), place, _settings(record.module_name).get(key))
+
+
+def _elsewhere(graph: Graph, name: str, place: Mapping[str, str]) -> Argument:
+    """Return an argument that is no setting of a module."""
+    if _FIXED in place:
+        return Argument(name, place[_FIXED], "", None)
+    if "op" in place:
+        params = next((stage.params for stage in graph.stages.values() if stage.op == place["op"]), {})
+        return Argument(name, params.get(place["key"].rpartition(".")[2]), place["key"], None)
+    return Argument(name, place["module"] in graph.modules, place["key"], _SWITCH)
 
 
 def _settings(task: str) -> Mapping[str, Setting]:

@@ -72,7 +72,7 @@ class NativePipeline(Pipeline):
         self._fields = fields(self._graph, plan.modules)
         self._measure = measure
         addresses = self._graph.modules
-        folders, warnings = check(plan, addresses, strict)
+        folders, warnings = check(plan, addresses, strict, self._graph)
         self._engines = Engines(plan, strict, observe, measure)
         super().__init__(plan, module, self._engines, warnings)
         try:

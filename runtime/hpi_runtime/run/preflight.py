@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-from hpi_schemas import probe
+from hpi_schemas import ops, probe
 from hpi_schemas.canonical import digest_file
 from hpi_schemas.device import CPU, Device
 from hpi_schemas.files import is_lfs_pointer
 from hpi_schemas.model_inputs import ModelFileError, read_header
 from hpi_schemas.model_store import CONFIG_FILE, ONNX_FILE
 from hpi_schemas.packages import install
-from hpi_schemas.plan.model import EngineRecord
+from hpi_schemas.plan.model import EngineRecord, Graph
 from hpi_schemas.target import Target
 
 from hpi_runtime import engines
@@ -39,13 +39,16 @@ def check_folder(plan: LocatedPlan, address: str) -> Path | None:
     return folder
 
 
-def check(plan: LocatedPlan, addresses: Iterable[str], strict: bool = False) -> tuple[dict[str, Path], list[str]]:
+def check(
+    plan: LocatedPlan, addresses: Iterable[str], strict: bool = False, graph: Graph | None = None
+) -> tuple[dict[str, Path], list[str]]:
     """Check the machine and the models of these modules against the plan.
 
     Args:
         plan: what was promised.
         addresses: the modules that will run.
         strict: another version of a backend than the plan's is a failure too.
+        graph: whose operations will run, None for none.
 
     Returns:
         The model folder of each module, and warnings.
@@ -66,6 +69,7 @@ def check(plan: LocatedPlan, addresses: Iterable[str], strict: bool = False) -> 
     for device in sorted(named | copies, key=str):
         _device(device, failures)
     failures += sorted({line for address in wanted for line in _tools(plan.modules[address].engine)})
+    failures += sorted(set(_packages(graph))) if graph is not None else []
     _raise(failures)
     return folders, warnings
 
@@ -89,6 +93,17 @@ def _tools(engine: EngineRecord) -> Iterator[str]:
             is_backend = backend is not None and backend.distributions == tool.distributions
             if not is_backend and probe.installed(tool.distributions) is None:
                 yield f"{tool.distributions[0]} is not installed: {install(tool.extra)}"
+
+
+def _packages(graph: Graph) -> Iterator[str]:
+    """Yield what is not installed of what operations need."""
+    for stage in graph.stages.values():
+        if stage.each is not None:
+            yield from _packages(stage.each)
+        contract = None if stage.op is None else ops.find(stage.op)
+        needs = None if contract is None else contract.needs
+        if needs is not None and probe.installed(needs.distributions) is None:
+            yield f"{needs.distributions[0]} is not installed, which {stage.op} needs: {install(needs.extra)}"
 
 
 def _machine(target: Target, failures: list[str]) -> None:

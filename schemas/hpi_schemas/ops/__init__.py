@@ -19,6 +19,19 @@ _FOLDER = Path(__file__).parent
 
 
 @dataclass(frozen=True)
+class Needs:
+    """A package that an op needs.
+
+    Attributes:
+        distributions: any of which holds it.
+        extra: of hpi-plan that brings it.
+    """
+
+    distributions: tuple[str, ...]
+    extra: str
+
+
+@dataclass(frozen=True)
 class OpContract:
     """What an op takes and gives.
 
@@ -30,6 +43,7 @@ class OpContract:
         takes: its inputs, by port.
         params: the types of its parameters, as for settings; all must be given.
         gives: its outputs, by port.
+        needs: the package that it needs beside the runner's own, None for none.
     """
 
     name: str
@@ -38,6 +52,7 @@ class OpContract:
     takes: Mapping[str, Value]
     params: Mapping[str, str]
     gives: Mapping[str, Value]
+    needs: Needs | None = None
 
 
 @cache
@@ -47,6 +62,7 @@ def find(name: str) -> OpContract | None:
     if path is None:
         return None
     data = yaml_data.load(path.read_text(encoding="utf-8"))
+    needs = data.get("package")
     return OpContract(
         name=name,
         help=data["help"],
@@ -54,6 +70,7 @@ def find(name: str) -> OpContract | None:
         takes=values.read_all(data.get("takes", {})),
         params=data.get("params", {}),
         gives=values.read_all(data["gives"]),
+        needs=None if needs is None else Needs(tuple(needs["distributions"]), needs["extra"]),
     )
 
 

@@ -13,19 +13,63 @@ _WHOLE_CELL, _CELL_END = "<td></td>", "</td>"
 _BOLD, _BOLD_END = "<b>", "</b>"
 # How many marks stand before the first row, and after the last.
 _AROUND = 3
+# A line belongs to a table if they share more than so many pixels, either way.
+_SHARED = 3
+_TEXTS = ("rec_polys", "rec_texts", "rec_scores", "rec_boxes")
 
 
-def on_page(cells: Sequence[Sequence[int]], table: Sequence[float], size: tuple[int, int]) -> Boxes:
+def by_overlap(
+    table: Sequence[float],
+    cells: Sequence[Sequence[float]],
+    marks: Sequence[str],
+    ocr: Mapping[str, Any],
+    size: tuple[int, int],
+) -> dict[str, Any]:
+    """Return a table whose texts stand in the cells that they overlap most, as PaddleX's ``table_res_list`` has it.
+
+    Args:
+        table: its box on the page.
+        cells: four corners each, eight numbers, in pixels of the table.
+        marks: its structure.
+        ocr: the record of the page's texts.
+        size: width and height of the page.
+    """
+    texts = texts_in(ocr, table)
+    places = on_page(cells, table, size)
+    # Where there is nothing to put into cells, PaddleX's marks stand apart.
+    html = " ".join(marks) if not len(places) or not texts["rec_boxes"] else ""
+    if not html:
+        html = filled(marks, texts["rec_texts"], matched(places, texts["rec_boxes"]))
+    return {"cell_box_list": places.tolist(), "pred_html": html, "table_ocr_pred": texts}
+
+
+def texts_in(ocr: Mapping[str, Any], box: Sequence[float]) -> dict[str, list[Any]]:
+    """Return of a page's texts those that lie in a box, at least with a corner."""
+    own = lines_in(ocr["rec_boxes"], box)
+    return {key: [ocr[key][index] for index in own] for key in _TEXTS}
+
+
+def lines_in(boxes: Sequence[Sequence[float]], box: Sequence[float]) -> list[int]:
+    """Return which boxes lie in another, at least with a corner."""
+    if not len(boxes):
+        return []
+    left, top, right, bottom = np.array(boxes, np.float64).T
+    wide = np.minimum(box[2], right) - np.maximum(box[0], left)
+    high = np.minimum(box[3], bottom) - np.maximum(box[1], top)
+    return [int(index) for index in np.flatnonzero((wide > _SHARED) & (high > _SHARED))]
+
+
+def on_page(cells: Sequence[Sequence[float]], table: Sequence[float], size: tuple[int, int]) -> Boxes:
     """Return the boxes of cells in pixels of the page: n × 4, left, top, right, bottom.
 
     Args:
-        cells: four corners each, eight numbers, in pixels of the table.
+        cells: four corners each, eight numbers, or two as four, in pixels of the table.
         table: its box on the page.
         size: width and height of the page.
     """
     if not len(cells):
         return np.zeros((0, 4))
-    corners = np.array(cells).reshape(-1, 4, 2) + np.array(table[:2], np.float64)
+    corners = np.array(cells).reshape(len(cells), -1, 2) + np.array(table[:2], np.float64)
     boxes = np.concatenate([corners.min(axis=1), corners.max(axis=1)], axis=1)
     return np.asarray(np.clip(boxes, 0, [*size, *size]))
 
