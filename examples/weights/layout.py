@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import onnx
+import yaml
 from onnx import TensorProto
 
 from weights.graph import Writer, detector, value
@@ -29,6 +30,15 @@ _LABELS = [
     "reference",
     "equation",
 ]
+
+# The same parts by the names that PaddleX's newer models have.
+_NEWER = {
+    "title": "paragraph_title",
+    "figure": "image",
+    "figure_caption": "figure_title",
+    "table_caption": "table_title",
+    "equation": "formula",
+}
 
 CONFIG: dict[str, Any] = {
     "mode": "paddle",
@@ -88,3 +98,11 @@ def _grid() -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
         middles.append(np.stack([x.ravel() + 0.5, y.ravel() + 0.5], axis=1) * stride)
         strides.append(np.full((rows * columns, 1), stride))
     return np.concatenate(middles), np.concatenate(strides)
+
+
+def rename_labels(folder: Path) -> None:
+    """Give the parts of a page the names that PP-StructureV3 knows."""
+    path = folder / "inference.yml"
+    config = yaml.safe_load(path.read_text(encoding="utf-8"))
+    config["label_list"] = [_NEWER.get(label, label) for label in config["label_list"]]
+    path.write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")

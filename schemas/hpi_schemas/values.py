@@ -22,7 +22,7 @@ class Value:
         many: a list of such.
         optional: of an input: it may be absent.
         fields: of a record: its fields, in order.
-        like: of a field: the input of the op that it is of the type of, where that depends on what flows in.
+        like: of an output or a field: the op's input that it is of the type of, where that depends on what flows in.
         draw: of a field: whether it is part of the drawing, if its kind can be drawn.
         truth: of a field: what of a ``truth.json`` it is scored against, empty if nothing.
         beside: of a field: other fields of the record that its kind looks at, by their role there.

@@ -48,7 +48,9 @@ def _written(question: dict[str, Any], folder: Path) -> Iterator[dict[str, Any]]
     for result in _predicted(question):
         # What PaddleX itself makes of its numbers.
         result.save_to_json(str(place))
-        yield json.loads(place.read_text(encoding="utf-8"))
+        written = json.loads(place.read_text(encoding="utf-8"))
+        text = getattr(result, "markdown", {}).get("markdown_texts")
+        yield written if text is None else {**written, "markdown": text}
 
 
 def _predicted(question: dict[str, Any]) -> Any:

@@ -164,10 +164,10 @@ def test_a_place_where_nothing_can_be_written_is_an_output_error(
 def test_one_form_is_saved_by_its_name_and_a_failure_has_only_its_record(result: Result, tmp_path: Path) -> None:
     assert result.save_to("json", tmp_path / "a.json") == tmp_path / "a.json"
     assert result.save_to("img", tmp_path / "a.png") == tmp_path / "a.png"
-    with pytest.raises(TypeError, match="no form 'markdown'; it has: json, img"):
-        result.save_to("markdown", tmp_path)
+    with pytest.raises(TypeError, match="no form 'csv'; it has: json, img"):
+        result.save_to("csv", tmp_path)
     failure = Result({"input_path": "x.png", "page_index": None, "plan": "", "error": {"code": "C", "message": "m"}})
-    assert failure.save_to("markdown", tmp_path) is None
+    assert failure.save_to("csv", tmp_path) is None
     assert failure.save_to("json", tmp_path) == tmp_path / "x_res.json"
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from hpi_runtime.pictures import Image
     from hpi_runtime.results.canvas import Canvas
 
 # How many are the same, of how many.
@@ -39,12 +40,14 @@ class Kind:
             beside: other fields of the record, by the role that the contract gives them here.
         """
 
-    def files(self, value: Any, facts: Mapping[str, Any]) -> dict[str, bytes]:
+    def files(self, value: Any, facts: Mapping[str, Any], image: Image | None, folder: str) -> dict[str, bytes]:
         """Return what is written of a value beside the record, by the end of the file's name, as PaddleX does.
 
         Args:
             value: JSON.
             facts: say where the result is from.
+            image: the page.
+            folder: where pictures of parts of the page go; the names of these begin with it.
         """
         return {}
 

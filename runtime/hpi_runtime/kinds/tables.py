@@ -13,6 +13,7 @@ from hpi_runtime.pictures.geometry import corners
 from hpi_runtime.results import sheets
 
 if TYPE_CHECKING:
+    from hpi_runtime.pictures import Image
     from hpi_runtime.results.canvas import Canvas
 
 _HTML = "pred_html"
@@ -34,7 +35,7 @@ class Tables(Kind):
             for cell in table["cell_box_list"]:
                 canvas.polygon(corners(cell), index, is_filled=False)
 
-    def files(self, value: Any, facts: Mapping[str, Any]) -> dict[str, bytes]:
+    def files(self, value: Any, facts: Mapping[str, Any], image: Image | None, folder: str) -> dict[str, bytes]:
         """Return each table as a page of HTML and as a spreadsheet."""
         found: dict[str, bytes] = {}
         for number, table in enumerate(value, 1):

@@ -1,13 +1,21 @@
-"""What marks a picture as drawn by us: a text in it that says of which input and page it was drawn."""
+"""What marks a file as ours: a text in it that says of which input and page it is; a newer one may replace it."""
 
 from __future__ import annotations
 
+import json
+import re
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
+
+# What of a result says where it is from.
+Facts = Mapping[str, Any]
 
 KEY = "hpi-run"
 # Behind the signature and the header of a PNG (w3.org/TR/png), which take 33 bytes, a chunk begins with its length.
 _CHUNK, _PLACE = b"iTXt" + KEY.encode() + b"\0", 33 + 4
 _ENDING = "_img.png", "_res.png"
+_COMMENT = re.compile(r"<!-- hpi-plan (.*) -->\s*$")
 
 
 def is_drawing(path: Path) -> bool:
@@ -19,3 +27,19 @@ def is_drawing(path: Path) -> bool:
             return stream.read(_PLACE + len(_CHUNK))[_PLACE:] == _CHUNK
     except OSError:
         return False
+
+
+def comment(facts: Facts) -> str:
+    """Return facts as a comment, for the end of a page of HTML or Markdown."""
+    told = json.dumps(facts).replace("-->", "--\\u003e")
+    return f"<!-- hpi-plan {told} -->"
+
+
+def commented(text: str) -> Any:
+    """Return the facts that a text ends with, None if it does not.
+
+    Raises:
+        ValueError: they are not JSON.
+    """
+    found = _COMMENT.search(text)
+    return None if found is None else json.loads(found[1])

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import zipfile
 from pathlib import Path
 from typing import Any
 
 from hpi_schemas.files import Kind, ReadError, json_with, read_bounded
 
-from hpi_runtime.results import marks, naming, sheets
+from hpi_runtime.results import marks, naming
 
 
 def record_of(path: str, page: int | None) -> Kind:
@@ -40,8 +41,25 @@ def drawing_of(path: str, page: int | None) -> Kind:
 
 
 def file_of(path: str, page: int | None) -> Kind:
-    """Return the kind of file, HTML or a spreadsheet, that was written of this input."""
-    return Kind("file written of this input", lambda file: _is_of(sheets.facts_of(file), path, page))
+    """Return the kind of file that was written of this input: HTML, Markdown, a spreadsheet, or a picture on a page."""
+    return Kind("file written of this input", lambda file: _is_of(_facts_of(file), path, page))
+
+
+def _facts_of(path: Path) -> Any:
+    """Return what a file says of where it is from, None if it says nothing."""
+    try:
+        if path.suffix == ".xlsx":
+            import openpyxl
+
+            return json.loads(openpyxl.load_workbook(path, read_only=True).properties.description or "null")
+        if path.suffix == ".jpg":
+            import PIL.Image
+
+            with PIL.Image.open(path) as picture:
+                return json.loads(picture.info.get("comment", "null"))
+        return marks.commented(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile):
+        return None
 
 
 def _is_of(facts: Any, path: str, page: int | None) -> bool:

@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from hpi_schemas.console import emit
-from hpi_schemas.files import Kind, OutputError, Outputs, is_folder, make_folder
+from hpi_schemas.files import Kind, OutputError, Outputs, make_folder
 from hpi_schemas.values import Value
 
 from hpi_runtime import kinds
 from hpi_runtime.errors import InputError
 from hpi_runtime.pictures import Image
-from hpi_runtime.results import marks
+from hpi_runtime.results import marks, pages
+from hpi_runtime.results.places import beside, place
 
 if TYPE_CHECKING:
     import PIL.Image
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 _FACTS = ("input_path", "page_index", "plan")
 # What PaddleX calls the drawing of a single module's result.
 DRAWING = "res"
+# What the files of forms end with, the first one first.
+_ENDINGS = {"html": (".html",), "xlsx": (".xlsx",), "markdown": (pages.ENDING, ".jpg")}
 
 
 def _unprotected() -> Outputs:
@@ -114,13 +117,17 @@ class Result(dict[str, Any]):
         facts.add_itxt(marks.KEY, json.dumps({key: self.get(key) for key in _FACTS}))
         return self._drawn("PNG", pnginfo=facts)
 
-    def attachments(self) -> dict[str, bytes]:
-        """Return what is written of it besides record and drawing, by the end of its name, such as ``table_1.html``."""
+    def attachments(self, folder: str = pages.FOLDER) -> dict[str, bytes]:
+        """Return what is written of it besides record and drawing, by the end of its name, such as ``table_1.html``.
+
+        Args:
+            folder: where pictures of parts of it go, whose names begin with it.
+        """
         facts = {key: self.get(key) for key in _FACTS}
         found: dict[str, bytes] = {}
         for name, field in self.fields.items():
             if self.get(name) is not None:
-                found |= kinds.find(field.kind).files(self[name], facts)
+                found |= kinds.find(field.kind).files(self[name], facts, self.image, folder)
         return found
 
     @property
@@ -156,7 +163,7 @@ class Result(dict[str, Any]):
         Raises:
             OutputError: that is an input, the plan or a file of its models, or cannot be written.
         """
-        path = _place(save_path, (".json",), f"{self.stem}_res.json")
+        path = place(save_path, (".json",), f"{self.stem}_res.json")
         text = _json(self, indent, ensure_ascii) + "\n"
         self._save(path, text.encode("utf-8", "backslashreplace"))
         return path
@@ -177,7 +184,7 @@ class Result(dict[str, Any]):
         kinds = {suffix: kind for suffix, kind in kinds.items() if kind in PIL.Image.SAVE}
         own = Path(str(self["input_path"] or "")).suffix.lower()
         suffix = own if own in kinds and self["page_index"] is None else ".png"
-        path = _place(save_path, kinds, f"{self.stem}_{self.drawing}{suffix}")
+        path = place(save_path, kinds, f"{self.stem}_{self.drawing}{suffix}")
         try:
             data = self._drawn(kinds[path.suffix.lower()])
         except (OSError, ValueError) as fault:
@@ -189,7 +196,7 @@ class Result(dict[str, Any]):
         return path
 
     def save_to(self, form: str, save_path: str | Path) -> Path | None:
-        """Write one form of it, ``json``, ``img``, ``html`` or ``xlsx``, and return where; None where there is nothing.
+        """Write one form (json, img, html, xlsx, markdown) and return where; None where there is nothing.
 
         Of several tables, that is where the first one is.
 
@@ -203,12 +210,12 @@ class Result(dict[str, Any]):
             return self.save_to_img(save_path)
         if self.is_failed:
             return None
-        if form in ("html", "xlsx"):
-            return next(iter(self._save_files(save_path, f".{form}")), None)
-        raise TypeError(f"this result has no form {form!r}; it has: json, img, html, xlsx")
+        if form in _ENDINGS:
+            return next(iter(self._save_files(save_path, _ENDINGS[form])), None)
+        raise TypeError(f"this result has no form {form!r}; it has: json, img, {', '.join(_ENDINGS)}")
 
     def save_all(self, save_path: str | Path) -> None:
-        """Write all that there is of it into a folder, as PaddleX does: record, drawing, and tables as HTML and .xlsx.
+        """Write all that there is of it into a folder, as PaddleX does: record, drawing, tables, Markdown.
 
         Raises:
             OutputError: as for the single ones.
@@ -225,11 +232,24 @@ class Result(dict[str, Any]):
         """Write each table as a spreadsheet into a folder, ``NAME_table_1.xlsx``, as ``save_to`` does."""
         return self.save_to("xlsx", save_path)
 
-    def _save_files(self, save_path: str | Path, suffix: str = "") -> list[Path]:
+    def save_to_markdown(self, save_path: str | Path) -> Path | None:
+        """Write the page as Markdown into a folder, ``NAME.md``, its pictures into ``imgs/``, as ``save_to`` does."""
+        return self.save_to("markdown", save_path)
+
+    @property
+    def markdown(self) -> dict[str, Any]:
+        """The page as Markdown, as PaddleX's results give it; empty where there is none."""
+        value = self.get("markdown")
+        if value is None or self.image is None:
+            return {}
+        return {**pages.shown(value, self.image), **{key: self[key] for key in ("page_index", "input_path")}}
+
+    def _save_files(self, save_path: str | Path, suffixes: tuple[str, ...] = ("",)) -> list[Path]:
         found = []
-        for ending, data in self.attachments().items():
-            if ending.endswith(suffix):
-                found.append(_place(save_path, (), f"{self.stem}_{ending}"))
+        for name, data in self.attachments().items():
+            if name.endswith(suffixes):
+                found.append(place(save_path, (), beside(self.stem, name)))
+                make_folder(found[-1].parent)
                 self._save(found[-1], data)
         return found
 
@@ -277,12 +297,3 @@ def _json(value: Any, indent: int | None = None, ensure_ascii: bool = False) -> 
         return json.dumps(value, ensure_ascii=ensure_ascii, allow_nan=False, indent=indent)
     except ValueError:
         raise InputError("OUTPUT_INVALID", "a model's output led to NaN or infinity in the result") from None
-
-
-def _place(save_path: str | Path, suffixes: Any, name: str) -> Path:
-    place = Path(save_path)
-    if place.suffix.lower() in suffixes and not is_folder(place):
-        make_folder(place.parent)
-        return place
-    make_folder(place)
-    return place / name

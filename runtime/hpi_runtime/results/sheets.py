@@ -4,17 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-import zipfile
-from collections.abc import Mapping
 from html.parser import HTMLParser
 from io import BytesIO
-from pathlib import Path
 from typing import Any
 
-# What of a result says where it is from; it stands in the file, so that a newer result may replace it.
-Facts = Mapping[str, Any]
+from hpi_runtime.results.marks import Facts, comment
 
-_MARK = re.compile(r"<!-- hpi-plan (.*) -->\s*$")
 _NOT_IN_SHEETS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f]")
 _CELLS = ("td", "th")
 # Not a formula, whatever it begins with.
@@ -72,9 +67,8 @@ def rows(html: str) -> list[list[Cell]]:
 
 def page(html: str, facts: Facts) -> bytes:
     """Return a table as PaddleX writes its file, with a comment that says of what it is."""
-    told = json.dumps(facts).replace("-->", "--\\u003e")
     text = html.replace("<table>", '<table border="1">')
-    return f"{text}\n<!-- hpi-plan {told} -->\n".encode("utf-8", "backslashreplace")
+    return f"{text}\n{comment(facts)}\n".encode("utf-8", "backslashreplace")
 
 
 def workbook(html: str, facts: Facts) -> bytes:
@@ -108,19 +102,6 @@ def workbook(html: str, facts: Facts) -> bytes:
     stream = BytesIO()
     book.save(stream)
     return stream.getvalue()
-
-
-def facts_of(path: Path) -> Any:
-    """Return what a file of either kind says of where it is from, None if it says nothing."""
-    try:
-        if path.suffix == ".xlsx":
-            import openpyxl
-
-            return json.loads(openpyxl.load_workbook(path, read_only=True).properties.description or "null")
-        found = _MARK.search(path.read_text(encoding="utf-8"))
-        return None if found is None else json.loads(found[1])
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile):
-        return None
 
 
 def _span(text: str | None) -> int:

@@ -11,8 +11,9 @@ from hpi_schemas.console import write_all
 from hpi_schemas.files import OutputError, Outputs, make_folder
 
 from hpi_runtime.errors import InputError, PlanError
-from hpi_runtime.results import naming
+from hpi_runtime.results import naming, pages
 from hpi_runtime.results.older import drawing_of, file_of, record_of
+from hpi_runtime.results.places import beside
 from hpi_runtime.results.result import Result, failed
 
 # What speaks against one name and not against the folder.
@@ -107,7 +108,7 @@ class Writer:
             raise InputError("OUTPUT_REFUSED", f"{taken} would be written over, which this run reads or writes")
         # Drawn and written out before anything is replaced: what fails here leaves no half of a result.
         data = b"" if record is None else result.to_json()
-        files = {} if self._records is None else _attached(result)
+        files = {} if record is None else _attached(result, record)
         drawn = None if picture is None else _drawn(result)
         try:
             if picture is not None and drawn is not None:
@@ -115,8 +116,9 @@ class Writer:
                 self._outputs.write(picture, drawn, drawing_of(path, page))
             if record is not None:
                 make_folder(record.parent)
-                for ending, content in files.items():
-                    self._outputs.write(_beside(record, ending), content, file_of(path, page))
+                for place, content in files.items():
+                    make_folder(place.parent)
+                    self._outputs.write(place, content, file_of(path, page))
                 # Last: where it is, all of the result is.
                 self._outputs.write(record, data, record_of(path, page))
         except OutputError as fault:
@@ -143,10 +145,6 @@ class Writer:
         return record, picture
 
 
-def _beside(record: Path, ending: str) -> Path:
-    return record.with_name(f"{record.name.removesuffix(_RECORD)}_{ending}")
-
-
 def _drawn(result: Result) -> bytes | None:
     try:
         return result.to_png()
@@ -154,9 +152,12 @@ def _drawn(result: Result) -> bytes | None:
         raise InputError("DRAWING_FAILED", f"the result cannot be drawn: {type(fault).__name__}: {fault}") from None
 
 
-def _attached(result: Result) -> dict[str, bytes]:
+def _attached(result: Result, record: Path) -> dict[Path, bytes]:
+    """Return what is written beside a record, by place; pictures of pages in a folder of the record's name."""
+    stem = record.name.removesuffix(_RECORD)
     try:
-        return result.attachments()
+        files = result.attachments(f"{stem}_{pages.FOLDER}")
+        return {record.parent / beside(stem, name): content for name, content in files.items()}
     except (RuntimeError, ValueError, ArithmeticError, LookupError) as fault:
         raise InputError("OUTPUT_INVALID", f"the result cannot be written as a file: {fault}") from None
 

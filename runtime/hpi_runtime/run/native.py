@@ -16,6 +16,7 @@ from hpi_schemas.plan.model import INPUT, Graph, of_one
 from hpi_schemas.values import PICTURE, RECORD, Value
 
 from hpi_runtime import argument_checks, kinds
+from hpi_runtime.documents.markdown import joined
 from hpi_runtime.errors import PlanError
 from hpi_runtime.inputs import values
 from hpi_runtime.inputs.limits import DEFAULT, LIMITS, Limits
@@ -150,6 +151,19 @@ class NativePipeline(Pipeline):
                 return
             items = chain(ahead, items)
         yield from stream(self._executor, items, self.group_size, max_wait)
+
+    @staticmethod
+    def concatenate_markdown_pages(markdown_list: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+        """Return the Markdown of a document, as PaddleX does: a paragraph that goes on over pages is one.
+
+        Args:
+            markdown_list: the ``markdown`` of the result of each page, in order.
+
+        Returns:
+            It as ``markdown_texts``.
+        """
+        pages = [(page["markdown_texts"], page["page_continuation_flags"]) for page in markdown_list]
+        return {"markdown_texts": joined(pages)}
 
     @property
     def drawing(self) -> str:

@@ -107,12 +107,12 @@ def _gives(
 
 
 def _resolved(value: Value, flowing: Mapping[str, Value | None]) -> Value:
-    """Return the type of what an op gives, with the fields of what it hands on."""
-    found: dict[str, Value] = {}
-    for name, field in value.fields.items():
-        handed_on = flowing.get(field.like)
-        found[name] = field if handed_on is None else replace(field, fields=handed_on.fields)
-    return replace(value, fields=found)
+    """Return the type of what an op gives, with the fields of what it hands on, as itself or as a field."""
+    own = flowing.get(value.like)
+    fields = value.fields if own is None else own.fields
+    return replace(
+        value, fields={name: _resolved(field, flowing) if field.like else field for name, field in fields.items()}
+    )
 
 
 def _each(
