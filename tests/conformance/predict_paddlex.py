@@ -18,6 +18,14 @@ from typing import Any
 
 from conformance.ask_paddlex import described, import_paddlex
 
+# The package of a predictor, its class, and where the names of its models are.
+_UNBOUND = (
+    ("image_multilabel_classification", "MLClasPredictor", "multilabel_classification"),
+    ("semantic_segmentation", "SegRunnerPredictor", "semantic_segmentation"),
+    ("anomaly_detection", "UadRunnerPredictor", "anomaly_detection"),
+    ("keypoint_detection", "KptRunnerPredictor", "keypoint_detection"),
+    ("instance_segmentation", "InstanceSegRunnerPredictor", "instance_segmentation"),
+)
 _ENGINE = {"device": "cpu", "engine": "onnxruntime"}
 
 
@@ -38,9 +46,10 @@ def main() -> None:
 def _register() -> None:
     """Let PaddleX run by ONNX Runtime what it binds to its other engines alone; the predictor is the same."""
     models: Any = import_module("paddlex.inference.models")
-    known: Any = import_module("paddlex.modules.multilabel_classification.model_list").MODELS
-    predictor: Any = import_module(f"{models.__name__}.image_multilabel_classification").MLClasPredictor
-    import_module(f"{models.__name__}.bindings").register_predictor_binding_map(predictor, {"onnxruntime": known})
+    bind: Any = import_module(f"{models.__name__}.bindings").register_predictor_binding_map
+    for package, name, listed in _UNBOUND:
+        predictor: Any = getattr(import_module(f"{models.__name__}.{package}"), name)
+        bind(predictor, {"onnxruntime": import_module(f"paddlex.modules.{listed}.model_list").MODELS})
 
 
 def _written(question: dict[str, Any], folder: Path) -> Iterator[dict[str, Any]]:

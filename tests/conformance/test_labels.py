@@ -40,7 +40,7 @@ def pipeline(folder: Path, name: str, members: dict[str, dict[str, Any]], is_our
         key: {**member, "model_dir": member["model_name"] if is_ours else str(folder / member["model_name"])}
         for key, member in members.items()
     }
-    hpi = {"use_hpip": True, "hpi_config": {"backend": backend}} if is_ours else {}
+    hpi = {"use_hpip": True, "hpi_config": {"backend": backend, "auto_config": False}} if is_ours else {}
     path = folder / f"{'ours' if is_ours else 'theirs'}{backend}.yaml"
     path.write_text(yaml.safe_dump({"pipeline_name": name, **hpi, "SubModules": listed}, sort_keys=False))
     return path

@@ -31,7 +31,7 @@ class Schedule:
             return replace(ir, graph=of_one(ir.modules[0].address)) if is_native(ir) else ir
         builder = graph.build(ir.pipeline, ir.modules)
         tasks = {module.address: module.module_name for module in ir.modules}
-        if builder.missing:
+        if builder.missing or _unserved(ir):
             return ir
         found = builder.graph(graph.drawing(ir.pipeline))
         # A wire that does not fit is a fault of the pipeline's data, not of the user's.
@@ -43,9 +43,18 @@ def lacking(ir: Ir) -> str | None:
     """Return, in words, what the runner lacks to run it natively; None if it lacks nothing."""
     if ir.pipeline is not None:
         missing = graph.build(ir.pipeline, ir.modules).missing
-        return f"hpi-run has no stage graph for {missing}" if missing else None
+        return f"hpi-run has no stage graph for {missing}" if missing else _unserved(ir)
     unknown = [module.module_name for module in ir.modules if find(module.module_name) is None]
-    return f"hpi-run does not know the task `{unknown[0]}`" if unknown else None
+    return f"hpi-run does not know the task `{unknown[0]}`" if unknown else _unserved(ir)
+
+
+def _unserved(ir: Ir) -> str | None:
+    """Return, in words, which model is of another kind than its task's others; None if none is."""
+    for module in ir.modules:
+        contract = find(module.module_name)
+        if contract is not None and module.model_name in contract.unserved:
+            return f"hpi-run does not know what `{module.model_name}` gives"
+    return None
 
 
 def is_native(ir: Ir) -> bool:

@@ -18,6 +18,7 @@ from hpi_runtime.pictures import Image
 from hpi_runtime.results.fonts import font_for
 
 _FILL_ALPHA = 70
+_REGION_ALPHA = 140
 _GOLDEN_RATIO = 0.618
 _VERTICAL = 2.0
 _CAPTION_MARGIN = 8
@@ -47,6 +48,31 @@ class Canvas:
         pen.polygon(corners, fill=fill, outline=(*colour, 255), width=max(2, max(self._page.size) // 500))
         if label:
             self._label(pen, clean_line(label), corners, colour)
+
+    def region(self, mask: np.ndarray[Any, Any], index: int, at: tuple[int, int] | None = None) -> None:
+        """Colour pixels of the page in the colour of a number.
+
+        Args:
+            mask: height × width, true where there is something.
+            index: the number.
+            at: where its left and top are; None stretches it over the page.
+        """
+        shape = PIL.Image.fromarray(mask.astype(np.uint8) * _REGION_ALPHA)
+        if at is None:
+            shape = shape.resize(self._page.size, PIL.Image.Resampling.NEAREST)
+        self._layer.paste((*_colour(index), _REGION_ALPHA), at or (0, 0), shape)
+
+    def line(self, start: tuple[float, float], end: tuple[float, float], index: int) -> None:
+        """Draw a line on the page, in the colour of a number."""
+        width = max(2, max(self._page.size) // 400)
+        ImageDraw.Draw(self._layer).line([tuple(start), tuple(end)], fill=(*_colour(index), 255), width=width)
+
+    def dot(self, at: tuple[float, float], index: int) -> None:
+        """Draw a dot on the page, in the colour of a number."""
+        radius = max(3, max(self._page.size) // 250)
+        x, y = at
+        box = (x - radius, y - radius, x + radius, y + radius)
+        ImageDraw.Draw(self._layer).ellipse(box, fill=(*_colour(index), 255), outline="white")
 
     def add_page(self) -> None:
         """Put an empty page beside this one, to write on."""

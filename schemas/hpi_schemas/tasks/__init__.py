@@ -62,6 +62,7 @@ class Contract:
     Attributes:
         name: of the file, and of the class.
         serves: the tasks.
+        unserved: names of models of these tasks that the class does not run.
         help: what they do, for people.
         effect: what is done to what, as an op's; empty where ops say it.
         takes: its inputs, by port; a list has one entry a picture where the stage says ``many``.
@@ -74,7 +75,7 @@ class Contract:
         is_one_size: every picture has the same size when the model sees it.
         size: what fixes height and width of the input, in order: ``setting``, or ``transform`` with ``argument``;
             ``order`` names the axes of its list; ``first_with`` an argument that leaves the first alone,
-            ``free_with`` one that leaves none.
+            ``free_with`` one that leaves none, ``free_unless_off`` one that leaves none if it is not there either.
         multiple: of what they must be a multiple.
         transforms: of its ``inference.yml``; None leaves them free.
         postprocess: the rules of postprocessing, by dotted key.
@@ -82,6 +83,7 @@ class Contract:
 
     name: str
     serves: tuple[str, ...]
+    unserved: tuple[str, ...]
     help: str
     effect: str
     takes: Mapping[str, Value]
@@ -152,6 +154,7 @@ def _contract(name: str, data: Mapping[str, Any]) -> Contract:
     return Contract(
         name=name,
         serves=tuple(data["serves"]),
+        unserved=tuple(data.get("unserved", ())),
         help=data["help"],
         effect=data.get("effect", ""),
         takes=values.read_all(data["takes"]),

@@ -66,7 +66,7 @@ def _order(contract: Contract, listed: Any) -> Iterator[Contradiction]:
 
 
 _PICTURE = "picture"
-_PLACES = {"classic": "PreProcess.transform_ops", "detector": "Preprocess"}
+_PLACES = {"classic": "PreProcess.transform_ops", "detector": "Preprocess", "deploy": "Deploy.transforms"}
 
 
 def _multiples(contract: Contract, facts: Facts) -> Iterator[Contradiction]:
@@ -144,7 +144,9 @@ def argument(contract: Contract, source: Mapping[str, Any], facts: Facts) -> Any
     arguments = operations.get(source["transform"])
     if arguments is None:
         return None
-    if arguments.get(source.get("free_with", "")):
+    if arguments.get(source.get("free_with", "")) or arguments.get(
+        source.get("free_unless_off", ""), "free_unless_off" in source
+    ):
         return None
     assert contract.transforms is not None
     rule = tasks.operations(contract.transforms.dialect)[source["transform"]]["arguments"][source["argument"]]

@@ -25,9 +25,10 @@ def transforms(config: Mapping[str, Any]) -> Any:
     """Return the operations of an ``inference.yml`` as ``[{NAME: arguments}]``, whichever way they are written.
 
     PaddleOCR and PaddleClas write that below ``PreProcess.transform_ops``, PaddleDetection ``[{type: NAME, …}]`` below
-    ``Preprocess``. What is neither is returned as it is.
+    ``Preprocess``, and PaddleSeg that below ``Deploy.transforms``. What is none of these is returned as it is.
     """
-    listed = config.get("Preprocess")
+    deployed = config.get("Deploy")
+    listed = config.get("Preprocess", deployed.get("transforms") if isinstance(deployed, Mapping) else None)
     if isinstance(listed, list) and all(isinstance(item, Mapping) and "type" in item for item in listed):
         return [{str(item["type"]): {key: value for key, value in item.items() if key != "type"}} for item in listed]
     before = config.get("PreProcess")

@@ -57,7 +57,9 @@ def _integer(value: Any, rule: Mapping[str, Any]) -> str | None:
 
 def _numbers(value: Any, rule: Mapping[str, Any]) -> str | None:
     count = rule["count"]
-    if not are_numbers(value, count):
+    if rule.get("or_one", False) and are_numbers([value], 1):
+        value = [value]
+    elif not are_numbers(value, count):
         return f"must be a list of {count} numbers"
     return "must hold no 0" if rule.get("nonzero", False) and 0 in value else None
 
