@@ -15,7 +15,7 @@ import yaml
 from conformance.conftest import HERE, PYTHON
 from conformance.parse_pages import read
 from conformance.test_detection import Predict, paddlex  # noqa: F401 (a fixture)
-from conformance.test_ruled_tables import LAYOUT, OCR, lay_out, located, pipeline
+from conformance.test_ruled_tables import LAYOUT, OCR, STRUCTURE, lay_out, located, pipeline
 from conformance.test_tables import tables_of
 from hpi_runtime import create_pipeline
 from hpi_runtime.ops import fill_blocks, match_blocks, order_blocks
@@ -162,3 +162,46 @@ def test_pp_structurev3_reads_pages_as_paddlex_does(
         assert len(own["layout_det_res"]["boxes"]) == len(other["layout_det_res"]["boxes"])
         tables_of(own.get("table_res_list", []), other.get("table_res_list", []))
     assert sum(len(own["parsing_res_list"]) for own in found) > 5
+
+
+def test_layout_parsing_reads_pages_as_paddlex_does(
+    paddlex: Predict,  # noqa: F811
+    folder: Path,
+    pictures: list[str],
+) -> None:
+    table = {
+        "pipeline_name": "table_recognition",
+        **dict.fromkeys(("use_doc_preprocessor", "use_layout_detection", "use_ocr_model"), False),
+        "SubModules": {
+            "TableStructureRecognition": {"module_name": "table_structure_recognition", "model_name": STRUCTURE}
+        },
+        "SubPipelines": {"GeneralOCR": OCR},
+    }
+    off = ("use_doc_preprocessor", "use_seal_recognition", "use_formula_recognition")
+    data = {
+        "pipeline_name": "layout_parsing",
+        **dict.fromkeys(off, False),
+        "use_table_recognition": True,
+        # Whole lines of titles lie in two parts then.
+        "SubModules": {
+            "LayoutDetection": {"module_name": "layout_detection", "model_name": LAYOUT, "layout_unclip_ratio": 1.2}
+        },
+        "SubPipelines": {"GeneralOCR": OCR, "TableRecognition": table},
+    }
+    path = folder / "parsing.yaml"
+    path.write_text(yaml.safe_dump(located(data, folder), sort_keys=False))
+    seen = [pictures[1], pictures[3]]
+    answers = paddlex([{"pipeline": str(path), "pictures": [picture]} for picture in seen])
+    with create_pipeline(path, device="cpu") as loaded:
+        found = list(loaded.predict(seen))
+    for own, answer in zip(found, answers, strict=True):
+        assert isinstance(answer, list), answer
+        assert not own.is_failed, own
+        assert own["model_settings"] == answer[0]["model_settings"]
+        said, expected = (
+            [(part["block_label"], part["block_content"]) for part in parts]
+            for parts in (own["parsing_res_list"], answer[0]["parsing_res_list"])
+        )
+        assert said == expected
+        tables_of(own.get("table_res_list", []), answer[0].get("table_res_list", []))
+    assert len(found[0]["parsing_res_list"]) > 10

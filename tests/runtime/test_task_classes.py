@@ -179,10 +179,10 @@ def test_lines_of_similar_width_share_a_batch_and_come_back_in_order() -> None:
     lines = [noise(48, 900), noise(48, 100), noise(48, 600), noise(48, 50)]
     prepared = fed(task, lines)
     assert [batch.shape for batch in prepared.batches] == [(2, 3, 48, 320), (2, 3, 48, 900)]
-    assert prepared.context == [3, 1, 2, 0]
+    assert prepared.context.order == [3, 1, 2, 0]
     # Each line "reads" its own number of a's and b's.
     outputs = [np.zeros((2, 8, 5), np.float32) for _ in range(2)]
-    for place, index in enumerate(prepared.context):
+    for place, index in enumerate(prepared.context.order):
         outputs[place // 2][place % 2, :, 0] = 0.5
         outputs[place // 2][place % 2, 0, 1 + index % 3] = 0.9
     values = read(task, outputs, prepared.context)
@@ -238,15 +238,24 @@ def test_padding_is_grey_and_very_long_lines_are_squeezed() -> None:
 def test_repeats_collapse_and_blanks_separate(steps: list[int], text: str) -> None:
     task = TextRecognition(RECOGNISER, {}, 1)
     probabilities = np.eye(5, dtype=np.float32)[steps][None]
-    values = read(task, [probabilities], [0])
-    assert values == {"rec_text": [text], "rec_score": [1.0 if text else 0.0]}
+    values = read(task, [probabilities], fed(task, [noise(48, 320)]).context)
+    assert values == {"rec_text": [text], "rec_score": [1.0 if text else 0.0], "columns": [None]}
+
+
+def test_columns_of_characters_are_given_where_words_are_asked_for() -> None:
+    task = TextRecognition(RECOGNISER, {"return_word_box": True}, 1)
+    probabilities = np.eye(5, dtype=np.float32)[[0, 1, 1, 0, 2, 0, 0, 0]][None]
+    (columns,) = read(task, [probabilities], fed(task, [noise(48, 160)]).context)["columns"]
+    # The line is half as wide as the network's input.
+    assert columns == ("ab", [1, 4], pytest.approx(4.0))
 
 
 def test_arabic_is_put_into_reading_order() -> None:
     config = {**RECOGNISER, "Global": {"model_name": "arabic_PP-OCRv5_mobile_rec"}}
     config["PostProcess"] = {"name": "CTCLabelDecode", "character_dict": ["א", "ב", "1"]}
     probabilities = np.eye(5, dtype=np.float32)[[1, 2]][None]
-    assert read(TextRecognition(config, {}, 1), [probabilities], [0])["rec_text"] == ["בא"]
+    task = TextRecognition(config, {}, 1)
+    assert read(task, [probabilities], fed(task, [noise(48, 320)]).context)["rec_text"] == ["בא"]
 
 
 # -- image_classification -------------------------------------------------------------------------

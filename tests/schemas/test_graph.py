@@ -35,7 +35,7 @@ def test_a_graph_for_each_element_gives_lists() -> None:
     assert str(types["e.text"]) == "a list of text"
     found = types["e.all"]
     assert found is not None
-    assert list(found.fields) == ["rec_text", "rec_score"]
+    assert list(found.fields) == ["rec_text", "rec_score", "columns"]
 
 
 def test_what_an_unknown_task_gives_may_be_anything() -> None:

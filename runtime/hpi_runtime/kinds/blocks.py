@@ -1,4 +1,7 @@
-"""blocks: the parts of a page in reading order: ``block_label``, ``block_content``, ``block_bbox``, ``block_order``."""
+"""blocks: the parts of a page in reading order: ``block_label``, ``block_content``, ``block_bbox``.
+
+Some have ``block_order`` too, their place among those that are numbered.
+"""
 
 from __future__ import annotations
 
@@ -22,8 +25,8 @@ class Blocks(Kind):
     def draw(self, canvas: Canvas, value: Any, beside: Mapping[str, Any]) -> None:
         """Draw them on the page, those of one label in one colour, with their place in reading order."""
         colours = {label: place for place, label in enumerate(dict.fromkeys(block["block_label"] for block in value))}
-        for block in value:
-            order = block["block_order"]
+        for place, block in enumerate(value, 1):
+            order = block.get("block_order", place)
             said = block["block_label"] if order is None else f"{order} {block['block_label']}"
             canvas.polygon(corners(block["block_bbox"]), colours[block["block_label"]], said)
 

@@ -24,12 +24,15 @@ def run(inputs: Mapping[str, Any], params: Mapping[str, Any]) -> dict[str, Any]:
         "text_type": params["text_type"],
         "textline_orientation_angles": [-1] * len(polys) if angles is None else [best[0] for best in angles],
         "text_rec_score_thresh": params["score_thresh"],
-        "return_word_box": False,
+        "return_word_box": "words" in inputs,
         "rec_texts": [inputs["texts"][index] for index in kept],
         "rec_scores": [inputs["scores"][index] for index in kept],
         "rec_polys": polys[np.array(kept, int)],
         "rec_boxes": [_around(polys[index]) for index in kept],
     }
+    if "words" in inputs:
+        result["text_word_boxes"] = [inputs["words"][index][1] for index in kept]
+        result["text_word"] = [inputs["words"][index][0] for index in kept]
     return {"result": result}
 
 

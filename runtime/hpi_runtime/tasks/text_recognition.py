@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
 
+from hpi_runtime.documents.words import Columns
 from hpi_runtime.pictures import Image, transforms
 from hpi_runtime.tasks.base import (
     SCORE_DECIMALS,
@@ -26,6 +27,12 @@ _MAX_WIDTH = 3200
 _BLANK = 0
 # Written right to left, and put into reading order by the Unicode algorithm.
 _RIGHT_TO_LEFT = ("arabic_PP-OCRv3_mobile_rec", "arabic_PP-OCRv5_mobile_rec")
+
+
+class _Lines(NamedTuple):
+    # Their places among the pictures, in the order in which they were batched, and width ÷ height of each.
+    order: list[int]
+    ratios: list[float]
 
 
 class TextRecognition(Task):
@@ -48,6 +55,7 @@ class TextRecognition(Task):
         self._least = int(self.setting("min_width", self._width))
         self._step = int(self.setting("width_step", 1))
         self._is_reversed = self.model_name in _RIGHT_TO_LEFT
+        self._gives_columns = bool(self.setting("return_word_box", False))
         values = np.arange(256, dtype=np.float32)
         self._table = (values / np.float32(255) - np.float32(0.5)) / np.float32(0.5)
 
@@ -56,7 +64,9 @@ class TextRecognition(Task):
         images = values["image"]
         order = sorted(range(len(images)), key=lambda index: images[index].shape[1] / images[index].shape[0])
         groups = chunks(order, self.batch_size)
-        return Feeds(({"image": self._batch([images[index] for index in group])} for group in groups), order)
+        batches = ({"image": self._batch([images[index] for index in group])} for group in groups)
+        ratios = [images[index].shape[1] / images[index].shape[0] for index in order]
+        return Feeds(batches, _Lines(order, ratios))
 
     def _batch(self, lines: Sequence[Image]) -> Batch:
         sizes = [self._size(line) for line in lines]
@@ -81,34 +91,55 @@ class TextRecognition(Task):
         return rounded_up(full, self._step), max(1, min(full, math.ceil(self._height * ratio)))
 
     def read(self, outputs: Iterable[Arrays], context: Any) -> dict[str, list[Any]]:
-        """Return ``rec_text`` and ``rec_score`` (the mean over the characters; 0 for no text)."""
-        texts: list[str] = [""] * len(context)
-        scores: list[float] = [0.0] * len(context)
-        lines = (row for output in outputs for row in self._checked(output["probabilities"]))
-        for index, probabilities in zip(context, lines, strict=True):
-            texts[index], scores[index] = self._decode(probabilities)
-        return {"rec_text": texts, "rec_score": scores}
+        """Return ``rec_text`` and ``rec_score`` (the mean over the characters; 0 for no text).
+
+        With the setting ``return_word_box``, ``columns`` says where each character was read, else None.
+        """
+        texts: list[str] = [""] * len(context.order)
+        scores: list[float] = [0.0] * len(context.order)
+        columns: list[Columns | None] = [None] * len(context.order)
+        place = 0
+        for output in outputs:
+            rows = self._checked(output["probabilities"])
+            ratios = context.ratios[place : place + len(rows)]
+            widest = max(self._least / self._height, *ratios)
+            for index, probabilities, ratio in zip(context.order[place:], rows, ratios, strict=False):
+                steps, text, scores[index] = self._decode(probabilities)
+                texts[index] = self._displayed(text)
+                if self._gives_columns:
+                    columns[index] = Columns(text, steps.tolist(), self._seen(len(probabilities), widest, ratio))
+            place += len(rows)
+        return {"rec_text": texts, "rec_score": scores, "columns": columns}
+
+    def _seen(self, count: int, widest: float, ratio: float) -> float:
+        """Return how many of the columns of a line are not padding; it is a part of the widest line of its batch."""
+        full = int(self._height * widest)
+        return count * full / rounded_up(full, self._step) * (ratio / widest)
 
     def _checked(self, output: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
         check_shape("probabilities", output, None, None, len(self._characters))
         return output
 
-    def _decode(self, probabilities: np.ndarray[Any, Any]) -> tuple[str, float]:
+    def _decode(self, probabilities: np.ndarray[Any, Any]) -> tuple[np.ndarray[Any, Any], str, float]:
         best = probabilities.argmax(axis=1)
         # The best of each step: NaN is the greatest there is to argmax.
         check_scores("probabilities", np.take_along_axis(probabilities, best[:, np.newaxis], axis=1))
         keep = best != _BLANK
         keep[1:] &= best[1:] != best[:-1]
-        if not keep.any():
-            return "", 0.0
         steps = np.flatnonzero(keep)
+        if not len(steps):
+            return steps, "", 0.0
         text = "".join(self._characters[index] for index in best[steps])
-        if self._is_reversed:
-            from bidi.algorithm import get_display
-
-            text = get_display(text)
         score = float(np.mean(probabilities[steps, best[steps]]))
-        return text, round(score, SCORE_DECIMALS)
+        return steps, text, round(score, SCORE_DECIMALS)
+
+    def _displayed(self, text: str) -> str:
+        if not self._is_reversed:
+            return text
+        from bidi.algorithm import get_display
+
+        displayed: str = get_display(text)
+        return displayed
 
 
 TASK = TextRecognition
