@@ -111,6 +111,7 @@ def create_model(
     batch_size: int = 1,
     module_name: str | None = None,
     models: Sequence[str | Path] = (),
+    **settings: Any,
 ) -> Pipeline:
     """Compile one model for this machine and load it. The arguments are those of ``plan_model``.
 
@@ -130,6 +131,7 @@ def create_model(
             batch_size=batch_size,
             module_name=module_name,
             models=models,
+            **settings,
         )
     )
 
@@ -146,6 +148,7 @@ def plan_model(
     batch_size: int = 1,
     module_name: str | None = None,
     models: Sequence[str | Path] = (),
+    **settings: Any,
 ) -> LocatedPlan:
     """Compile one model for this machine, and load nothing.
 
@@ -160,15 +163,16 @@ def plan_model(
         batch_size: pictures per batch.
         module_name: the task of a model that PaddleX does not know.
         models: folders with official models.
+        settings: of its task, such as ``threshold`` or ``topk``, as in PaddleX; None leaves one to the model.
 
     Raises:
         PlanError: the model is unknown or cannot be planned.
-        TypeError: an argument is of none of these types.
+        TypeError: an argument is of none of these types, or the task has no such setting.
     """
     argument_checks.instance("model_name", model_name, str, "the name of a model")
     argument_checks.instance("model_dir", model_dir, (str, PathLike, type(None)), "a path")
     folder = None if model_dir is None else Path(model_dir).absolute()
-    predict: dict[str, Any] = {"batch_size": batch_size}
+    predict: dict[str, Any] = {"batch_size": batch_size, **_settings(module_name, model_name, settings)}
     if folder is not None:
         predict["model_dir"] = folder.name
     given = _flags(device, use_hpip, hpi_config, engine, engine_config)
@@ -182,6 +186,23 @@ def plan_model(
 
     laid = layers.collect({"device": device})
     return _compiled(text or "", laid, models, folder.parent if folder is not None else Path())
+
+
+def _settings(module_name: str | None, model_name: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings of a task, as far as somebody says something."""
+    if not given:
+        return {}
+    from hpi_planner import knowledge
+    from hpi_planner.paddlex import definitions
+
+    known = definitions.settings_of(module_name or knowledge.module_of(model_name) or "")
+    for name in given:
+        if name not in known:
+            listed = ", ".join(known) or "none"
+            raise TypeError(
+                f"create_model() takes no argument {name!r} here; the settings of {model_name} are: {listed}"
+            )
+    return {name: value for name, value in given.items() if value is not None}
 
 
 def load_plan(path: str | Path, *, root: str | Path | None = None, models: Sequence[str | Path] = ()) -> Pipeline:

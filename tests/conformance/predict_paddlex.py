@@ -24,6 +24,8 @@ _UNBOUND = (
     ("semantic_segmentation", "SegRunnerPredictor", "semantic_segmentation"),
     ("anomaly_detection", "UadRunnerPredictor", "anomaly_detection"),
     ("keypoint_detection", "KptRunnerPredictor", "keypoint_detection"),
+    ("image_feature", "ImageFeatureRunnerPredictor", "general_recognition"),
+    ("face_feature", "FaceFeaturePredictor", "face_recognition"),
     ("instance_segmentation", "InstanceSegRunnerPredictor", "instance_segmentation"),
 )
 _ENGINE = {"device": "cpu", "engine": "onnxruntime"}

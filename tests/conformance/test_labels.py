@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import yaml
 from conformance.test_detection import Predict, paddlex  # noqa: F401 (a fixture)
-from hpi_runtime import create_pipeline
+from hpi_runtime import create_model, create_pipeline
 from support import toy_detectors, toy_labels, trained
 
 LABELS = "PP-HGNetV2-B6_ML"
@@ -131,3 +131,30 @@ def test_each_class_has_its_own_threshold_whatever_the_place_of_its_picture(
     for one, other, both in zip(strict, loose, mixed, strict=True):
         assert both == sorted({*one, *(number for number in other if number == 2)})
     assert mixed != strict
+
+
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [("PP-ShiTuV2_rec", {}), ("ResNet50_face", {"flip": True}), ("MobileFaceNet", {"flip": False})],
+)
+@pytest.mark.parametrize("backend", ["onnxruntime", "openvino"])
+def test_features_of_pictures_are_paddlexs(
+    paddlex: Predict,  # noqa: F811
+    pictures: list[str],
+    tmp_path: Path,
+    name: str,
+    settings: dict[str, Any],
+    backend: str,
+) -> None:
+    toy_labels.describer(tmp_path / name, name)
+    asked = {"model_name": name, "model_dir": str(tmp_path / name), "settings": settings, "pictures": pictures}
+    # PaddleX gives each picture of a batch the features of all.
+    (answers,) = paddlex([{**asked, "batch_size": 1}])
+    assert isinstance(answers, list), answers
+    hpi: Any = {"use_hpip": True, "hpi_config": {"backend": backend, "auto_config": False}}
+    with create_model(name, tmp_path / name, device="cpu", batch_size=4, **hpi, **settings) as model:
+        found = list(model.predict(pictures))
+    for own, other in zip(found, answers, strict=True):
+        assert not own.is_failed, own
+        assert np.linalg.norm(own["feature"]) == pytest.approx(1, abs=1e-5)
+        assert own["feature"] == pytest.approx(np.array(other["feature"]).ravel().tolist(), abs=1e-4)

@@ -234,3 +234,15 @@ def test_a_module_that_uses_another_ones_session_runs_alone_too(models: Path, tm
         (result,) = pipeline.predict(line)
     assert len(result["class_ids"]) > 0
     assert list(pipeline.engines) == [SECOND]
+
+
+def test_a_model_takes_the_settings_of_its_task_as_paddlex_does() -> None:
+    folder = ROOT / "examples/ocr/models/PP-OCRv6_small_det"
+    plan = plan_model("PP-OCRv6_small_det", folder, device="cpu", thresh=0.5, box_thresh=None)
+    (record,) = plan.modules.values()
+    assert record.settings["thresh"] == 0.5
+    assert record.settings.get("box_thresh") is None
+    with pytest.raises(TypeError, match=r"no argument 'topk' here; .*: limit_side_len, .*thresh"):
+        plan_model("PP-OCRv6_small_det", folder, device="cpu", topk=3)
+    with pytest.raises(PlanError, match="`thresh` must be of type number"):
+        plan_model("PP-OCRv6_small_det", folder, device="cpu", thresh="high")
