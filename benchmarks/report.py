@@ -161,6 +161,23 @@ def _hosting(data: Mapping[str, Any]) -> str:
     return f"{table}\n\n{data['rounds']} rounds; × is the time ÷ that of {data['base']}.\n\n{sessions}"
 
 
+def _pipelines(data: Mapping[str, Any]) -> str:
+    heads = ("pipeline", "cold s", "÷ PaddleX's", "steady s", "÷ PaddleX's", "peak MiB", "÷ PaddleX's")
+    rows = [
+        (
+            f"`{name}`",
+            f"{run['ours']['cold_s']:.2f}",
+            f"{run['ratio']['cold']:.2f}",
+            f"{run['ours']['steady_s']:.3f}",
+            f"{run['ratio']['steady']:.2f}",
+            f"{run['ours']['peak_mib']:.0f}",
+            f"{run['ratio']['peak']:.2f}",
+        )
+        for name, run in data["runs"].items()
+    ]
+    return _table(heads, rows)
+
+
 def _ablation(data: Mapping[str, Any]) -> str:
     rows = [
         (
@@ -200,6 +217,7 @@ _SECTIONS = {
     "flat": _flat,
     "floor": _floor,
     "hosting": _hosting,
+    "pipelines": _pipelines,
     "peers": _peers,
     "regret": _regret,
 }

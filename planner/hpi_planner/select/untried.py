@@ -10,6 +10,7 @@ from hpi_schemas.target import Target
 
 from hpi_planner.diagnostics.model import Code, Diagnostic, note
 from hpi_planner.ir import Module
+from hpi_planner.select import options
 
 _USUAL = "fp32"
 
@@ -32,9 +33,7 @@ def _of(module: Module, target: Target) -> list[str]:
     key = None if engine is None else option_of(engine.backend, PRECISION)
     if engine is None or key is None or module.device is None or module.device.kind != CPU.kind:
         return []
-    section = module.asked("backend_config")
-    is_given = isinstance(section, dict) and key in section
-    if is_given or engine.config.get(key) != _USUAL:
+    if key in options.given(module.keys) or engine.config.get(key) != _USUAL:
         return []
     option = load_all()[engine.backend].options[key]
     return [value for value in option.natively if option.is_native(value, target.cpu_features)]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from hpi_runtime.kinds.base import Agreed, Kind
 from hpi_runtime.pictures import geometry
-from hpi_runtime.pictures.geometry import covered
+from hpi_runtime.pictures.geometry import covered, covered_by_kind
 
 if TYPE_CHECKING:
     from hpi_runtime.results.canvas import Canvas
@@ -34,13 +34,7 @@ class Boxes(Kind):
 
     def agree(self, found: Any, expected: Any) -> Agreed:
         """Count those that have a counterpart of the same class, which covers nearly the same."""
-        counts = [
-            covered(
-                [_corners(box) for box in _of(found or [], number)], [_corners(box) for box in _of(expected, number)]
-            )
-            for number in sorted({box["cls_id"] for box in (*(found or []), *expected)})
-        ]
-        return sum(same for same, _ in counts), sum(total for _, total in counts)
+        return covered_by_kind(found or [], expected, lambda box: box["cls_id"], _corners)
 
     def score(self, found: Any, beside: Mapping[str, Any], true: Any) -> Counter[str]:
         """Count the true things that were found, each with its ``label`` and ``coordinate``."""
@@ -56,7 +50,3 @@ KIND = Boxes()
 
 def _corners(box: Mapping[str, Any]) -> list[list[float]]:
     return geometry.corners(box["coordinate"])
-
-
-def _of(boxes: Any, number: int) -> list[Any]:
-    return [box for box in boxes if box["cls_id"] == number]

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from hpi_runtime.kinds.base import Agreed, Kind
-from hpi_runtime.pictures.geometry import corners, covered
+from hpi_runtime.pictures.geometry import corners, covered_by_kind
 
 if TYPE_CHECKING:
     from hpi_runtime.results.canvas import Canvas
@@ -25,9 +25,7 @@ class Described(Kind):
 
     def agree(self, found: Any, expected: Any) -> Agreed:
         """Count those that have a counterpart of the same labels, which covers nearly the same."""
-        likes = sorted({_like(box) for box in (*(found or []), *expected)})
-        counts = [covered(_corners(found or [], like), _corners(expected, like)) for like in likes]
-        return sum(same for same, _ in counts), sum(total for _, total in counts)
+        return covered_by_kind(found or [], expected, _like, lambda box: corners(box["coordinate"]))
 
 
 KIND = Described()
@@ -35,7 +33,3 @@ KIND = Described()
 
 def _like(box: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(sorted(box["labels"]))
-
-
-def _corners(boxes: Sequence[Mapping[str, Any]], like: tuple[str, ...]) -> list[list[list[float]]]:
-    return [corners(box["coordinate"]) for box in boxes if _like(box) == like]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import cv2
@@ -43,6 +43,25 @@ def owner(poly: Points, lines: Sequence[Points]) -> int | None:
     depths = [cv2.pointPolygonTest(line, middle, True) for line in lines]
     best = int(np.argmax(depths)) if depths else 0
     return best if depths and depths[best] >= 0 else None
+
+
+def covered_by_kind(
+    found: Sequence[Any], expected: Sequence[Any], kind: Callable[[Any], Any], place: Callable[[Any], Any]
+) -> tuple[int, int]:
+    """Count the things that have a counterpart of their kind, which covers nearly the same.
+
+    Args:
+        found, expected: things in a picture.
+        kind: returns what a thing is.
+        place: returns its corners.
+    """
+
+    def of(things: Sequence[Any], own: Any) -> list[Any]:
+        return [place(thing) for thing in things if kind(thing) == own]
+
+    kinds = sorted({kind(thing) for thing in (*found, *expected)})
+    counts = [covered(of(found, own), of(expected, own)) for own in kinds]
+    return sum(same for same, _ in counts), sum(total for _, total in counts)
 
 
 def covered(found: Sequence[Any], expected: Sequence[Any], part: float = 0.9) -> tuple[int, int]:
