@@ -16,6 +16,7 @@ from hpi_runtime.documents.markdown import Writer as Markdown
 from hpi_runtime.documents.markdown import joined
 from hpi_runtime.documents.order import ordered
 from hpi_runtime.documents.page import Page
+from hpi_runtime.judge.agreement import Agreement
 from hpi_runtime.kinds.blocks import KIND
 from hpi_runtime.ops import name_pictures
 from hpi_runtime.results.result import Result
@@ -256,3 +257,17 @@ def test_blocks_agree_where_they_say_the_same_at_the_same_place() -> None:
     assert KIND.agree([other, one], [one, other]) == (0, 2)
     assert KIND.agree(None, [one]) == (0, 1)
     assert KIND.score([one], {}, [{"label": "text", "text": "a"}]) == {"blocks": 1, "blocks_found": 1}
+
+
+def test_what_records_within_a_record_say_is_compared_too() -> None:
+    inner = {"rec_texts": Value("texts"), "rec_polys": Value("polygons")}
+    fields = {"parsing_res_list": Value("blocks"), "overall_ocr_res": Value("record", fields=inner)}
+    square = [[0, 0], [9, 0], [9, 9], [0, 9]]
+    blocks = [{"block_label": "text", "block_content": "a"}]
+    one = {"parsing_res_list": blocks, "overall_ocr_res": {"rec_texts": ["a", "b"], "rec_polys": [square]}}
+    other = {"parsing_res_list": blocks, "overall_ocr_res": {"rec_texts": ["a", "c"], "rec_polys": [square]}}
+    agreement = Agreement(fields)
+    agreement.add(one, other)
+    assert agreement.shares() == {"blocks": 1.0, "boxes": 1.0, "texts": 0.5}
+    agreement.add({"parsing_res_list": blocks}, other)
+    assert agreement.shares()["texts"] == 0.25

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from hpi_schemas.values import Value
+from hpi_schemas.values import RECORD, Value
 
 from hpi_runtime import kinds
 
@@ -49,9 +49,7 @@ class Agreement:
 
     def counted(self, found: Mapping[str, Any], expected: Mapping[str, Any]) -> Iterator[tuple[str, int, int]]:
         """Yield what is measured of two results, how many are the same, and of how many."""
-        for name, kind in kinds.compared(self.fields):
-            if name in expected:
-                yield kind.measure, *kind.agree(found.get(name), expected[name])
+        yield from _counted(self.fields, found, expected)
 
     def shares(self) -> dict[str, float]:
         """Return the part that is the same, by what is measured; 1 where there was nothing to compare."""
@@ -61,6 +59,18 @@ class Agreement:
     def worst(self) -> float:
         """The least of the shares."""
         return min(self.shares().values(), default=1.0)
+
+
+def _counted(
+    fields: Mapping[str, Value], found: Mapping[str, Any], expected: Mapping[str, Any]
+) -> Iterator[tuple[str, int, int]]:
+    """Yield as ``Agreement.counted`` does, of a record and of those in it."""
+    for name, kind in kinds.compared(fields):
+        if name in expected:
+            yield kind.measure, *kind.agree(found.get(name), expected[name])
+    for name, value in fields.items():
+        if value.kind == RECORD and name in expected:
+            yield from _counted(value.fields, found.get(name) or {}, expected[name])
 
 
 def _who(found: Mapping[str, Any]) -> str:
