@@ -100,7 +100,7 @@ class Outputs:
         Raises:
             OutputError: it is read by this command, is of another kind, or its folder cannot be written.
         """
-        self._refuse(path, kind)
+        self.refuse(path, kind)
         folder = path.parent
         if not is_folder(folder):
             raise OutputError(f"{path} cannot be written: {folder} is no folder")
@@ -113,7 +113,7 @@ class Outputs:
         Raises:
             OutputError: it is read by this command, is of another kind, or cannot be written; it is then as it was.
         """
-        self._refuse(path, kind)
+        self.refuse(path, kind)
         try:
             write_atomic(path, data)
         except OSError as fault:
@@ -121,7 +121,12 @@ class Outputs:
         except ValueError as fault:
             raise OutputError(f"{str(path)!r} is no path: {fault}") from fault
 
-    def _refuse(self, path: Path, kind: Kind) -> None:
+    def refuse(self, path: Path, kind: Kind) -> None:
+        """Look whether a file may be written there.
+
+        Raises:
+            OutputError: it is read by this command, or what is there is of another kind.
+        """
         if self.is_read(path):
             raise OutputError(f"{path} would be written over, and this command reads it; name another place")
         if is_folder(path):

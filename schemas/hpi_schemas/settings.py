@@ -22,7 +22,8 @@ class Setting:
         one_of: the values it may have; empty means any.
         minimum, maximum: the least and the greatest number.
         above: a number that it must be greater than.
-        count: how many numbers a list has; None if its items are not checked.
+        count: how many numbers a list has; None for any.
+        items: the type of what a list holds, as ``type``; any if empty.
         by_class: whether a mapping gives, under the number of each class, what it could be alone.
         help: one line for ``--get-config``.
     """
@@ -36,6 +37,7 @@ class Setting:
     maximum: float | None = None
     above: float | None = None
     count: int | None = None
+    items: str = ""
     by_class: bool = False
     help: str = ""
 
@@ -55,6 +57,8 @@ def fault(value: Any, setting: Setting) -> str | None:
         return f"of type {described(setting.type)}"
     if isinstance(value, list) and setting.count is not None and not are_numbers(value, setting.count):
         return f"a list of {setting.count} numbers"
+    if isinstance(value, list) and setting.items and not all(is_of(item, setting.items) for item in value):
+        return f"a list, each of type {described(setting.items)}"
     numbers = [item for item in (value if isinstance(value, list) else [value]) if is_of(item, "number")]
     broken = (out_of_bounds(item, setting.minimum, setting.maximum, setting.above) for item in numbers)
     return next(filter(None, broken), None)

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
+from io import BytesIO
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import cv2
 import numpy as np
@@ -16,6 +19,7 @@ from hpi_runtime.documents.markdown import Writer as Markdown
 from hpi_runtime.documents.markdown import joined
 from hpi_runtime.documents.order import ordered
 from hpi_runtime.documents.page import Page
+from hpi_runtime.inputs.named import expand
 from hpi_runtime.judge.agreement import Agreement
 from hpi_runtime.kinds.blocks import KIND
 from hpi_runtime.ops import name_pictures
@@ -34,7 +38,7 @@ def page(boxes: list[tuple[str, Box]], lines: list[tuple[str, Box]] | None = Non
     """Return a page of 1,000 × 1,000; without lines, each part has one that says its number."""
     said = [(str(number), box) for number, (_, box) in enumerate(boxes)] if lines is None else lines
     corners = [[[box[0], box[1]], [box[2], box[1]], [box[2], box[3]], [box[0], box[3]]] for _, box in said]
-    polys = [np.array(poly, np.int16) for poly in corners]
+    polys = [np.array(poly) for poly in corners]
     ocr = {
         "rec_texts": [text for text, _ in said],
         "rec_scores": [0.9] * len(said),
@@ -170,6 +174,20 @@ def test_a_paragraph_that_goes_on_over_pages_is_one() -> None:
     assert NativePipeline.concatenate_markdown_pages(found) == {"markdown_texts": joined(pages)}
 
 
+def test_pages_without_a_result_are_left_out_and_what_is_no_page_is_said() -> None:
+    page = {"markdown_texts": "one", "page_continuation_flags": (True, True)}
+    assert NativePipeline.concatenate_markdown_pages([{}, page, {}]) == {"markdown_texts": "\n\none"}
+    for wrong in ("one", {"markdown_texts": "one"}, None):
+        with pytest.raises(TypeError, match=r"markdown_list\[1\] must be the `markdown` of a result"):
+            NativePipeline.concatenate_markdown_pages([page, wrong])  # type: ignore[list-item]
+
+
+def test_pages_may_be_wider_than_numbers_of_16_bits_say() -> None:
+    found = page([("text", (39_000, 0, 39_900, 50))], [("far", (39_100, 10, 39_800, 40))])
+    assert found.texts["rec_boxes"].tolist() == [[39_100, 10, 39_800, 40]]
+    assert [block.content for block in found.blocks((), {})] == ["far "]
+
+
 def test_pictures_are_texts_of_tables_and_those_without_area_are_none() -> None:
     boxes = [
         {"label": label, "score": 0.5, "coordinate": corners}
@@ -249,6 +267,51 @@ def test_a_newer_result_replaces_the_files_of_an_older_one_and_nobody_elses(tmp_
         failed = Writer(lines, Outputs([], overwrite=False), out, None, "res").write(result("a.png"))
     assert failed["error"]["code"] == "OUTPUT_REFUSED"
     assert PIL.Image.open(picture).size == (3, 3)
+
+
+def test_pictures_that_a_newer_result_does_not_show_are_gone_and_nobody_elses(tmp_path: Path) -> None:
+    newer = result("a.png")
+    newer["markdown"] = {"text": "nothing", "images": {}, "starts": True, "ends": True}
+    without = result("a.png")
+    del without["markdown"]
+    left = []
+    for one in (result("a.png"), newer, without):
+        writer = Writer(BytesIO(), Outputs([], overwrite=False), tmp_path / "out", None, "res")
+        assert not writer.write(one).is_failed
+        (tmp_path / "out/a.png_imgs/mine.jpg").write_text("mine")
+        left.append(sorted(path.name for path in (tmp_path / "out").rglob("*") if path.is_file()))
+    always = ["a.png_res.json", "mine.jpg"]
+    assert left == [sorted([*always, "a.png.md", Path(PATH).name]), sorted([*always, "a.png.md"]), always]
+
+
+def test_pictures_cut_out_of_pages_are_no_inputs(tmp_path: Path) -> None:
+    result("scan.png").save_to_markdown(tmp_path)
+    PIL.Image.new("RGB", (3, 3)).save(tmp_path / "img_in_the_office.jpg")
+    PIL.Image.new("RGB", (3, 3)).save(tmp_path / "commented.jpg", comment='{"input_path": "of somebody else"}')
+    (tmp_path / "img_in_a_hurry.jpg").write_bytes(b"")
+    names = [Path(name).name for name in expand([str(tmp_path)]).names]
+    assert names == ["commented.jpg", "img_in_a_hurry.jpg", "img_in_the_office.jpg"]
+
+
+def test_markdown_has_the_name_of_a_file_that_somebody_names(tmp_path: Path) -> None:
+    named = tmp_path / "notes/Mine.md"
+    assert result("scan.png").save_to_markdown(named) == named
+    assert sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*.*")) == [
+        "notes/Mine.md",
+        f"notes/{PATH}",
+    ]
+
+
+@pytest.mark.parametrize("name", ["\udcff.png", "a--!>b.png", "a-->b.png", "<!--.png", "a b%.png"])
+def test_whatever_an_input_is_called_its_page_says_so_and_is_replaced(name: str, tmp_path: Path) -> None:
+    for _ in range(2):
+        writer = Writer(BytesIO(), Outputs([], overwrite=False), tmp_path / "out", None, "res")
+        assert not writer.write(result(name)).is_failed
+    (written,) = (tmp_path / "out").rglob("*.md")
+    text = written.read_text()
+    assert text.count(">") == 2
+    (shown,) = re.findall('src="(.*?)"', text)
+    assert (written.parent / unquote(shown, errors="surrogateescape")).is_file()
 
 
 def test_blocks_agree_where_they_say_the_same_at_the_same_place() -> None:

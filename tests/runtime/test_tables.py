@@ -179,6 +179,21 @@ def test_a_table_that_claims_millions_of_cells_is_refused() -> None:
         sheets.workbook('<table><tr><td rowspan="9999" colspan="9999">a</td></tr></table>', FACTS)
 
 
+@pytest.mark.parametrize(
+    "text", ["<![foo[bar", "<![CDATA[x]]>", "<![if IE]>", "<!doctype", "<!", "<?x", "</", "&#x110000;"]
+)
+def test_whatever_looks_like_markup_in_a_text_a_table_is_a_spreadsheet(text: str) -> None:
+    sheet = written(f"<table><tr><td>a{text}</td></tr><tr><td>b</td></tr></table>")
+    assert str(sheet["A1"].value).startswith("a")
+
+
+def test_a_table_shows_its_pictures_from_the_folder_that_they_are_in() -> None:
+    table = {"pred_html": '<td><img src="imgs/img_in_image_box_1_2_3_4.jpg"></td>', "cell_box_list": []}
+    result = Result({**FACTS, "table_res_list": [table]}, fields=FIELDS)
+    assert b'src="imgs/img_in_image' in result.attachments()["table_1.html"]
+    assert b'src="a%20b.png_imgs/img_in_image' in result.attachments("a b.png_imgs")["table_1.html"]
+
+
 @pytest.mark.parametrize("ending", ["html", "xlsx"])
 def test_a_file_says_of_which_input_it_is_so_that_a_newer_one_may_replace_it(ending: str, tmp_path: Path) -> None:
     table = {"pred_html": "<table><tr><td>a --> b</td></tr></table>", "cell_box_list": [], "table_ocr_pred": {}}
@@ -203,6 +218,31 @@ def test_somebodys_own_file_is_no_table_of_ours_and_then_no_record_is_written(tm
     assert b"OUTPUT_REFUSED" in lines.getvalue()
 
 
+def test_of_a_result_one_file_of_which_is_refused_none_is_written(tmp_path: Path) -> None:
+    table = {"pred_html": "<table><tr><td>a</td></tr></table>", "cell_box_list": [], "table_ocr_pred": {}}
+    result = Result({**FACTS, "table_res_list": [table]}, np.zeros((9, 9, 3), np.uint8), fields=FIELDS)
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out/a.png_res.json").write_text("mine")
+    writer = Writer(BytesIO(), Outputs([]), tmp_path / "out", tmp_path / "drawn", "res")
+    assert writer.write(result)["error"]["code"] == "OUTPUT_REFUSED"
+    assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["a.png_res.json"]
+
+
+def test_tables_that_a_newer_result_does_not_have_are_gone_and_nothing_else(tmp_path: Path) -> None:
+    table = {"pred_html": "<table><tr><td>a</td></tr></table>", "cell_box_list": [], "table_ocr_pred": {}}
+    for count in (3, 1):
+        result = Result({**FACTS, "table_res_list": [table] * count}, fields=FIELDS)
+        other = Result({**FACTS, "input_path": "b.png", "table_res_list": [table] * 2}, fields=FIELDS)
+        writer = Writer(BytesIO(), Outputs([]), tmp_path, None, "res")
+        assert not writer.write(result).is_failed
+        assert not writer.write(other).is_failed
+        if count == 3:
+            (tmp_path / "a.png_table_3.html").write_text("mine")
+    expected = [f"{name}_table_{number}" for name, number in (("a.png", 1), ("b.png", 1), ("b.png", 2))]
+    assert sorted(path.stem for path in tmp_path.glob("*.xlsx")) == expected
+    assert sorted(path.stem for path in tmp_path.glob("*.html")) == sorted([*expected, "a.png_table_3"])
+
+
 def test_results_write_tables_as_paddlex_names_them(tmp_path: Path) -> None:
     table = {"pred_html": "<table><tr><td>a</td></tr></table>", "cell_box_list": [], "table_ocr_pred": {}}
     result = Result({**FACTS, "table_res_list": [table, table]}, fields=FIELDS)
@@ -213,6 +253,15 @@ def test_results_write_tables_as_paddlex_names_them(tmp_path: Path) -> None:
         f"a_table_{number}.{ending}" for number in (1, 2) for ending in ("html", "xlsx")
     ]
     assert failed("a.png", None, InputError("X", "no"), "").save_to("html", tmp_path) is None
+
+
+@pytest.mark.parametrize("ending", ["html", "xlsx"])
+def test_a_file_that_somebody_names_is_the_first_table(ending: str, tmp_path: Path) -> None:
+    table = {"pred_html": "<table><tr><td>a</td></tr></table>", "cell_box_list": [], "table_ocr_pred": {}}
+    result = Result({**FACTS, "table_res_list": [table, table]}, fields=FIELDS)
+    named = tmp_path / f"deep/mine.{ending.upper()}"
+    assert result.save_to(ending, named) == named
+    assert sorted(path.name for path in named.parent.iterdir()) == [f"a_table_2.{ending}", named.name]
 
 
 # -- truth ----------------------------------------------------------------------------------------

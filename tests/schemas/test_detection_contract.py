@@ -133,6 +133,12 @@ def test_a_setting_for_a_class_that_the_model_does_not_have_is_told(name: str) -
     )
 
 
+@pytest.mark.parametrize("key", ["text", "-1", "9" * 5000, True])
+def test_what_is_no_number_of_a_class_names_none_or_one_that_is_not_there(key: Any) -> None:
+    found = idle_settings("layout_detection", Facts(INPUTS, OUTPUTS, processing(CONFIG), {"threshold": {key: 0.5}}, 1))
+    assert [item.where for item in found] == ["threshold"] * (key == "9" * 5000)
+
+
 STRIDE = {"type": "PadStride", "stride": 32}
 
 ODD = [

@@ -197,6 +197,8 @@ def _setting(setting: Setting) -> Schema:
     ):
         if bound is not None:
             plain[name] = bound
+    if setting.items:
+        plain["items"] = {"type": setting.items}
     # PaddleX reads the word None as null, and one of its own files has it.
     return {**found, "anyOf": [plain, {"const": "None"}]} if setting.required else {**found, **plain}
 

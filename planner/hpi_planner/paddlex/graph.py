@@ -118,7 +118,9 @@ class Builder:
             settings = self._module_settings(pipeline, item["settings"])
             return {key: settings.get(key) for key in item["keys"]}
         owner, _, key = item["setting"].rpartition(".")
-        return self._module_settings(pipeline, owner).get(key) if owner else pipeline.settings.get(key)
+        value = (self._module_settings(pipeline, owner) if owner else pipeline.settings).get(key)
+        # Whoever writes null has said nothing.
+        return _default(pipeline, owner, key) if value is None else value
 
     def _module_settings(self, pipeline: Pipeline, key: str) -> Mapping[str, Any]:
         path = _module(pipeline, key)
@@ -133,6 +135,17 @@ def _module(pipeline: Pipeline, key: str) -> Path | None:
             return None
         pipeline = pipeline.pipelines[owner]
     return pipeline.modules.get(own)
+
+
+def _default(pipeline: Pipeline, owner: str, key: str) -> Any:
+    """Return what a setting of a pipeline, or of a module by its key, is where nobody says it."""
+    definition = definitions.load(pipeline.name)
+    known = definition.settings
+    for name in filter(None, owner.split(".")):
+        member = next(member for member in definition.members if member.key == name)
+        definition = definition if member.pipeline is None else definitions.load(member.pipeline)
+        known = member.settings
+    return known[key].default
 
 
 def _is_there(ports: Mapping[str, Mapping[str, str | None] | None], need: str) -> bool:

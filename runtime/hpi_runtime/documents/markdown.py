@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from hpi_runtime.documents import labels
 from hpi_runtime.documents.blocks import Block
 
+# Where pictures cut out of a page lie beside its Markdown, and how their names begin, as in PaddleX.
+FOLDER, CUT = "imgs", "img_in_"
 _CHINESE = "一二三四五六七八九十百千万亿零壹贰叁肆伍陆柒捌玖拾"
 # The number before a title: 1.2, (3), 四、 or IV.
 _NUMBER = re.compile(
@@ -95,7 +97,7 @@ class Writer:
 def path_of(label: str, box: Sequence[float]) -> str:
     """Return where the picture of a block lies beside the Markdown, as PaddleX names it."""
     left, top, right, bottom = (int(side) for side in box)
-    return f"imgs/img_in_{label}_box_{left}_{top}_{right}_{bottom}.jpg"
+    return f"{FOLDER}/{CUT}{label}_box_{left}_{top}_{right}_{bottom}.jpg"
 
 
 def joined(pages: Sequence[tuple[str, tuple[bool, bool]]]) -> str:

@@ -58,8 +58,8 @@ class Page:
         self.texts: dict[str, Any] = {
             key: list(ocr[key]) for key in ("rec_texts", "rec_scores", "rec_polys", "dt_polys")
         }
-        # Whole numbers of 16 bits until a line is added that has others, as in PaddleX.
-        self.texts["rec_boxes"] = np.array(ocr["rec_boxes"], np.int16).reshape(-1, 4)
+        # Whole numbers until a line is added that has others, as in PaddleX.
+        self.texts["rec_boxes"] = np.array(ocr["rec_boxes"], np.int32).reshape(-1, 4)
         self._lines: dict[int, list[int]] = {}
         self._owners: dict[int, list[int]] = {}
         for place, box in enumerate(self.boxes):
@@ -234,4 +234,4 @@ def _around(poly: Any) -> Any:
 
 def _corners(box: Box) -> np.ndarray[Any, Any]:
     left, top, right, bottom = box
-    return np.array([[left, top], [right, top], [right, bottom], [left, bottom]], np.int16)
+    return np.array([[left, top], [right, top], [right, bottom], [left, bottom]], np.int32)

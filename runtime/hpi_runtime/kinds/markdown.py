@@ -17,7 +17,7 @@ class Markdown(Kind):
 
     def files(self, value: Any, facts: Mapping[str, Any], image: Image | None, folder: str) -> dict[str, bytes]:
         """Return the Markdown, and its pictures."""
-        found = {pages.ENDING: pages.markdown(value["text"], value["images"], folder, facts)}
+        found = {pages.ENDING: pages.markdown(value["text"], folder, facts)}
         if image is None:
             return found
         for path, box in value["images"].items():

@@ -10,7 +10,7 @@ import numpy as np
 
 from hpi_runtime.kinds.base import Agreed, Kind, in_place
 from hpi_runtime.pictures.geometry import corners
-from hpi_runtime.results import sheets
+from hpi_runtime.results import pages, sheets
 
 if TYPE_CHECKING:
     from hpi_runtime.pictures import Image
@@ -39,7 +39,8 @@ class Tables(Kind):
         """Return each table as a page of HTML and as a spreadsheet."""
         found: dict[str, bytes] = {}
         for number, table in enumerate(value, 1):
-            found[f"table_{number}.html"] = sheets.page(table[_HTML], facts)
+            # Cells may show pictures of the page.
+            found[f"table_{number}.html"] = sheets.page(pages.linked(table[_HTML], folder), facts)
             found[f"table_{number}.xlsx"] = sheets.workbook(table[_HTML], facts)
         return found
 

@@ -3,30 +3,33 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from io import BytesIO
 from typing import Any
 from urllib.parse import quote
 
+from hpi_runtime.documents.markdown import FOLDER
 from hpi_runtime.pictures import Image
 from hpi_runtime.results.marks import Facts, comment
 
-# The end of the name of a page's Markdown, and the folder of its pictures, as PaddleX names them.
-ENDING, FOLDER = ".md", "imgs"
+# The end of the name of a page's Markdown.
+ENDING = ".md"
 
 
-def markdown(text: str, paths: Iterable[str], folder: str, facts: Facts) -> bytes:
+def markdown(text: str, folder: str, facts: Facts) -> bytes:
     """Return Markdown with a comment that says of what it is.
 
     Args:
         text: it.
-        paths: of the pictures that it shows, as it says them.
-        folder: where these are.
+        folder: where the pictures that it shows are.
         facts: see ``marks``.
     """
-    for path in paths:
-        text = text.replace(f'"{path}"', f'"{quote(moved(path, folder))}"')
-    return f"{text}\n\n{comment(facts)}\n".encode("utf-8", "backslashreplace")
+    return f"{linked(text, folder)}\n\n{comment(facts)}\n".encode("utf-8", "backslashreplace")
+
+
+def linked(text: str, folder: str) -> str:
+    """Return Markdown or HTML that shows its pictures from another folder than PaddleX's."""
+    return text.replace(f'src="{FOLDER}/', f'src="{quote(folder, errors="surrogateescape")}/')
 
 
 def moved(path: str, folder: str) -> str:

@@ -16,6 +16,7 @@ from hpi_schemas.files import Kind, OutputError, Outputs, make_folder
 from hpi_schemas.values import Value
 
 from hpi_runtime import kinds
+from hpi_runtime.documents.markdown import FOLDER
 from hpi_runtime.errors import InputError
 from hpi_runtime.pictures import Image
 from hpi_runtime.results import marks, pages
@@ -117,7 +118,7 @@ class Result(dict[str, Any]):
         facts.add_itxt(marks.KEY, json.dumps({key: self.get(key) for key in _FACTS}))
         return self._drawn("PNG", pnginfo=facts)
 
-    def attachments(self, folder: str = pages.FOLDER) -> dict[str, bytes]:
+    def attachments(self, folder: str = FOLDER) -> dict[str, bytes]:
         """Return what is written of it besides record and drawing, by the end of its name, such as ``table_1.html``.
 
         Args:
@@ -164,8 +165,7 @@ class Result(dict[str, Any]):
             OutputError: that is an input, the plan or a file of its models, or cannot be written.
         """
         path = place(save_path, (".json",), f"{self.stem}_res.json")
-        text = _json(self, indent, ensure_ascii) + "\n"
-        self._save(path, text.encode("utf-8", "backslashreplace"))
+        self._save(path, (_json(self, indent, ensure_ascii) + "\n").encode("utf-8", "backslashreplace"))
         return path
 
     def save_to_img(self, save_path: str | Path) -> Path | None:
@@ -180,8 +180,7 @@ class Result(dict[str, Any]):
         """
         import PIL.Image
 
-        kinds = PIL.Image.registered_extensions()
-        kinds = {suffix: kind for suffix, kind in kinds.items() if kind in PIL.Image.SAVE}
+        kinds = {suffix: kind for suffix, kind in PIL.Image.registered_extensions().items() if kind in PIL.Image.SAVE}
         own = Path(str(self["input_path"] or "")).suffix.lower()
         suffix = own if own in kinds and self["page_index"] is None else ".png"
         path = place(save_path, kinds, f"{self.stem}_{self.drawing}{suffix}")
@@ -198,7 +197,8 @@ class Result(dict[str, Any]):
     def save_to(self, form: str, save_path: str | Path) -> Path | None:
         """Write one form (json, img, html, xlsx, markdown) and return where; None where there is nothing.
 
-        Of several tables, that is where the first one is.
+        Of several tables, that is where the first one is: in a file that ``save_path`` names by its ending, and the
+        others beside it, or in a folder.
 
         Raises:
             TypeError: this result has no such form.
@@ -244,11 +244,12 @@ class Result(dict[str, Any]):
             return {}
         return {**pages.shown(value, self.image), **{key: self[key] for key in ("page_index", "input_path")}}
 
-    def _save_files(self, save_path: str | Path, suffixes: tuple[str, ...] = ("",)) -> list[Path]:
-        found = []
+    def _save_files(self, save_path: str | Path, suffixes: tuple[str, ...] = ()) -> list[Path]:
+        found: list[Path] = []
         for name, data in self.attachments().items():
-            if name.endswith(suffixes):
-                found.append(place(save_path, (), beside(self.stem, name)))
+            if not suffixes or name.endswith(suffixes):
+                own = beside(self.stem, name)
+                found.append(place(found[0].parent, (), own) if found else place(save_path, suffixes[:1], own))
                 make_folder(found[-1].parent)
                 self._save(found[-1], data)
         return found

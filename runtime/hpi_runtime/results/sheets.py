@@ -56,6 +56,10 @@ class _Rows(HTMLParser):
         if self._cell is not None:
             self._cell.text += data
 
+    def parse_marked_section(self, i: int, report: bool = True) -> int:
+        """Pass over what begins as a marked section: HTML has none, and the base class stops at most of them."""
+        return self.parse_bogus_comment(i)
+
 
 def rows(html: str) -> list[list[Cell]]:
     """Return the cells of a table, row by row; those that a cell above covers are not there again."""

@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import BinaryIO
 
 from hpi_schemas.console import write_all
-from hpi_schemas.files import OutputError, Outputs, make_folder
+from hpi_schemas.files import Kind, OutputError, Outputs, make_folder
 
+from hpi_runtime.documents.markdown import FOLDER
 from hpi_runtime.errors import InputError, PlanError
-from hpi_runtime.results import naming, pages
-from hpi_runtime.results.older import drawing_of, file_of, record_of
+from hpi_runtime.results import naming
+from hpi_runtime.results.older import drawing_of, file_of, record_of, remove_older
 from hpi_runtime.results.places import beside
 from hpi_runtime.results.result import Result, failed
 
@@ -107,24 +108,31 @@ class Writer:
         if taken is not None:
             raise InputError("OUTPUT_REFUSED", f"{taken} would be written over, which this run reads or writes")
         # Drawn and written out before anything is replaced: what fails here leaves no half of a result.
-        data = b"" if record is None else result.to_json()
-        files = {} if record is None else _attached(result, record)
+        files: list[tuple[Path, bytes, Kind]] = []
         drawn = None if picture is None else _drawn(result)
+        if picture is not None and drawn is not None:
+            files.append((picture, drawn, drawing_of(path or "", page)))
+        attached = {} if record is None else _attached(result, record)
+        files.extend((place, content, file_of(path or "", page)) for place, content in attached.items())
+        if record is not None:
+            # Last: where it is, all of the result is.
+            files.append((record, result.to_json(), record_of(path or "", page)))
         try:
-            if picture is not None and drawn is not None:
-                make_folder(picture.parent)
-                self._outputs.write(picture, drawn, drawing_of(path, page))
-            if record is not None:
-                make_folder(record.parent)
-                for place, content in files.items():
-                    make_folder(place.parent)
-                    self._outputs.write(place, content, file_of(path, page))
-                # Last: where it is, all of the result is.
-                self._outputs.write(record, data, record_of(path, page))
+            self._write_all(files)
         except OutputError as fault:
             raise refused(fault) from None
         if record is None:
             self._line(result)
+        elif not result.is_failed:
+            remove_older(record.with_name(_stem(record)), path or "", page, attached)
+
+    def _write_all(self, files: Iterable[tuple[Path, bytes, Kind]]) -> None:
+        """Write files, or none of them where one must not be written."""
+        for place, _, kind in files:
+            make_folder(place.parent)
+            self._outputs.refuse(place, kind)
+        for place, content, kind in files:
+            self._outputs.write(place, content, kind)
 
     def _taken_place(self, name: str, page: int | None) -> Path | None:
         """Return where a result would be written over what this run reads or writes elsewhere, None if nowhere."""
@@ -152,11 +160,16 @@ def _drawn(result: Result) -> bytes | None:
         raise InputError("DRAWING_FAILED", f"the result cannot be drawn: {type(fault).__name__}: {fault}") from None
 
 
+def _stem(record: Path) -> str:
+    """Return what the names of all files of a result begin with."""
+    return record.name.removesuffix(_RECORD)
+
+
 def _attached(result: Result, record: Path) -> dict[Path, bytes]:
     """Return what is written beside a record, by place; pictures of pages in a folder of the record's name."""
-    stem = record.name.removesuffix(_RECORD)
+    stem = _stem(record)
     try:
-        files = result.attachments(f"{stem}_{pages.FOLDER}")
+        files = result.attachments(f"{stem}_{FOLDER}")
         return {record.parent / beside(stem, name): content for name, content in files.items()}
     except (RuntimeError, ValueError, ArithmeticError, LookupError) as fault:
         raise InputError("OUTPUT_INVALID", f"the result cannot be written as a file: {fault}") from None

@@ -35,6 +35,8 @@ from hpi_runtime.run.stream import stream
 
 # Inputs that may wait between two stages.
 _DEPTH = 2
+# What of the Markdown of pages is put together.
+_TEXTS, _FLAGS = _PAGE = "markdown_texts", "page_continuation_flags"
 
 
 class NativePipeline(Pipeline):
@@ -157,13 +159,19 @@ class NativePipeline(Pipeline):
         """Return the Markdown of a document, as PaddleX does: a paragraph that goes on over pages is one.
 
         Args:
-            markdown_list: the ``markdown`` of the result of each page, in order.
+            markdown_list: the ``markdown`` of the result of each page, in order; that of a page without one, which is
+                empty, says nothing.
 
         Returns:
             It as ``markdown_texts``.
+
+        Raises:
+            TypeError: something is no ``markdown`` of a result.
         """
-        pages = [(page["markdown_texts"], page["page_continuation_flags"]) for page in markdown_list]
-        return {"markdown_texts": joined(pages)}
+        for place, page in enumerate(markdown_list):
+            if not isinstance(page, Mapping) or (page and not page.keys() >= {*_PAGE}):
+                raise TypeError(f"markdown_list[{place}] must be the `markdown` of a result, not {type(page).__name__}")
+        return {"markdown_texts": joined([(page[_TEXTS], page[_FLAGS]) for page in markdown_list if page])}
 
     @property
     def drawing(self) -> str:

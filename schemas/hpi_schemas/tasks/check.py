@@ -41,7 +41,10 @@ def idle_settings(task: str, facts: Facts) -> list[Contradiction]:
     for name in (name for name, setting in contract.settings.items() if setting.by_class):
         value = facts.settings.get(name)
         for key, count in listed.items():
-            numbers = map(int, value) if isinstance(value, Mapping) else ()
+            # What else is no class at all is told where settings are checked.
+            keys = map(str, value) if isinstance(value, Mapping) else ()
+            # No list is longer than 18 digits say.
+            numbers = [int(key[:18]) for key in keys if key.isdecimal()]
             unknown = [number for number in numbers if count and number >= count]
             if unknown:
                 message = f"`{name}` names the class {min(unknown)}, and {CONFIG} lists {count} in {key}, from 0"
