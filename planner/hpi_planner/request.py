@@ -70,7 +70,7 @@ def make(
     if root is not None and not is_folder(root):
         raise RequestError(f"`--root {root}` is no folder")
     if pipeline.endswith(".json"):
-        raise RequestError(f"{pipeline} is no YAML; hpi-run runs a plan, and `hpi-plan --check {pipeline}` checks it")
+        raise RequestError(f"{pipeline} is no YAML; `hpi-run` and `load_plan` run a plan, `hpi-plan --check` checks it")
     if not pipeline.endswith((".yaml", ".yml")):
         try:
             data = builtin_configs.text(pipeline).encode()

@@ -371,4 +371,4 @@ def test_many_findings_take_linear_time(folder: Path) -> None:
 def test_a_plan_in_the_place_of_a_yaml_is_told_where_it_belongs() -> None:
     done = subprocess.run([BIN / "hpi-plan", "plan.json"], capture_output=True, text=True, check=False)
     assert done.returncode == 2
-    assert "plan.json is no YAML; hpi-run runs a plan" in done.stderr
+    assert "plan.json is no YAML; `hpi-run` and `load_plan` run a plan" in done.stderr
