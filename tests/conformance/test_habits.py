@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -23,13 +23,29 @@ def test_every_pipeline_that_runs_natively_has_its_arguments() -> None:
 
 
 @pytest.mark.parametrize("name", NATIVE)
-def test_predict_takes_the_arguments_of_paddlexs(shipped: Path, name: str) -> None:
-    # One file has those of people and vehicles.
-    folder = re.sub("^(pedestrian|vehicle)_", "", name.lower())
-    source = shipped.parent / f"inference/pipelines/{folder}/pipeline.py"
+def test_predict_takes_the_arguments_of_paddlexs(trees: Sequence[ast.Module], name: str) -> None:
     signatures = [
         {argument.arg for argument in (*node.args.args, *node.args.kwonlyargs)}
-        for node in ast.walk(ast.parse(source.read_text(encoding="utf-8")))
+        for tree in trees
+        if name in _entities(tree)
+        for node in ast.walk(tree)
         if isinstance(node, ast.FunctionDef) and node.name == "predict"
     ]
     assert set(ARGUMENTS[name]) | {"self", "input"} == set().union(*signatures)
+
+
+@pytest.fixture(scope="module")
+def trees(shipped: Path) -> list[ast.Module]:
+    """The files of PaddleX's pipelines."""
+    files = (shipped.parent / "inference/pipelines").glob("*/pipeline*.py")
+    return [ast.parse(file.read_text(encoding="utf-8")) for file in files]
+
+
+def _entities(tree: ast.Module) -> list[str]:
+    """Return the names of the pipelines in a file."""
+    found: list[str] = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Assign) and "entities" in [ast.unparse(target) for target in node.targets]:
+            said = ast.literal_eval(node.value)
+            found += [said] if isinstance(said, str) else said
+    return found

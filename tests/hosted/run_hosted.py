@@ -85,11 +85,12 @@ def _together(question: dict[str, Any]) -> dict[str, Any]:
 
 def _module(question: dict[str, Any]) -> dict[str, Any]:
     """Run a model alone, by us and by PaddleX."""
-    paddlex: Any = import_module("paddlex")
     name, folder = question["model"], question["folder"]
     with create_model(name, folder, device="cpu") as module:
         assert isinstance(module, HostedModule)
         ours = _written(module.predict(question["input"]))
+    # After us: where it finds a font, it reads when it is imported.
+    paddlex: Any = import_module("paddlex")
     reference.bind(name)
     own = paddlex.create_predictor(name, model_dir=folder, device="cpu", engine=reference.OWN)
     return {"ours": ours, "theirs": [_files(result) for result in own(question["input"])]}
