@@ -164,6 +164,7 @@ def test_pp_structurev3_reads_pages_as_paddlex_does(
     assert sum(len(own["parsing_res_list"]) for own in found) > 5
 
 
+@pytest.mark.full
 def test_layout_parsing_reads_pages_as_paddlex_does(
     paddlex: Predict,  # noqa: F811
     folder: Path,

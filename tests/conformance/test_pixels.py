@@ -16,7 +16,7 @@ from support import toy_detectors, toy_pixels, trained
 SEGMENTER, SCORER, JOINTS, OUTLINER, PERSON = (
     *("PP-LiteSeg-T", "STFPM", "PP-TinyPose_128x96", "Mask-RT-DETR-S", "PP-YOLOE-S_human"),
 )
-BACKENDS = ["onnxruntime", "openvino"]
+BACKENDS = ["onnxruntime", pytest.param("openvino", marks=pytest.mark.full)]
 
 
 @pytest.fixture(scope="module")
@@ -58,8 +58,10 @@ def answered(
     "resize",
     [
         pytest.param(None, id="as large as they are"),
-        pytest.param({"target_size": [64, 48], "keep_ratio": False, "size_divisor": None}, id="stretched"),
-        pytest.param({"target_size": 100, "interp": "AREA"}, id="in proportion"),
+        pytest.param(
+            {"target_size": [64, 48], "keep_ratio": False, "size_divisor": None}, id="stretched", marks=pytest.mark.full
+        ),
+        pytest.param({"target_size": 100, "interp": "AREA"}, id="in proportion", marks=pytest.mark.full),
     ],
 )
 @pytest.mark.parametrize("backend", BACKENDS)

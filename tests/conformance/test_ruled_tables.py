@@ -138,7 +138,7 @@ OPTIONS = {
 }
 
 
-USUAL = ("as it is", "end to end", "HTML from cells")
+USUAL = ("as it is",)
 
 
 @pytest.mark.parametrize(
@@ -157,6 +157,7 @@ def test_single_tables_are_paddlexs_with_every_option(
     compared(paddlex, folder, {name: pictures[name] for name in names}, arguments, use_layout_detection=False)
 
 
+@pytest.mark.full
 def test_tables_of_pages_are_paddlexs_however_the_tables_are_turned(
     paddlex: Predict,  # noqa: F811
     folder: Path,

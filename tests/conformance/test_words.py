@@ -19,7 +19,7 @@ from support import printed_pages, table_pictures
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.mark.parametrize("batch_size", [1, 6])
+@pytest.mark.parametrize("batch_size", [pytest.param(1, marks=pytest.mark.full), 6])
 def test_words_and_their_boxes_are_paddlexs(
     paddlex: Predict,  # noqa: F811
     models: Path,
