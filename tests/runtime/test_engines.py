@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -248,6 +249,19 @@ def test_an_intel_device_that_is_not_there_is_named(engine_models: Path) -> None
 def test_openvino_runs_fp32_where_the_processor_would_take_bf16(engine_models: Path) -> None:
     with OPENVINO.load(engine_models) as engine:
         assert engine.actual()["precision"] == "fp32"
+
+
+@pytest.mark.parametrize("is_spinning", [None, False, True])
+def test_threads_of_onnxruntime_spin_where_the_plan_says_so_and_say_the_same(
+    engine_models: Path, is_spinning: bool | None
+) -> None:
+    said = () if is_spinning is None else (("spinning", is_spinning),)
+    backend = replace(ONNXRUNTIME, changes=said)
+    with ONNXRUNTIME.load(engine_models) as usual, backend.load(engine_models) as engine:
+        assert engine.actual()["spinning"] is bool(is_spinning)
+        given = {"x": pictures()}
+        for name, values in usual.run(given).items():
+            assert np.array_equal(engine.run(given)[name], values)
 
 
 def test_onnxruntime_tells_which_provider_runs_how_many_nodes(engine_models: Path) -> None:

@@ -18,6 +18,12 @@ CPU, CUDA, TENSORRT = "CPUExecutionProvider", "CUDAExecutionProvider", "Tensorrt
 CONFIG = {**CONFIGS["onnxruntime"], **ONNXRUNTIME_GPU}
 
 
+def _options() -> SimpleNamespace:
+    """Return what a session is made with."""
+    entries: dict[str, str] = {}
+    return SimpleNamespace(add_session_config_entry=entries.__setitem__, get_session_config_entry=entries.__getitem__)
+
+
 class Session:
     """An InferenceSession as the GPU build makes it: providers whose library is missing vanish without a word."""
 
@@ -60,7 +66,7 @@ def install(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Install:
         module.__file__ = str(tmp_path / "onnxruntime/__init__.py")
         module.disable_telemetry_events = lambda: None
         module.cuda_version = "13.0"
-        module.SessionOptions = lambda: SimpleNamespace(add_session_config_entry=lambda key, value: None)
+        module.SessionOptions = _options
         module.ExecutionMode = SimpleNamespace(ORT_SEQUENTIAL=0)
         module.GraphOptimizationLevel = SimpleNamespace(ORT_ENABLE_ALL=99)
         module.preload_dlls = lambda: None

@@ -44,9 +44,8 @@ _TYPES = {
     "tensor(bool)": np.bool_,
 }
 # Keys of onnxruntime_session_options_config_keys.h.
+_SPINNING = "session.intra_op.allow_spinning"
 _ENTRIES = {
-    # Idle threads that spin would take the cores from the next stage.
-    "session.intra_op.allow_spinning": "0",
     "session.inter_op.allow_spinning": "0",
     # Denormal numbers are numbers.
     "session.set_denormal_as_zero": "0",
@@ -127,6 +126,8 @@ class OnnxRuntimeEngine(Engine):
         options.enable_mem_pattern = self.config["memory_pattern"]
         for key, value in _ENTRIES.items():
             options.add_session_config_entry(key, value)
+        # Idle threads that spin take the cores from the next stage.
+        options.add_session_config_entry(_SPINNING, str(int(self.config.get("spinning", False))))
         return options
 
     def _providers(self) -> dict[str, dict[str, Any]]:
@@ -204,6 +205,7 @@ class OnnxRuntimeEngine(Engine):
             "memory_pattern": options.enable_mem_pattern,
             "nodes": self._nodes,
             "providers": self._session.get_providers(),
+            "spinning": options.get_session_config_entry(_SPINNING) == "1",
         }
         told = self._session.get_provider_options().get(_CUDA)
         if told is not None:

@@ -21,7 +21,7 @@ ENTRY_POINTS = "hpi_plan.backends"
 THREADS, STREAMS, PRECISION, AHEAD = "threads", "streams", "precision", "ahead"
 ROLES = (
     *(THREADS, STREAMS, PRECISION, AHEAD, "arithmetic", "device", "provider"),
-    *("kernels", "graph", "shapes", "memory", "build", "calibration"),
+    *("kernels", "graph", "shapes", "memory", "build", "calibration", "waiting"),
 )
 
 
@@ -34,7 +34,8 @@ class Option:
         role: what it is about, one of ``ROLES``: ``threads`` of a run; ``streams``, runs side by side; ``precision`` of
             the model; the ``arithmetic`` of single operations; the ``device``; the ``provider`` that runs it; the
             choice of ``kernels``; what is done to the ``graph``; ``shapes`` that are prepared for; ``memory``; what
-            only the ``build`` of an engine reads; ``calibration``; what is done ``ahead`` of loading.
+            only the ``build`` of an engine reads; ``calibration``; what is done ``ahead`` of loading; how threads
+            are ``waiting`` for work.
         impact: what another value of it risks. A package that does not say so risks the worst.
         items: what a list or mapping holds: ``string``; ``shapes``, per input the least, best and
             greatest shape; ``values``, per input the values of a sample of each of them; ``provider``, options of
