@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from hpi_runtime.documents.boxes import around
+
 Boxes = np.ndarray[Any, Any]
 Box = Sequence[float]
 
@@ -91,7 +93,7 @@ def _clustered(boxes: Sequence[Box], count: int) -> list[Box]:
     centres = (corners[:, :2] + corners[:, 2:]) / 2
     clusters = KMeans(n_clusters=count, random_state=_SEED, n_init="auto").fit_predict(centres)
     groups = (corners[clusters == number] for number in range(count))
-    return [[*group[:, :2].min(axis=0), *group[:, 2:].max(axis=0)] for group in groups if len(group)]
+    return [list(around(group)) for group in groups if len(group)]
 
 
 def parts(line: Box, cells: Sequence[Box]) -> list[list[float]]:

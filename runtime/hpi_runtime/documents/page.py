@@ -13,6 +13,7 @@ from hpi_runtime.documents.boxes import SMALLER, Box, area, intersection, overla
 from hpi_runtime.documents.order import ordered
 from hpi_runtime.documents.tables import lines_in
 from hpi_runtime.pictures import Image
+from hpi_runtime.pictures.geometry import corners
 
 # Of two blocks that share this part of the smaller, one is dropped.
 _SAME = 0.5
@@ -233,5 +234,4 @@ def _around(poly: Any) -> Any:
 
 
 def _corners(box: Box) -> np.ndarray[Any, Any]:
-    left, top, right, bottom = box
-    return np.array([[left, top], [right, top], [right, bottom], [left, bottom]], np.int32)
+    return np.array(corners([*box]), np.int32)

@@ -9,6 +9,7 @@ import numpy as np
 
 from hpi_runtime.documents import labels
 from hpi_runtime.documents.markdown import path_of
+from hpi_runtime.pictures.geometry import corners
 
 
 def run(inputs: Mapping[str, Any], params: Mapping[str, Any]) -> dict[str, Any]:
@@ -25,5 +26,5 @@ def run(inputs: Mapping[str, Any], params: Mapping[str, Any]) -> dict[str, Any]:
         ocr["rec_texts"].append(f'<div style="text-align: center;"><img src="{path}" alt="Image" /></div>')
         ocr["rec_scores"].append(box["score"])
         ocr["rec_boxes"].append(pictures[path])
-        ocr["rec_polys"].append(np.array([[left, top], [right, top], [right, bottom], [left, bottom]], np.int32))
+        ocr["rec_polys"].append(np.array(corners(pictures[path]), np.int32))
     return {"ocr": ocr, "pictures": pictures}
