@@ -1,4 +1,4 @@
-# make demo · make demo-table · make demo-page · make test · make test-full · make quick · make fuzz · make lint · make bench: each sets up what it needs in .venv, from PyPI.
+# make demo · make demo-table · make demo-page · make demo-goods · make test · make test-full · make quick · make fuzz · make lint · make bench: each sets up what it needs in .venv, from PyPI.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -16,6 +16,7 @@ TENSORRT := .tensorrt/.ready
 WEIGHTS := .weights/.ready
 TABLE := examples/table/models/.ready
 PAGE := examples/page/models/.ready
+GOODS := examples/goods/models/.ready
 # What signs models, in an environment of its own, and what finds faults of pages.
 SIGNING := .venv-signing/.ready
 AXE := .axe/.ready
@@ -23,7 +24,7 @@ AXE := .axe/.ready
 # run, which names the test: pytest-xdist waits for ever for what it had given to the dead one.
 PYTEST := $(BIN)/python -m pytest -q -n 2 --dist loadfile --max-worker-restart=0
 
-.PHONY: demo demo-table demo-page test test-full quick fuzz reliability lint bench golden clean
+.PHONY: demo demo-table demo-page demo-goods test test-full quick fuzz reliability lint bench golden clean
 
 demo: $(MODELS)
 	$(BIN)/hpi-plan examples/ocr/pipeline.yaml --output examples/ocr/output/plan.json
@@ -45,11 +46,21 @@ demo-page: $(PAGE)
 	@cat examples/page/output/report.png.md
 	@echo "its parts in reading order: examples/page/output/report.png_layout_order_res.png"
 
-test: $(MODELS) $(PADDLEX) $(HOSTED) $(PADDLE) $(TENSORRT) $(WEIGHTS) $(TABLE) $(PAGE)
+# Goods on a shelf, looked up in an index that is made of pictures of known goods.
+demo-goods: $(GOODS)
+	rm -rf examples/goods/output/index
+	cd examples/goods && $(abspath $(BIN))/hpi-plan pipeline.yaml -o index=null --output output/build.json
+	cd examples/goods && $(abspath $(BIN))/hpi-index build output/build.json --gallery gallery --output output/index
+	cd examples/goods && $(abspath $(BIN))/hpi-plan pipeline.yaml --output output/plan.json
+	cd examples/goods && $(abspath $(BIN))/hpi-run output/plan.json --input shelf.png --save-images output \
+	  | $(abspath $(BIN))/python -c "import json, sys; [print(box['labels'][0], *box['rec_scores']) for box in json.load(sys.stdin)['boxes']]"
+	@echo "each with its name: examples/goods/output/shelf.png_res.png"
+
+test: $(MODELS) $(PADDLEX) $(HOSTED) $(PADDLE) $(TENSORRT) $(WEIGHTS) $(TABLE) $(PAGE) $(GOODS)
 	$(PYTEST) -m "not full"
 
 # And what takes longer: experiments, browsers' checks, a signature.
-test-full: $(MODELS) $(PADDLEX) $(HOSTED) $(PADDLE) $(TENSORRT) $(WEIGHTS) $(TABLE) $(PAGE) $(SIGNING) $(AXE)
+test-full: $(MODELS) $(PADDLEX) $(HOSTED) $(PADDLE) $(TENSORRT) $(WEIGHTS) $(TABLE) $(PAGE) $(GOODS) $(SIGNING) $(AXE)
 	$(PYTEST)
 
 # For every save: what needs no commands, no conversions and no other environment.
@@ -87,7 +98,7 @@ $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade "pip>=25.1" --constraint constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt \
-	  --editable ".[cpu,convert,fonts,tables]" --group dev
+	  --editable ".[cpu,convert,fonts,index,tables]" --group dev
 	touch $@
 
 $(MODELS): $(READY) examples/ocr/prepare_models.py
@@ -103,6 +114,11 @@ $(TABLE): $(MODELS) $(WEIGHTS) examples/table/prepare_models.py
 $(PAGE): $(MODELS) $(WEIGHTS) examples/page/prepare_models.py examples/page/pipeline.yaml
 	$(BIN)/python examples/page/prepare_models.py .weights
 	mkdir -p examples/page/output
+	touch $@
+
+$(GOODS): $(READY) $(WEIGHTS) examples/goods/prepare_models.py examples/weights/features.py
+	$(BIN)/python examples/goods/prepare_models.py .weights
+	mkdir -p examples/goods/output
 	touch $@
 
 $(PADDLEX): tests/conformance/requirements.txt

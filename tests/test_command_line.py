@@ -1,4 +1,4 @@
-"""What all seven command lines share, through the installed commands."""
+"""What all eight command lines share, through the installed commands."""
 
 from __future__ import annotations
 
@@ -16,11 +16,12 @@ import pytest
 from hpi_schemas.command_line import CommandLine
 
 BIN = Path(sys.executable).parent
-COMMANDS = ("hpi-bench", "hpi-cache", "hpi-doctor", "hpi-plan", "hpi-review", "hpi-run", "hpi-target")
+COMMANDS = ("hpi-bench", "hpi-cache", "hpi-doctor", "hpi-index", "hpi-plan", "hpi-review", "hpi-run", "hpi-target")
 PARTS = [
     *((name,) for name in COMMANDS),
     *(("hpi-review", part) for part in ("show", "diff", "why", "blame", "verify", "lint", "matrix")),
     *(("hpi-cache", part) for part in ("list", "verify", "prune")),
+    *(("hpi-index", part) for part in ("build", "add", "remove", "show")),
 ]
 PARSERS = ("hpi_planner.cli.plan", "hpi_runtime.cli.bench", "hpi_runtime.cli.run")
 
@@ -51,7 +52,12 @@ def test_an_option_that_is_nearly_one_is_told_which(line: tuple[str, ...]) -> No
     known = re.findall(r"--[a-z_-]+", run(*line, "--help").stdout)
     option = max(known, key=len)
     # What a command must have comes first to argparse.
-    needed = {"hpi-bench": ["--input", "x"], "hpi-review": ["show", "x"], "hpi-cache": ["list"]}
+    needed = {
+        "hpi-bench": ["--input", "x"],
+        "hpi-review": ["show", "x"],
+        "hpi-cache": ["list"],
+        "hpi-index": ["show", "x"],
+    }
     given = needed.get(line[0], []) if len(line) == 1 else []
     done = run(*line, *given, option[:-1] + "x")
     assert done.returncode == 2

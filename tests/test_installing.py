@@ -50,6 +50,7 @@ def test_without_an_extra_people_plan_and_review_and_nothing_heavy_is_there(whee
         ("hpi-run", "plan.json", "--input", "pictures"),
         ("hpi-bench", "plan.json", "--input", "pictures"),
         ("hpi-cache", "list", "plan.json"),
+        ("hpi-index", "show", "known"),
     ):
         done = here.run(*line)
         assert done.returncode == 3, done.stderr

@@ -1,4 +1,4 @@
-"""What all seven commands share: streams that are closed or full, characters that nobody may print, interruption."""
+"""What all eight commands share: streams that are closed or full, characters that nobody may print, interruption."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ import unicodedata
 from functools import cache
 from pathlib import Path
 
+import numpy as np
 import pytest
+from hpi_runtime.indexes.folder import write
+from hpi_runtime.indexes.index import build
 from hpi_schemas.cleaning import clean, clean_line
 from hpi_schemas.tables import table_console
 from hypothesis import given
@@ -43,6 +46,7 @@ COMMANDS = {
     "doctor": "hpi-doctor",
     "doctor json": "hpi-doctor --json",
     "cache": "hpi-cache list --models .",
+    "index": "hpi-index show known",
     "help": "hpi-run --help",
 }
 # Those that write nothing here, or whose answer may be negative.
@@ -55,6 +59,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     lay_out(folder)
     done = run(folder, "hpi-run", "plan.json", "--input", "pictures/a.png", "--record", "run.json")
     assert done.returncode == 0
+    write(build(np.eye(2, dtype=np.float32), [f"{HOSTILE} thing", "other"]), folder / "known")
     shutil.copy(folder / "plan.json", folder / "other.json")
     change(folder / "other.json", 1, "modules", ADDRESS, "settings", "topk")
     return folder
@@ -160,7 +165,9 @@ def test_a_table_cleans_texts_that_nobody_thought_of() -> None:
 
 
 @pytest.mark.fault("control characters in names and values")
-@pytest.mark.parametrize("name", ["show", "show markdown", "diff", "why", "matrix", "lint", "cache", "run", "bench"])
+@pytest.mark.parametrize(
+    "name", ["show", "show markdown", "diff", "why", "matrix", "lint", "cache", "index", "run", "bench"]
+)
 @pytest.mark.parametrize("is_terminal", [False, True])
 def test_no_command_lets_a_control_character_through(tmp_path: Path, name: str, is_terminal: bool) -> None:
     lay_out(tmp_path)
@@ -170,6 +177,7 @@ def test_no_command_lets_a_control_character_through(tmp_path: Path, name: str, 
         change(tmp_path / plan, {HOSTILE: HOSTILE}, "modules", ADDRESS, "settings", "topk")
         change(tmp_path / plan, {"om": HOSTILE + plan}, "target", "backends")
     (tmp_path / f"model/.cache/{HOSTILE}").mkdir(parents=True)
+    write(build(np.eye(2, dtype=np.float32), [f"{HOSTILE} thing", "other"]), tmp_path / "known")
     (tmp_path / "pictures/a.png").rename(tmp_path / f"pictures/{HOSTILE}.png")
     (tmp_path / f"pictures/{HOSTILE}.jpg").write_text("no picture")
     line = COMMANDS[name].replace("pictures/a.png", "pictures")
@@ -216,6 +224,9 @@ def test_no_command_lets_a_control_character_through(tmp_path: Path, name: str, 
         ["hpi-bench", HOSTILE, "--input", "pictures"],
         ["hpi-cache", "list", HOSTILE],
         ["hpi-cache", "list", "--models", HOSTILE],
+        ["hpi-index", "show", HOSTILE],
+        ["hpi-index", "build", "plan.json", "--gallery", HOSTILE, "--output", "x"],
+        ["hpi-index", "remove", "known", "--label", HOSTILE, "--output", "x"],
         ["hpi-doctor", HOSTILE],
         ["hpi-target", HOSTILE],
     ],

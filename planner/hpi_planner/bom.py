@@ -74,7 +74,10 @@ def _models(plan: Plan) -> Iterator[tuple[str, Component]]:
         yield address, _model(address, module.model.name, module.model.files, facts)
     for address, item in plan.external.items():
         if item.dir is not None:
-            yield address, _model(address, str(item.model_name), item.files, {"folder": item.dir, "task": item.kind})
+            yield (
+                address,
+                _model(address, str(item.model_name or item.kind), item.files, {"folder": item.dir, "task": item.kind}),
+            )
 
 
 def _model(address: str, name: str, files: Mapping[str, str], facts: Mapping[str, str]) -> Component:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any, Protocol
@@ -45,11 +45,19 @@ class ModelReader(Protocol):
             FactsError: the model is not there or not readable.
         """
 
-    def folder(self, address: str, model_name: str, model_dir: str) -> ModelFolder:
-        """Return the folder of a model that no backend of ours runs.
+    def folder(
+        self, address: str, model_name: str, model_dir: str, names: Collection[str] | None = None
+    ) -> ModelFolder:
+        """Return the folder of a model that no backend of ours runs, or of an index.
+
+        Args:
+            address: of what it is for.
+            model_name: of the model.
+            model_dir: as the YAML names it.
+            names: the files that it must have, and that count; None for all that it has.
 
         Raises:
-            FactsError: it is not there or not readable.
+            FactsError: it is not there or not readable, or lacks one of its files.
         """
 
 
@@ -75,14 +83,18 @@ class DiskReader:
             self._known[reference] = _folder_facts(reference, self._folder(reference, model_name))
         return self._known[reference]
 
-    def folder(self, address: str, model_name: str, model_dir: str) -> ModelFolder:
-        """Return the folder, with the digests of all its files but the hidden ones."""
+    def folder(
+        self, address: str, model_name: str, model_dir: str, names: Collection[str] | None = None
+    ) -> ModelFolder:
+        """Return the folder, with the digests of these files of it, or of all but the hidden ones."""
         reference = self._reference(model_dir)
         folder = self._folder(reference, model_name)
+        missing = [name for name in names or () if not (folder / name).is_file()]
+        if missing:
+            help = f"it needs {' and '.join(f'`{name}`' for name in names or ())}"
+            raise FactsError(Code.MODEL_FILE_INVALID, f"`{reference}` has no `{missing[0]}`", help)
         try:
-            names = sorted(path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
-            shown = [name for name in names if not any(part.startswith(".") for part in name.parts)]
-            files = {name.as_posix(): digest_file(folder / name) for name in shown}
+            files = {name: digest_file(folder / name) for name in names or _shown(folder)}
         except OSError as fault:
             raise FactsError(Code.MODEL_FILE_INVALID, f"`{reference}` cannot be read: {fault.strerror}") from None
         return ModelFolder(reference, files)
@@ -128,6 +140,11 @@ class DiskReader:
             ) from None
 
 
+def _shown(folder: Path) -> list[str]:
+    names = sorted(path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
+    return [name.as_posix() for name in names if not any(part.startswith(".") for part in name.parts)]
+
+
 @dataclass(frozen=True)
 class RecordedReader:
     """Trusts the facts that a plan records."""
@@ -135,7 +152,9 @@ class RecordedReader:
     modules: Mapping[str, ModuleRecord]
     external: Mapping[str, External] = field(default_factory=dict)
 
-    def folder(self, address: str, model_name: str, model_dir: str) -> ModelFolder:
+    def folder(
+        self, address: str, model_name: str, model_dir: str, names: Collection[str] | None = None
+    ) -> ModelFolder:
         """Return the recorded folder at this address."""
         record = self.external.get(address)
         if record is None or record.dir is None:

@@ -6,18 +6,20 @@ import inspect
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from hpi_runtime.errors import PlanError
+from hpi_schemas.feature_index import FILES, INDEX
+from hpi_schemas.plan.model import External
 
 if TYPE_CHECKING:
     import PIL.Image
 
 _CHAT, _PICTURE_CHAT = "SubModules.LLM_Chat", "SubModules.MLLM_Chat"
 _READ = "layout_parsing_result"
-# Pipelines that look features up, and the files of an index.
+# Pipelines that look features up.
 _INDEXED = frozenset({"PP-ShiTuV2", "face_recognition"})
-_INDEX_FILES = ("vector.index", "id_map.yaml")
 # Arguments that come from what was read, or would bring other services than the plan's.
 _OWN = frozenset({"input", "visual_info", "ori_md_info_list", "mllm_predict_info", "vector_info"})
 
@@ -96,20 +98,27 @@ def check_arguments(own: Any, name: str, settings: Mapping[str, Any]) -> None:
         raise PlanError(f"{name} has no argument {unknown[0]}; it has: {', '.join(sorted(known))}")
 
 
-def check_settings(pipeline: Mapping[str, Any], settings: Mapping[str, Any], given: Collection[str]) -> None:
+def check_settings(
+    pipeline: Mapping[str, Any],
+    settings: Mapping[str, Any],
+    given: Collection[str],
+    external: Mapping[str, External] = MappingProxyType({}),
+) -> None:
     """Look whether a pipeline can answer: what it asks needs a key, and what it looks up an index.
 
     Args:
         pipeline: the configuration in the plan's host.
         settings: arguments of ``predict``.
         given: the dotted paths of the keys that are there.
+        external: what the plan has beside its modules: an index among it is known.
 
     Raises:
         PlanError: something is missing, or of a wrong kind.
     """
     name = str(pipeline.get("pipeline_name"))
-    if name in _INDEXED:
-        _check_index(settings.get("index") or pipeline.get("index"))
+    has_index = any(item.kind == INDEX for item in external.values())
+    if name in _INDEXED and not (has_index and settings.get("index") is None):
+        _check_index(settings.get("index"))
     asking = _ASKING.get(name)
     if asking is None or asking.argument not in settings:
         return
@@ -128,11 +137,9 @@ def check_settings(pipeline: Mapping[str, Any], settings: Mapping[str, Any], giv
 
 def _check_index(index: Any) -> None:
     if isinstance(index, str):
-        missing = [name for name in _INDEX_FILES if not (Path(index) / name).is_file()]
+        missing = [name for name in FILES if not (Path(index) / name).is_file()]
         if missing:
-            raise PlanError(
-                f"{index} is no index: it has no {missing[0]}; `pipeline.own.build_index` makes one in Python"
-            )
+            raise PlanError(f"{index} is no index: it has no {missing[0]}; `hpi-index build` makes one")
     elif index is None or isinstance(index, (int, float, list, dict)):
         raise PlanError('what is found is looked up in an index: name its folder, --predict \'{"index": "folder"}\'')
 

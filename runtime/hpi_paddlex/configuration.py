@@ -11,6 +11,7 @@ from hpi_runtime.errors import PlanError
 from hpi_runtime.run.plan import LocatedPlan
 from hpi_runtime.run.preflight import check_folder
 from hpi_schemas import credentials
+from hpi_schemas.feature_index import INDEX
 from hpi_schemas.plan.model import ModuleRecord
 
 _SECTIONS = ("SubModules", "SubPipelines")
@@ -54,6 +55,9 @@ def configuration(
             _check_external(address, plan.plan.external[address].kind, node)
         else:
             node[_ERROR] = f"PaddleX creates {address}, which the plan does not have: plan again"
+    for address, item in plan.plan.external.items():
+        if item.kind == INDEX:
+            found[address] = str(check_folder(plan, address))
     return found
 
 

@@ -67,8 +67,9 @@ class HostedPipeline(Hosted):
         return str(self.plan.plan.pipeline.name)
 
     def _check(self, settings: Mapping[str, Any]) -> None:
-        assert self.plan.plan.host is not None
-        answers.check_settings(self.plan.plan.host.pipeline, settings, self._secrets)
+        plan = self.plan.plan
+        assert plan.host is not None
+        answers.check_settings(plan.host.pipeline, settings, self._secrets, plan.external)
         answers.check_arguments(self.own, self._kind, settings)
 
     def _predict(self, item: Local, settings: Mapping[str, Any]) -> Iterator[Answer]:

@@ -49,7 +49,7 @@ def check_settings(
 
     configuration.check_secrets(host.pipeline, secrets, plan.plan.external)
     if module is None:
-        answers.check_settings(host.pipeline, settings, secrets)
+        answers.check_settings(host.pipeline, settings, secrets, plan.plan.external)
 
 
 def pipeline(

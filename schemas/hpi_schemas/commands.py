@@ -1,4 +1,4 @@
-"""The seven installed commands. Importing this imports nothing else: an interruption finds little to disturb."""
+"""The eight installed commands. Importing this imports nothing else: an interruption finds little to disturb."""
 
 from __future__ import annotations
 
@@ -22,6 +22,11 @@ def hpi_cache() -> None:
 def hpi_doctor() -> None:
     """Look for what keeps backends from running."""
     _start("hpi-doctor", "hpi_runtime.cli.doctor")
+
+
+def hpi_index() -> None:
+    """Make indexes of features of known things."""
+    _start("hpi-index", "hpi_runtime.cli.index")
 
 
 def hpi_plan() -> None:

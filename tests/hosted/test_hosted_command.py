@@ -292,11 +292,13 @@ def test_hosted_plans_are_measured_side_by_side(on_openvino: Path) -> None:
     assert all(plan["first_run_ms"][address] > 0 and plan["pictures"] == 1 for plan in (first, second))
 
 
+# A process of PaddleX's takes seconds to start, and more where others work beside it.
+@pytest.mark.full
 def test_a_profile_of_a_hosted_plan_decides_as_that_of_any_other(plans: Path) -> None:
     options = ("--device", "cpu", "--host", "paddlex", "--models", "zoo", "-o", "use_hpip=true")
     assert run(plans, "hpi-plan", "object_detection", *options, "--candidates", "candidates.json").returncode == 0
     command = ["--candidates", "candidates.json", "--profile", "profile.json", "--models", "zoo", "--input", PHOTO]
-    done = run(plans, "hpi-bench", *command, "--budget", "20")
+    done = run(plans, "hpi-bench", *command, "--budget", "60")
     assert done.returncode == 0, done.stderr
     profile = json.loads((plans / "profile.json").read_text())
     entries = profile["modules"]["SubModules.ObjectDetection"]["entries"]

@@ -26,6 +26,7 @@ from hpi_runtime.run.plan import LocatedPlan
 from hpi_runtime.run.preflight import check_folder
 from hpi_schemas import credentials, hosts, probe
 from hpi_schemas.impact import Impact
+from hpi_schemas.plan.model import External
 from hpi_schemas.plan.read import read
 from hpi_schemas.plan.write import write
 from sklearn import preprocessing
@@ -288,14 +289,18 @@ def test_what_is_asked_is_text(wanted: Any) -> None:
 
 
 def test_what_is_looked_up_needs_an_index(tmp_path: Path) -> None:
+    known = {"index": External("index", None, "folder")}
     for pipeline in ("PP-ShiTuV2", "face_recognition"):
         with pytest.raises(PlanError, match="looked up in an index: name its folder"):
             answers.check_settings({"pipeline_name": pipeline}, {}, [])
         with pytest.raises(PlanError, match=r"is no index: it has no vector\.index"):
-            answers.check_settings({"pipeline_name": pipeline, "index": str(tmp_path)}, {}, [])
+            answers.check_settings({"pipeline_name": pipeline}, {"index": str(tmp_path)}, [])
+        answers.check_settings({"pipeline_name": pipeline}, {}, [], known)
+        with pytest.raises(PlanError, match=r"is no index: it has no vector\.index"):
+            answers.check_settings({"pipeline_name": pipeline}, {"index": str(tmp_path)}, [], known)
         (tmp_path / "vector.index").touch()
         (tmp_path / "id_map.yaml").touch()
-        answers.check_settings({"pipeline_name": pipeline, "index": str(tmp_path)}, {}, [])
+        answers.check_settings({"pipeline_name": pipeline}, {"index": str(tmp_path)}, [])
         (tmp_path / "vector.index").unlink()
 
 

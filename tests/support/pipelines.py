@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 import yaml
@@ -53,8 +53,10 @@ class EveryModel:
         reference = f"store:{model_name}" if model_dir is None else model_dir
         return ModelFacts(reference, ("onnx", "paddle"), files, inputs, model_name)
 
-    def folder(self, address: str, model_name: str, model_dir: str) -> ModelFolder:
-        return ModelFolder(model_dir, {"weights.bin": DIGEST})
+    def folder(
+        self, address: str, model_name: str, model_dir: str, names: Collection[str] | None = None
+    ) -> ModelFolder:
+        return ModelFolder(model_dir, dict.fromkeys(names or ["weights.bin"], DIGEST))
 
 
 def request(text: str, overrides: tuple[Override, ...] = (), target: Target = CPU, reader: Any = None) -> Request:

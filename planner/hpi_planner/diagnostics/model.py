@@ -44,6 +44,8 @@ class Code(str, Enum):
     HPI_CONFIG_HIDDEN = "hpi-config-hidden"
     HPI_CONFIG_INVALID = "hpi-config-invalid"
     HPI_CONFIG_UNKNOWN_KEY = "hpi-config-unknown-key"
+    INDEX_INVALID = "index-invalid"
+    INDEX_MISSING = "index-missing"
     KEY_MISPLACED = "key-misplaced"
     KEY_UNKNOWN = "key-unknown"
     MODEL_CONFIG_INVALID = "model-config-invalid"

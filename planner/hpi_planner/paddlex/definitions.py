@@ -6,7 +6,7 @@ holds ``NAME.yaml``.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
 from pathlib import Path
@@ -16,6 +16,8 @@ from hpi_schemas import packaged, settings, tasks, yaml_data
 from hpi_schemas.settings import Setting
 
 ENTRY_POINTS = "hpi_plan.pipelines"
+# PaddleX evaluates what stands in a YAML as a literal of Python; its own names no index so.
+_NONE = "None"
 _FOLDER = Path(__file__).parents[1] / "pipelines"
 
 
@@ -41,6 +43,7 @@ class Member:
         config: what the built-in configuration of the parent changes in that of a sub-pipeline.
         defaults: of a sub-pipeline: settings of it that default to something else here.
         defaults_by: a setting of the pipeline whose value picks other defaults.
+        given: settings that the pipeline gives it, whatever its own section says: the pipeline's setting for each.
         help: one line for ``--get-config``.
     """
 
@@ -61,6 +64,7 @@ class Member:
     config: Mapping[str, Any] = field(default_factory=dict)
     defaults: Mapping[str, Any] = field(default_factory=dict)
     defaults_by: tuple[str, Mapping[Any, Mapping[str, Any]]] | None = None
+    given: Mapping[str, str] = field(default_factory=dict)
     help: str = ""
 
     @property
@@ -101,6 +105,7 @@ class Definition:
         settings: the keys that it reads from its own level.
         members: its modules and sub-pipelines in creation order.
         external: what it uses beside them.
+        indexes: those of its settings that name the folder of an index of features.
         config: values of flags in its built-in configuration that are not the flags' defaults.
         graph: how the runner runs it, None if it does not.
         unhosted: why PaddleX itself does not run it around other engines, None if it does.
@@ -112,6 +117,7 @@ class Definition:
     settings: Mapping[str, Setting]
     members: tuple[Member, ...]
     external: tuple[External, ...]
+    indexes: tuple[str, ...]
     config: Mapping[str, Any]
     graph: Mapping[str, Any] | None
     unhosted: str | None
@@ -121,6 +127,13 @@ class Definition:
         """Each flag and what its absence means."""
         flags = {flag: member.flag_default for member in self.members for flag in member.flags}
         return flags | {item.flag: True for item in self.external if item.flag is not None}
+
+    def index_folders(self, values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+        """Yield those of its settings that name an index of features, and the folder."""
+        for key in self.indexes:
+            folder = values[key]
+            if isinstance(folder, str) and folder != _NONE:
+                yield key, folder
 
 
 @cache
@@ -153,6 +166,7 @@ def load(name: str) -> Definition:
         settings=settings.read(data.get("settings")),
         members=tuple(_member(item) for item in data["members"]),
         external=tuple(External(**item) for item in data.get("external", ())),
+        indexes=tuple(data.get("indexes", ())),
         config=data.get("config", {}),
         graph=data.get("graph"),
         unhosted=data.get("unhosted"),

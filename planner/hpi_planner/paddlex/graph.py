@@ -7,7 +7,7 @@ the definition says instead.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,9 +18,15 @@ from hpi_planner.paddlex import definitions
 from hpi_planner.syntax.tree import Path, dotted
 
 
-def build(pipeline: Pipeline, modules: Iterable[Module]) -> Builder:
-    """Build the graph of a pipeline; ``missing`` says which part has none, empty if all have one."""
-    builder = Builder({module.path: module.settings for module in modules})
+def build(pipeline: Pipeline, modules: Iterable[Module], external: Collection[str]) -> Builder:
+    """Build the graph of a pipeline; ``missing`` says which part has none, empty if all have one.
+
+    Args:
+        pipeline: with what it contains.
+        modules: those that exist.
+        external: the addresses of what it uses beside them.
+    """
+    builder = Builder({module.path: module.settings for module in modules}, external)
     builder.inline(pipeline, "", {"image": f"{INPUT}.image"})
     return builder
 
@@ -30,6 +36,7 @@ class Builder:
     """Collects the stages of a pipeline and its sub-pipelines."""
 
     settings: Mapping[Path, Mapping[str, Any]]
+    external: Collection[str]
     stages: dict[str, Stage] = field(default_factory=dict)
     outputs: dict[str, str | None] = field(default_factory=dict)
     missing: str = ""
@@ -59,13 +66,13 @@ class Builder:
                     port: _follow(ports, ref, prefix) for port, ref in stage.get("otherwise", {}).items()
                 } | {"": None}
             elif "sub_pipeline" in stage:
-                child = Builder(self.settings, self.stages)
+                child = Builder(self.settings, self.external, self.stages)
                 if not child.inline(pipeline.pipelines[stage["sub_pipeline"]], f"{prefix}{name}/", here):
                     self.missing = child.missing
                     return False
                 ports[name] = child.outputs | {"": None}
             elif "each" in stage:
-                inner = Builder(self.settings)
+                inner = Builder(self.settings, self.external)
                 if not inner._wire(pipeline, stage["each"], "", {port: f"{INPUT}.{port}" for port in here}):
                     self.missing = inner.missing
                     return False
@@ -114,6 +121,9 @@ class Builder:
             return pipeline.flags[item["flag"]]
         if "member" in item:
             return item["member"] in pipeline.modules or item["member"] in pipeline.pipelines
+        if "index" in item:
+            address = dotted((*pipeline.path, item["index"]))
+            return address if address in self.external else None
         if "settings" in item:
             settings = self._module_settings(pipeline, item["settings"])
             return {key: settings.get(key) for key in item["keys"]}

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
+from hpi_schemas.feature_index import INDEX
 from hpi_schemas.plan import model as plan
 
 from hpi_planner import knowledge
@@ -96,6 +97,8 @@ class Walk:
         for item in definition.external:
             self._external(path, value, item)
         plain = {key: traced.value for key, traced in settings.items()}
+        for key, folder in definition.index_folders(plain):
+            self.external[dotted((*path, key))] = plan.External(INDEX, None, dir=folder)
         flags = {flag: bool(value.get(flag, default)) for flag, default in definition.flags.items()}
         return Pipeline(path, definition.name, plain, modules, pipelines, flags)
 
@@ -138,6 +141,7 @@ class Walk:
             setting, by_value = member.defaults_by
             defaults = by_value.get(str(pipeline[setting].value), {})
         settings = self.node.settings(path, value, member.settings, defaults, f"{self._owner(path)}.{member.key}")
+        settings |= {key: pipeline[own] for key, own in member.given.items()}
         inherited = inheritance.module(self.node, path, value, parent)
         assert member.module_name is not None
         # -1 stands for no limit where PaddleX's own default is that.

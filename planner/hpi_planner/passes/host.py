@@ -99,7 +99,9 @@ def _configuration(ir: Ir, tree: Tree) -> dict[str, Any]:
 
 def _node(ir: Ir, tree: Tree, pipeline: Pipeline) -> dict[str, Any]:
     """Return every value of a pipeline, and of its members those that exist."""
-    node = {key: value for key, value in tree.get(pipeline.path).items() if key not in _LEFT_OUT}
+    # The folder of an index is that of its record.
+    left_out = {*_LEFT_OUT, *definitions.load(pipeline.name).indexes}
+    node = {key: value for key, value in tree.get(pipeline.path).items() if key not in left_out}
     modules: dict[str, Any] = {key: _module(tree.get(path)) for key, path in pipeline.modules.items()}
     for keys in _external(ir, pipeline.path):
         value = tree.get((*pipeline.path, "SubModules", *keys))

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from hpi_schemas.feature_index import FILES, INDEX
+from hpi_schemas.plan.model import External
+
 from hpi_planner import knowledge
-from hpi_planner.diagnostics.model import Code, Diagnostic, Findings, error
+from hpi_planner.diagnostics.model import Code, Diagnostic, Findings, Label, error
 from hpi_planner.diagnostics.suggest import closest
 from hpi_planner.ir import Ir, Module
 from hpi_planner.models import FactsError, ModelReader
@@ -34,7 +37,24 @@ class Locate:
                 modules.append(replace(module, broken=True))
             else:
                 modules.append(located)
-        return replace(ir, modules=tuple(modules)).report(*found)
+        external = dict(ir.external)
+        for address, item in ir.external.items():
+            index = self._index(ir, address, item) if item.kind == INDEX else item
+            if isinstance(index, Diagnostic):
+                found.append(index)
+            else:
+                external[address] = index
+        return replace(ir, modules=tuple(modules), external=external).report(*found)
+
+    def _index(self, ir: Ir, address: str, item: External) -> External | Diagnostic:
+        """Return an index of features with its folder as a plan names it, and the digests of its files."""
+        assert item.dir is not None
+        try:
+            folder = self.reader.folder(address, INDEX, item.dir, FILES)
+        except FactsError as fault:
+            labels = () if ir.tree is None else (Label(ir.tree.span(tuple(address.split(".")))),)
+            return error(Code.INDEX_INVALID, f"`{address}`: {fault.message}", *labels, help=fault.help)
+        return replace(item, dir=folder.dir, files=folder.files)
 
     def _locate_folder(self, module: Module) -> Module | Diagnostic:
         assert module.model_dir is not None

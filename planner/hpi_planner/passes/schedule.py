@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from hpi_schemas.plan.graph import typed
 from hpi_schemas.plan.model import of_one
 from hpi_schemas.tasks import find
 
-from hpi_planner.diagnostics.model import has_errors
+from hpi_planner.diagnostics.model import Code, Diagnostic, Label, has_errors, warning
 from hpi_planner.ir import Ir
-from hpi_planner.paddlex import graph
+from hpi_planner.paddlex import definitions, graph
 
 ELSEWHERE = "the plan is good for review, and for whatever else executes it"
 
@@ -29,20 +30,30 @@ class Schedule:
             return ir
         if ir.pipeline is None:
             return replace(ir, graph=of_one(ir.modules[0].address)) if is_native(ir) else ir
-        builder = graph.build(ir.pipeline, ir.modules)
+        builder = graph.build(ir.pipeline, ir.modules, ir.external)
         tasks = {module.address: module.module_name for module in ir.modules}
         if builder.missing or _unserved(ir):
             return ir
         found = builder.graph(graph.drawing(ir.pipeline))
         # A wire that does not fit is a fault of the pipeline's data, not of the user's.
         typed(found, tasks)
-        return replace(ir, graph=found)
+        return replace(ir, graph=found).report(*_unknown_indexes(ir))
+
+
+def _unknown_indexes(ir: Ir) -> Iterator[Diagnostic]:
+    """Yield, for each index of features that nobody has named, what it takes to have one."""
+    assert ir.pipeline is not None and ir.tree is not None
+    for key in definitions.load(ir.pipeline.name).indexes:
+        if key not in ir.external:
+            message = f"`{ir.pipeline.name}` looks up in an index what it finds, and `{key}` names none"
+            help = f"`hpi-index build` makes one with this plan; plan again with `-o {key}=FOLDER`"
+            yield warning(Code.INDEX_MISSING, message, Label(ir.tree.span(("pipeline_name",))), help=help)
 
 
 def lacking(ir: Ir) -> str | None:
     """Return, in words, what the runner lacks to run it natively; None if it lacks nothing."""
     if ir.pipeline is not None:
-        missing = graph.build(ir.pipeline, ir.modules).missing
+        missing = graph.build(ir.pipeline, ir.modules, ir.external).missing
         return f"hpi-run has no stage graph for {missing}" if missing else _unserved(ir)
     unknown = [module.module_name for module in ir.modules if find(module.module_name) is None]
     return f"hpi-run does not know the task `{unknown[0]}`" if unknown else _unserved(ir)

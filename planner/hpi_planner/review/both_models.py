@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from hpi_planner.ir import ModelFacts, ModelFolder
@@ -59,10 +59,12 @@ class BothModels:
         module, external = plan.modules.get(address), plan.plan.external.get(address)
         return module.model.files if module is not None else external.files if external is not None else {}
 
-    def folder(self, address: str, model_name: str, model_dir: str) -> ModelFolder:
-        """Return the folder of a model that no backend of ours runs."""
+    def folder(
+        self, address: str, model_name: str, model_dir: str, names: Collection[str] | None = None
+    ) -> ModelFolder:
+        """Return the folder of a model that no backend of ours runs, or of an index."""
         readers = self._readers(address, (model_name, model_dir))
-        return readers[0].folder(address, model_name, model_dir)
+        return readers[0].folder(address, model_name, model_dir, names)
 
     def read(self, address: str, model_name: str, model_dir: str | None) -> ModelFacts:
         """Return the facts of the model of a module."""

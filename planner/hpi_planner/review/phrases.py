@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from hpi_schemas.backends import PRECISION, STREAMS, THREADS, load_all
+from hpi_schemas.feature_index import FILES
 
 from hpi_planner.review import exchanges, wording
 from hpi_planner.review.differences import Change
@@ -109,7 +110,7 @@ def _because(told: InputChange) -> str:
     if told.kind == exchanges.TARGET:
         return _of_target(told, told.what.split("."))
     if told.kind == exchanges.MODEL:
-        return "the model was exported again"
+        return "the index was made again" if set(told.new) == set(FILES) else "the model was exported again"
     if told.kind == exchanges.PROFILE:
         if told.what.startswith("--"):
             return f"`{told.what}` is {value(told.new)} instead of {value(told.old)}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from hpi_schemas.feature_index import FILES
 from hpi_schemas.impact import Impact
 from hpi_schemas.run_record import RunRecord
 
@@ -135,7 +136,8 @@ def _place(item: InputChange) -> str:
         return f"the command line, `{item.what}`{'' if item.old is ABSENT else f' (before: {value(item.old)})'}"
     if item.kind == exchanges.MODEL:
         files = [name for name in item.new if item.old.get(name) != item.new[name]]
-        return f"the model folder of {item.what.rpartition('.')[2]}: {listed([f'`{name}`' for name in files])}"
+        folder = "folder" if set(item.new) == set(FILES) else "model folder"
+        return f"the {folder} of {item.what.rpartition('.')[2]}: {listed([f'`{name}`' for name in files])}"
     if item.kind == exchanges.PROFILE:
         if item.what.startswith("--"):
             return f"the command line, `{item.what}` {arrow}"

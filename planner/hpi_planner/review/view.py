@@ -8,6 +8,7 @@ from dataclasses import dataclass, is_dataclass, replace
 from typing import Any
 
 from hpi_schemas.backends import THREADS, load_all, value_of
+from hpi_schemas.feature_index import INDEX
 from hpi_schemas.plan.model import INPUT, EngineRecord, External, Graph, Measurement, ModuleRecord, Plan, PrepareStep
 from hpi_schemas.tasks import runnable
 
@@ -261,6 +262,8 @@ def elsewhere(item: External, plan: Plan) -> str:
     """Say who runs what has no engine in the plan."""
     if item.kind == "prompt":
         return "a template for what a service is asked"
+    if item.kind == INDEX:
+        return "what is found is looked up in it"
     if plan.host is None:
         return "this plan has no engine for it, and hpi-run does not run it"
     if item.kind in _SERVICES:

@@ -28,6 +28,7 @@ from hpi_runtime.bench.meter import peak_mib
 from hpi_runtime.cli.telling import telling
 from hpi_runtime.errors import EngineError
 from hpi_runtime.results.result import Result
+from hpi_runtime.run import folders
 from hpi_runtime.run.executor import Item, execute_one
 from hpi_runtime.run.loading import bind, load_engine, make_task
 from hpi_runtime.run.module_stage import Loaded
@@ -115,7 +116,8 @@ def _native(plan: LocatedPlan, address: str) -> Iterator[tuple[Run, replay.Part]
         engine = stack.enter_context(load_engine(record.engine, record, folder))
         runner = stack.enter_context(Runner(address, engine, bind(address, record, task, engine), None, None))
         loaded = {address: Loaded(task, runner)}
-        chain, alone = (workers(part.graph, loaded, None, is_alone, part.gives) for is_alone in (False, True))
+        held = folders.load(part.graph, {name: _external(plan, name) for _, name in folders.named(part.graph) if name})
+        chain, alone = (workers(part.graph, loaded, None, is_alone, part.gives, held) for is_alone in (False, True))
         size, depth = group_size(part.graph, loaded), max(2, engine.streams)
 
         def run(items: Items, stream: bool) -> tuple[list[Item[str]], list[float]]:
@@ -132,6 +134,10 @@ def _native(plan: LocatedPlan, address: str) -> Iterator[tuple[Run, replay.Part]
             return successful(fresh), seconds
 
         yield run, part
+
+
+def _external(plan: LocatedPlan, address: str) -> Path:
+    return plan.store.resolve(plan.plan.external[address].dir or "")
 
 
 def successful(items: Iterable[Item[str]]) -> list[Item[str]]:

@@ -101,7 +101,7 @@ def _known(plan: LocatedPlan, graph: Graph, module: str | None) -> Iterator[Argu
 
 def _argument(plan: LocatedPlan, graph: Graph, name: str, place: str | Mapping[str, str]) -> Argument:
     if not isinstance(place, str):
-        return _elsewhere(graph, name, place)
+        return _elsewhere(plan, graph, name, place)
     address, _, key = place.rpartition(".")
     record = plan.modules.get(address)
     if record is None:
@@ -109,10 +109,13 @@ def _argument(plan: LocatedPlan, graph: Graph, name: str, place: str | Mapping[s
     return Argument(name, record.settings.get(key), place, _settings(record.module_name).get(key))
 
 
-def _elsewhere(graph: Graph, name: str, place: Mapping[str, str]) -> Argument:
+def _elsewhere(plan: LocatedPlan, graph: Graph, name: str, place: Mapping[str, str]) -> Argument:
     """Return an argument that is no setting of a module."""
     if _FIXED in place:
         return Argument(name, place[_FIXED], "", None)
+    if "folder" in place:
+        known = plan.plan.external.get(place["folder"])
+        return Argument(name, None if known is None else known.dir, place["key"], None)
     if "op" in place:
         params = next((stage.params for stage in graph.stages.values() if stage.op == place["op"]), {})
         return Argument(name, params.get(place["key"].rpartition(".")[2]), place["key"], None)

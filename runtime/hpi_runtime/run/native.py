@@ -22,7 +22,7 @@ from hpi_runtime.inputs import values
 from hpi_runtime.inputs.limits import DEFAULT, LIMITS, Limits
 from hpi_runtime.inputs.reading import Input, read
 from hpi_runtime.results.result import Result, failed
-from hpi_runtime.run import arguments
+from hpi_runtime.run import arguments, folders
 from hpi_runtime.run.engines import Engines
 from hpi_runtime.run.executor import Executor, Group, Item, Worker, execute_one
 from hpi_runtime.run.grouping import MAX_WAIT
@@ -75,17 +75,18 @@ class NativePipeline(Pipeline):
         self._fields = fields(self._graph, plan.modules)
         self._measure = measure
         addresses = self._graph.modules
-        folders, warnings = check(plan, addresses, strict, self._graph)
+        places, warnings = check(plan, addresses, strict, self._graph)
         self._engines = Engines(plan, strict, observe, measure)
         super().__init__(plan, module, self._engines, warnings)
         try:
+            held = folders.load(self._graph, places)
             numbers: list[int | None] = [*plan.plan.replicas] or [None]
             chains: list[list[Worker]] = []
             for number in numbers:
-                loaded = self._engines.load({address: folders[address] for address in addresses}, number)
-                chains.append(workers(self._graph, loaded, measure, keep=keep))
+                loaded = self._engines.load({address: places[address] for address in addresses}, number)
+                chains.append(workers(self._graph, loaded, measure, keep=keep, held=held))
                 if len(chains) == 1:
-                    self._alone = workers(self._graph, loaded, measure, is_alone=True, keep=keep)
+                    self._alone = workers(self._graph, loaded, measure, is_alone=True, keep=keep, held=held)
                     self.group_size = group_size(self._graph, loaded)
             depth = max(_DEPTH, *(engine.streams for engine in self.engines.values()))
             self._executor = Executor(chains, depth)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 
 from hpi_schemas import backends, hosts
@@ -73,13 +74,15 @@ class LocatedPlan:
         return self.plan.graph
 
     def files(self) -> Iterator[Path]:
-        """Yield the plan and the files of its models, as far as they are there."""
+        """Yield the plan and the files that it names, as far as they are there."""
         if self.path is not None:
             yield self.path
-        for record in self.modules.values():
+        models = [(record.model.dir, record.model.files) for record in self.modules.values()]
+        others = [(item.dir, item.files) for item in self.plan.external.values() if item.dir is not None]
+        for reference, names in (*models, *others):
             with suppress(FileNotFoundError):
-                folder = self.store.resolve(record.model.dir)
-                yield from (folder / name for name in record.model.files)
+                folder = self.store.resolve(reference)
+                yield from (folder / name for name in names)
 
 
 def load(path: Path, root: Path | None = None, models: Sequence[Path] = ()) -> LocatedPlan:
@@ -111,7 +114,7 @@ def parse(text: bytes, folder: Path, root: Path | None, models: Sequence[Path], 
         plan = read(text, name, UNDERSTOOD)
     except PlanReadError as fault:
         raise PlanError(str(fault)) from None
-    broken = next(_broken_modules(plan), None)
+    broken = next(chain(_broken_modules(plan), _broken_external(plan)), None)
     if broken is not None:
         raise PlanError(f"{name} is not a valid plan: {broken}")
     return locate(plan, text, root or (folder / (plan.source.file or "pipeline.yaml")).parent, models)
@@ -143,6 +146,16 @@ def _broken_modules(plan: Plan) -> Iterator[str]:
                 yield f"{short(address)}: {short(file)} is no file below the model's folder"
         for engine in record.engines:
             yield from (f"{address}: {line}" for line in _broken_engine(engine, record.device))
+
+
+def _broken_external(plan: Plan) -> Iterator[str]:
+    """Yield what beside the modules leads out of its folder."""
+    for address, item in plan.external.items():
+        if item.dir is not None and not is_folder(item.dir):
+            yield f"{short(address)}: {short(item.dir)} is no folder"
+        for file in item.files:
+            if not is_file_below(file):
+                yield f"{short(address)}: {short(file)} is no file below its folder"
 
 
 def _broken_engine(engine: EngineRecord, device: Device) -> Iterator[str]:

@@ -18,6 +18,7 @@ from hpi_schemas.target import Target
 from hpi_runtime import engines
 from hpi_runtime.errors import PreflightError
 from hpi_runtime.prepare import steps
+from hpi_runtime.run.folders import named
 from hpi_runtime.run.plan import LocatedPlan
 
 # Failures that are told.
@@ -51,7 +52,7 @@ def check(
         graph: whose operations will run, None for none.
 
     Returns:
-        The model folder of each module, and warnings.
+        The folder of each module's model, and of what operations read, by address; and warnings.
 
     Raises:
         PreflightError: lists all that differs.
@@ -69,9 +70,22 @@ def check(
     for device in sorted(named | copies, key=str):
         _device(device, failures)
     failures += sorted({line for address in wanted for line in _tools(plan.modules[address].engine)})
-    failures += sorted(set(_packages(graph))) if graph is not None else []
+    if graph is not None:
+        failures += sorted(set(_packages(graph)))
+        folders |= _read_by_ops(plan, graph, failures)
     _raise(failures)
     return folders, warnings
+
+
+def _read_by_ops(plan: LocatedPlan, graph: Graph, failures: list[str]) -> dict[str, Path]:
+    """Return the folders that operations read, by address."""
+    found: dict[str, Path] = {}
+    for address in dict.fromkeys(address for _, address in named(graph) if address is not None):
+        record = plan.plan.external[address]
+        folder = None if record.dir is None else _folder(plan, address, record.dir, record.files, failures)
+        if folder is not None:
+            found[address] = folder
+    return found
 
 
 def _raise(failures: list[str]) -> None:

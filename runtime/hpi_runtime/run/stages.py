@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from hpi_schemas.plan.model import INPUT, Graph, Stage
@@ -16,6 +17,7 @@ from hpi_schemas.plan.model import INPUT, Graph, Stage
 from hpi_runtime import ops
 from hpi_runtime.errors import PlanError
 from hpi_runtime.run.executor import Item, Worker, advance, each
+from hpi_runtime.run.folders import Held, params
 from hpi_runtime.run.module_stage import Loaded, ModuleStage, give
 from hpi_runtime.run.runner import GLUE, PREPROCESS, Timer
 
@@ -26,6 +28,7 @@ def workers(
     measure: Timer | None,
     is_alone: bool = False,
     keep: Collection[str] = (),
+    held: Held = MappingProxyType({}),
 ) -> list[Worker]:
     """Return the workers of a stage graph.
 
@@ -36,13 +39,14 @@ def workers(
         is_alone: one input goes through all of them before the next: a single batch then runs in the caller's thread.
         keep: references whose values items still have at the end, beside the graph's outputs; all others are freed
             when nobody needs them any more.
+        held: what operations read of folders.
 
     Raises:
         PlanError: nobody here knows an operation.
     """
     found: list[Worker] = []
     steps: list[Worker] = []
-    for worker, is_last in _steps(graph, loaded, measure, is_alone, keep):
+    for worker, is_last in _steps(graph, loaded, measure, is_alone, keep, held):
         steps.append(worker)
         if is_last:
             found.append(_in_turn(steps))
@@ -57,7 +61,12 @@ def group_size(graph: Graph, loaded: Mapping[str, Loaded]) -> int:
 
 
 def _steps(
-    graph: Graph, loaded: Mapping[str, Loaded], measure: Timer | None, is_alone: bool, keep: Collection[str]
+    graph: Graph,
+    loaded: Mapping[str, Loaded],
+    measure: Timer | None,
+    is_alone: bool,
+    keep: Collection[str],
+    held: Held,
 ) -> Iterator[tuple[Worker, bool]]:
     """Yield what is done with items, in order, and whether a worker ends with it."""
     needed = _needed(graph, keep)
@@ -66,11 +75,11 @@ def _steps(
         if stage.each is not None:
             nest = _Nest(name, stage, stage.each)
             yield each(nest.open), False
-            for worker, is_last in _steps(stage.each, loaded, measure, is_alone, ()):
+            for worker, is_last in _steps(stage.each, loaded, measure, is_alone, (), held):
                 yield nest.inside(worker), is_last
             yield each(nest.close), False
         elif stage.module is None:
-            yield _timed(each(_op(name, stage, gives)), name, GLUE, measure), False
+            yield _timed(each(_op(name, stage, gives, held)), name, GLUE, measure), False
         else:
             run = ModuleStage(name, stage, gives, loaded[stage.module], measure, is_alone)
             yield _timed(run.begin, stage.module, PREPROCESS, measure), True
@@ -153,13 +162,14 @@ def _in_turn(steps: list[Worker]) -> Worker:
     return work
 
 
-def _op(name: str, stage: Stage, gives: frozenset[str]) -> Callable[[Item[Any]], None]:
+def _op(name: str, stage: Stage, gives: frozenset[str], held: Held) -> Callable[[Item[Any]], None]:
     run = ops.find(str(stage.op))
     if run is None:
         raise PlanError(f"this hpi-run does not know the operation {stage.op}")
+    given = params(stage, held)
 
     def work(item: Item[Any]) -> None:
         inputs = {port: item.values[ref] for port, ref in stage.inputs.items()}
-        give(item, name, run(inputs, stage.params), gives)
+        give(item, name, run(inputs, given), gives)
 
     return work

@@ -44,6 +44,7 @@ class OpContract:
         params: the types of its parameters, as for settings; all must be given.
         gives: its outputs, by port.
         needs: the package that it needs beside the runner's own, None for none.
+        folder: the parameter that names what of the plan's ``external`` it reads the folder of; empty for none.
     """
 
     name: str
@@ -53,6 +54,7 @@ class OpContract:
     params: Mapping[str, str]
     gives: Mapping[str, Value]
     needs: Needs | None = None
+    folder: str = ""
 
 
 @cache
@@ -71,6 +73,7 @@ def find(name: str) -> OpContract | None:
         params=data.get("params", {}),
         gives=values.read_all(data["gives"]),
         needs=None if needs is None else Needs(tuple(needs["distributions"]), needs["extra"]),
+        folder=data.get("folder", ""),
     )
 
 

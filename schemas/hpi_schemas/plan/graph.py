@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from hpi_schemas import ops, tasks, value_types
-from hpi_schemas.plan.model import INPUT, Graph, ModuleRecord, Plan, Stage, source
+from hpi_schemas.plan.model import INPUT, External, Graph, ModuleRecord, Plan, Stage, source
 from hpi_schemas.values import PICTURE, RECORD, Value
 
 # What is read from an input.
@@ -26,6 +26,7 @@ def broken(plan: Plan) -> str | None:
     try:
         types = typed(plan.graph, task_names(plan.modules))
         _check_outputs(plan.graph, types)
+        _check_folders(plan.graph, plan.external)
     except GraphError as fault:
         return str(fault)
     return None
@@ -153,6 +154,16 @@ def _check_params(name: str, stage: Stage, params: Mapping[str, str]) -> None:
         if not value_types.is_of(stage.params[key], params[key]):
             wanted = value_types.described(params[key])
             raise GraphError(f"the parameter `{key}` of the stage `{name}` must be of type {wanted}")
+
+
+def _check_folders(graph: Graph, external: Mapping[str, External]) -> None:
+    for name, stage in graph.in_order():
+        if stage.each is not None:
+            _check_folders(stage.each, external)
+        contract = None if stage.op is None else ops.find(stage.op)
+        address = stage.params[contract.folder] if contract is not None and contract.folder else None
+        if address is not None and (address not in external or external[address].dir is None):
+            raise GraphError(f"the stage `{name}` reads the folder of `{address}`, which the plan does not have")
 
 
 def _check_outputs(graph: Graph, types: Mapping[str, Value | None]) -> None:
