@@ -43,6 +43,7 @@ class Member:
         config: what the built-in configuration of the parent changes in that of a sub-pipeline.
         defaults: of a sub-pipeline: settings of it that default to something else here.
         defaults_by: a setting of the pipeline whose value picks other defaults.
+        module_name_by: a setting of the pipeline whose value picks another task.
         given: settings that the pipeline gives it, whatever its own section says: the pipeline's setting for each.
         help: one line for ``--get-config``.
     """
@@ -64,8 +65,17 @@ class Member:
     config: Mapping[str, Any] = field(default_factory=dict)
     defaults: Mapping[str, Any] = field(default_factory=dict)
     defaults_by: tuple[str, Mapping[Any, Mapping[str, Any]]] | None = None
+    module_name_by: tuple[str, Mapping[Any, str]] | None = None
     given: Mapping[str, str] = field(default_factory=dict)
     help: str = ""
+
+    def task(self, settings: Mapping[str, Any]) -> str:
+        """Return the task of a module, by the settings of its pipeline."""
+        assert self.module_name is not None
+        if self.module_name_by is None:
+            return self.module_name
+        setting, names = self.module_name_by
+        return names.get(str(settings[setting]), self.module_name)
 
     @property
     def section(self) -> str:
@@ -184,7 +194,7 @@ def settings_of(module_name: str) -> Mapping[str, Setting]:
 
 
 def _member(data: dict[str, Any]) -> Member:
-    by = data.pop("defaults_by", None)
+    by, name_by = data.pop("defaults_by", None), data.pop("module_name_by", None)
     flag = data.pop("flag", ())
     return Member(
         key=data.pop("module", None) or data.pop("sub_pipeline"),
@@ -193,6 +203,7 @@ def _member(data: dict[str, Any]) -> Member:
         tasks=tuple(data.pop("tasks", ())),
         settings=_settings(data.get("module_name"), data.pop("settings", {})),
         defaults_by=None if by is None else (by["setting"], by["values"]),
+        module_name_by=None if name_by is None else (name_by["setting"], name_by["values"]),
         **data,
     )
 

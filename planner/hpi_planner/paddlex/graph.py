@@ -50,7 +50,12 @@ class Builder:
         for setting, value in graph.get("when", {}).items():
             found = self._setting(pipeline, setting)
             if found != value and graph.get("instead", {}).get(setting) not in inputs:
-                self.missing = f"`{pipeline.name}` with `{setting}: {found}`"
+                self.missing = f"`{pipeline.name}` with `{setting}: {_written(found)}`"
+                return False
+        for settings in graph.get("lacks", ()):
+            if self._all_are(pipeline, settings):
+                told = " and ".join(f"`{setting}: {_written(value)}`" for setting, value in settings.items())
+                self.missing = f"`{pipeline.name}` with {told}"
                 return False
         return self._wire(pipeline, graph, prefix, inputs)
 
@@ -135,6 +140,11 @@ class Builder:
     def _module_settings(self, pipeline: Pipeline, key: str) -> Mapping[str, Any]:
         path = _module(pipeline, key)
         return {} if path is None else self.settings.get(path, {})
+
+
+def _written(value: Any) -> str:
+    """Return a setting as a YAML has it."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _module(pipeline: Pipeline, key: str) -> Path | None:

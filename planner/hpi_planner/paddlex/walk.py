@@ -143,11 +143,11 @@ class Walk:
         settings = self.node.settings(path, value, member.settings, defaults, f"{self._owner(path)}.{member.key}")
         settings |= {key: pipeline[own] for key, own in member.given.items()}
         inherited = inheritance.module(self.node, path, value, parent)
-        assert member.module_name is not None
+        module_name = member.task({key: traced.value for key, traced in pipeline.items()})
         # -1 stands for no limit where PaddleX's own default is that.
         least_batch = min(1, member.batch_size or 1)
         model_name = Traced(name, self.node.origin((*path, "model_name")))
-        self.add(path, value, member.module_name, model_name, settings, inherited, lazy, least_batch)
+        self.add(path, value, module_name, model_name, settings, inherited, lazy, least_batch)
         return True
 
     def add(

@@ -156,19 +156,20 @@ class Page:
 
     # -- putting together --------------------------------------------------------------------------
 
-    def blocks(self, found: Sequence[Mapping[str, Any]], tables: Mapping[int, str]) -> list[Block]:
+    def blocks(self, found: Sequence[Mapping[str, Any]], contents: Mapping[int, str]) -> list[Block]:
         """Return the blocks of the page in reading order.
 
         Args:
             found: its regions, as a detector gives them.
-            tables: the HTML of tables, by the place of their box among those that the page was made of.
+            contents: what tables (HTML) and stamps say, by the place of their box among those that the page was made
+                of.
         """
         if not self.boxes:
             # What was read stands for what was not found.
             self.boxes = [{"label": _TEXT, "coordinate": box} for box in self.texts["rec_boxes"]]
             self.kept = list(range(len(self.boxes)))
             self._lines = {place: [place] for place in self.kept}
-        blocks = [self._block(place, tables) for place in range(len(self.boxes))]
+        blocks = [self._block(place, contents) for place in range(len(self.boxes))]
         corners = [box["coordinate"] for box in self.boxes]
         whole = [_FAR, _FAR, 0, 0]
         for box in corners:
@@ -187,12 +188,12 @@ class Page:
             page = _widened(page, part.box)
         return [block for part in ordered(Region(page, parts)) if isinstance(part, Region) for block in ordered(part)]
 
-    def _block(self, place: int, tables: Mapping[int, str]) -> Block:
+    def _block(self, place: int, contents: Mapping[int, str]) -> Block:
         box = self.boxes[place]
         block = Block(box["label"], box["coordinate"])
-        html = tables.get(self.kept[place])
-        if html is not None:
-            block.content = html
+        content = contents.get(self.kept[place])
+        if content is not None:
+            block.content = content
             return block
         lines = self._lines.get(place, [])
         if box["label"] == "formula":

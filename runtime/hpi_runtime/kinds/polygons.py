@@ -1,4 +1,4 @@
-"""polygons: boxes of four corners each, n × 4 × 2, clockwise from where the text begins."""
+"""polygons: around lines of text, n × 4 × 2, clockwise from where the text begins; a list where they have more."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from hpi_runtime.kinds.base import Agreed, Kind
-from hpi_runtime.pictures.geometry import covered, owner
+from hpi_runtime.pictures.geometry import covered, owner, shared
 
 if TYPE_CHECKING:
     from hpi_runtime.results.canvas import Canvas
@@ -27,7 +27,7 @@ class Polygons(Kind):
 
     def to_json(self, value: Any) -> Any:
         """Return the corners as lists of numbers."""
-        return np.asarray(value).tolist()
+        return [np.asarray(poly).tolist() for poly in value]
 
     def draw(self, canvas: Canvas, value: Any, beside: Mapping[str, Any]) -> None:
         """Draw them on the page, each in a colour of its own."""
@@ -46,7 +46,7 @@ class Polygons(Kind):
         counts = Counter(boxes=len(wanted))
         for index, line in enumerate(wanted):
             own = [poly for poly, place in zip(polys, owners, strict=True) if place == index]
-            part = sum(cv2.intersectConvexConvex(line, poly)[0] for poly in own)
+            part = sum(shared(line, poly) for poly in own)
             counts["boxes_found"] += int(part >= _COVERED * cv2.contourArea(line))
         return counts
 

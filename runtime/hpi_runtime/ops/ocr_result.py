@@ -7,12 +7,15 @@ from typing import Any
 
 import numpy as np
 
+_CURVED = "seal"
+
 
 def run(inputs: Mapping[str, Any], params: Mapping[str, Any]) -> dict[str, Any]:
     """Return the fields of PaddleX's result; lines that score less than ``score_thresh`` are left out of ``rec_*``."""
     polys = inputs["polys"]
     kept = [index for index, score in enumerate(inputs["scores"]) if score >= params["score_thresh"]]
     angles = inputs.get("angles")
+    is_curved = params["text_type"] == _CURVED
     result: dict[str, Any] = {
         "model_settings": {name: params[name] for name in ("use_doc_preprocessor", "use_textline_orientation")}
     }
@@ -27,8 +30,8 @@ def run(inputs: Mapping[str, Any], params: Mapping[str, Any]) -> dict[str, Any]:
         "return_word_box": "words" in inputs,
         "rec_texts": [inputs["texts"][index] for index in kept],
         "rec_scores": [inputs["scores"][index] for index in kept],
-        "rec_polys": polys[np.array(kept, int)],
-        "rec_boxes": [_around(polys[index]) for index in kept],
+        "rec_polys": [polys[index] for index in kept] if is_curved else polys[np.array(kept, int)],
+        "rec_boxes": [] if is_curved else [_around(polys[index]) for index in kept],
     }
     if "words" in inputs:
         result["text_word_boxes"] = [inputs["words"][index][1] for index in kept]

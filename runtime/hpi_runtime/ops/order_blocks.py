@@ -14,7 +14,7 @@ def run(inputs: Mapping[str, Any], params: Mapping[str, Any]) -> dict[str, Any]:
     """Return PaddleX's ``parsing_res_list``, the Markdown, and the texts of the page as they are now."""
     page = inputs["page"]
     page.put_unread(inputs["texts"], inputs["scores"])
-    blocks: list[Block] = page.blocks(inputs.get("regions", ()), _html(page.found, inputs))
+    blocks: list[Block] = page.blocks(inputs.get("regions", ()), _known(page.found, inputs))
     numbered = [block for block in blocks if block.label in labels.NUMBERED - {*params["markdown_ignore_labels"]}]
     orders = {id(block): order for order, block in enumerate(numbered, 1)}
     writer = Writer(page.image.shape[1], params["markdown_ignore_labels"], "tables" in inputs)
@@ -28,11 +28,13 @@ def run(inputs: Mapping[str, Any], params: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _html(boxes: Sequence[Any], inputs: Mapping[str, Any]) -> dict[int, str]:
-    """Return the HTML of each table by the place of its box."""
+def _known(boxes: Sequence[Any], inputs: Mapping[str, Any]) -> dict[int, str]:
+    """Return what tables and stamps say, by the place of their box."""
     places = {id(box): place for place, box in enumerate(boxes)}
     tables = zip(inputs.get("table_boxes", ()), inputs.get("tables", ()), strict=True)
-    return {places[id(box)]: table["pred_html"] for box, table in tables}
+    seals = zip(inputs.get("seal_boxes", ()), inputs.get("seals", ()), strict=True)
+    html = {places[id(box)]: table["pred_html"] for box, table in tables}
+    return html | {places[id(box)]: "\n".join(seal["rec_texts"]) for box, seal in seals}
 
 
 def _plain(block: Block, place: int, order: int | None, writer: Writer | None) -> dict[str, Any]:

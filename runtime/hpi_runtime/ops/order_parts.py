@@ -16,5 +16,7 @@ def run(inputs: Mapping[str, Any], params: Mapping[str, Any]) -> dict[str, Any]:
     places = {id(box): place for place, box in enumerate(inputs["boxes"])}
     for box, table in zip(inputs.get("table_boxes", ()), inputs.get("tables", ()), strict=True):
         contents[places[id(box)]] = table["pred_html"]
+    for box, seal in zip(inputs.get("seal_boxes", ()), inputs.get("seals", ()), strict=True):
+        contents[places[id(box)]] = ", ".join(seal["rec_texts"])
     found = list(parts.described(inputs["boxes"], inputs["ocr"], contents))
     return {"blocks": parts.ordered(found, inputs["image"].shape[1])}

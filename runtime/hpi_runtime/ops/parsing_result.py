@@ -14,4 +14,6 @@ def run(inputs: Mapping[str, Any], params: Mapping[str, Any]) -> dict[str, Any]:
     result |= {"layout_det_res": {"boxes": inputs["layout"]}, "overall_ocr_res": inputs["ocr"]}
     if inputs.get("tables"):
         result["table_res_list"] = inputs["tables"]
+    if inputs.get("seals"):
+        result["seal_res_list"] = inputs["seals"]
     return {"result": result}

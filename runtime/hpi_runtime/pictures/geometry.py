@@ -68,7 +68,7 @@ def covered(found: Sequence[Any], expected: Sequence[Any], part: float = 0.9) ->
     """Count the boxes that have a counterpart, and all.
 
     Args:
-        found: four corners each.
+        found: polygons.
         expected: the same.
         part: of their union, which two boxes that are one have in common.
     """
@@ -84,7 +84,21 @@ def covered(found: Sequence[Any], expected: Sequence[Any], part: float = 0.9) ->
 
 
 def overlap(one: Points, other: Points) -> float:
-    """Return the intersection of two convex polygons over their union."""
-    shared = float(cv2.intersectConvexConvex(one, other)[0])
-    union = cv2.contourArea(one) + cv2.contourArea(other) - shared
-    return shared / union if union else float(np.array_equal(one, other))
+    """Return the intersection of two polygons over their union."""
+    both = shared(one, other)
+    union = cv2.contourArea(one) + cv2.contourArea(other) - both
+    return both / union if union else float(np.array_equal(one, other))
+
+
+def shared(one: Points, other: Points) -> float:
+    """Return the area that two polygons share: exactly of four convex corners, of others by the pixel."""
+    if len(one) == len(other) == _SIDES:
+        return float(cv2.intersectConvexConvex(one, other)[0])
+    least = np.minimum(one.min(axis=0), other.min(axis=0))
+    size = np.ceil(np.maximum(one.max(axis=0), other.max(axis=0)) - least).astype(int) + 1
+    masks = [np.zeros(size[::-1], np.uint8) for _ in range(2)]
+    for mask, poly in zip(masks, (one, other), strict=True):
+        cv2.fillPoly(mask, [np.rint(poly - least).astype(np.int32)], 1)
+    pixels = float(np.count_nonzero(masks[0] & masks[1]))
+    # Pixels on an outline count half in an area.
+    return min(pixels, float(cv2.contourArea(one)), float(cv2.contourArea(other)))

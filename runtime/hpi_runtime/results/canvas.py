@@ -15,11 +15,13 @@ from PIL import ImageDraw
 
 from hpi_runtime import kinds
 from hpi_runtime.pictures import Image
+from hpi_runtime.pictures.geometry import min_area_box
 from hpi_runtime.results.fonts import font_for
 
 _FILL_ALPHA = 70
 _REGION_ALPHA = 140
 _GOLDEN_RATIO = 0.618
+_SIDES = 4
 _VERTICAL = 2.0
 _CAPTION_MARGIN = 8
 _LEAST_FONT = 10
@@ -82,6 +84,9 @@ class Canvas:
         """Write a text into its box on the page that was added, in the colour of a number."""
         assert self._texts is not None
         corners = np.array(poly, np.float32)
+        if len(corners) != _SIDES:
+            # A curved line runs straight through the rectangle around it.
+            corners, _ = min_area_box(corners)
         width = max(1, int(np.linalg.norm(corners[0] - corners[1])))
         height = max(1, int(np.linalg.norm(corners[0] - corners[3])))
         if height > _VERTICAL * width and len(text) > 1:

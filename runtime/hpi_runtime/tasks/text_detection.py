@@ -27,14 +27,25 @@ _SHRUNK = frozenset(
 _STRIDE = 32
 _SMALL_SUM = 64
 # The shortest side of a box, before and after it is widened.
-_MIN_SIDE, _MIN_WIDE_SIDE = 3, 5
+_MIN_SIDE, MIN_WIDE_SIDE = 3, 5
 
 
-class _Page(NamedTuple):
+class Page(NamedTuple):
+    """A page, and what the network saw of it.
+
+    Attributes:
+        height, width: in pixels.
+        seen: height and width of what the network saw, without the padding.
+    """
+
     height: int
     width: int
-    # What the network saw of it, without the padding.
     seen: tuple[int, int]
+
+    def scaled(self, points: Points, shape: tuple[int, ...]) -> Points:
+        """Return points of a map of this height and width as pixels of the page, n × 2, int32."""
+        limits = np.array([self.width, self.height])
+        return np.asarray(np.clip(np.rint(points * (limits / (shape[1], shape[0]))), 0, limits).astype(np.int32))
 
 
 class TextDetection(Task):
@@ -49,8 +60,8 @@ class TextDetection(Task):
         self._normalize = transforms.Normalize(**steps.get("NormalizeImage", {}))
         post = config.get("PostProcess") or {}
         self._thresh = float(self.setting("thresh", post.get("thresh", 0.3)))
-        self._box_thresh = float(self.setting("box_thresh", post.get("box_thresh", 0.6)))
-        self._unclip_ratio = float(self.setting("unclip_ratio", post.get("unclip_ratio", 2.0)))
+        self.box_thresh = float(self.setting("box_thresh", post.get("box_thresh", 0.6)))
+        self.unclip_ratio = float(self.setting("unclip_ratio", post.get("unclip_ratio", 2.0)))
         self._step = int(self.setting("size_step", 1))
         self._max_candidates = int(post.get("max_candidates", 1000))
         self._use_dilation = bool(post.get("use_dilation", False))
@@ -70,7 +81,7 @@ class TextDetection(Task):
             batch = np.zeros((1, 3, rounded_up(height, self._step), rounded_up(width, self._step)), np.float32)
             self._normalize(colours, batch[0, :, :height, :width])
             batches.append({"image": batch})
-            pages.append(_Page(image.shape[0], image.shape[1], (height, width)))
+            pages.append(Page(image.shape[0], image.shape[1], (height, width)))
         return Feeds(batches, pages)
 
     def read(self, outputs: Iterable[Arrays], context: Any) -> dict[str, list[Any]]:
@@ -81,32 +92,34 @@ class TextDetection(Task):
             found = output["probabilities"]
             check_shape("probabilities", found, 1, 1, *(rounded_up(side, self._step) for side in page.seen))
             check_scores("probabilities", found)
-            polys, scores = self._boxes(found[0, 0, :height, :width], page)
+            polys, scores = self.found(found[0, 0, :height, :width], page)
             values["dt_polys"].append(polys)
             values["dt_scores"].append(scores)
         return values
 
-    def _boxes(self, probabilities: Points, page: _Page) -> tuple[Points, list[float]]:
+    def contours(self, probabilities: Points) -> Sequence[Points]:
+        """Return the contours of what is text in a map of probabilities."""
         mask = (probabilities > self._thresh).astype(np.uint8)
         if self._use_dilation:
             mask = np.asarray(cv2.dilate(mask, np.ones((2, 2), np.uint8)))
         contours, _ = cv2.findContours(mask, cv2.RETR_LIST, cv2.CHAIN_APPROX_SIMPLE)
-        height, width = probabilities.shape
-        limits = np.array([page.width, page.height])
-        scale = limits / (width, height)
+        return contours[: self._max_candidates]
+
+    def found(self, probabilities: Points, page: Page) -> tuple[Any, list[float]]:
+        """Return the boxes in a map of probabilities, n × 4 × 2, int32, and their scores."""
         boxes: list[Points] = []
         scores: list[float] = []
-        for contour in contours[: self._max_candidates]:
+        for contour in self.contours(probabilities):
             corners, side = min_area_box(contour)
             if side < _MIN_SIDE:
                 continue
-            score = _mean_inside(probabilities, contour.reshape(-1, 2) if self._is_slow_score else corners)
-            if score < self._box_thresh:
+            score = mean_inside(probabilities, contour.reshape(-1, 2) if self._is_slow_score else corners)
+            if score < self.box_thresh:
                 continue
-            wide, side = min_area_box(_widened(corners, self._unclip_ratio))
-            if side < _MIN_WIDE_SIDE:
+            wide, side = min_area_box(np.array(widened(corners, self.unclip_ratio)[0]).reshape(-1, 1, 2))
+            if side < MIN_WIDE_SIDE:
                 continue
-            boxes.append(np.clip(np.rint(wide * scale), 0, limits).astype(np.int32))
+            boxes.append(page.scaled(wide, probabilities.shape))
             scores.append(round(score, SCORE_DECIMALS))
         return np.array(boxes, np.int32).reshape(-1, 4, 2), scores
 
@@ -162,7 +175,7 @@ class _Resize:
         return new_width, new_height
 
 
-def _mean_inside(probabilities: Points, polygon: Points) -> float:
+def mean_inside(probabilities: Points, polygon: Points) -> float:
     """Return the mean probability inside a polygon."""
     height, width = probabilities.shape
     left, top = np.clip(np.floor(polygon.min(axis=0)).astype(int), 0, (width - 1, height - 1))
@@ -172,12 +185,12 @@ def _mean_inside(probabilities: Points, polygon: Points) -> float:
     return float(cv2.mean(probabilities[top : bottom + 1, left : right + 1], mask)[0])
 
 
-def _widened(corners: Points, ratio: float) -> Points:
-    """Return the rectangle grown by area × ratio ÷ perimeter on all sides, with rounded corners."""
-    distance = cv2.contourArea(corners) * ratio / cv2.arcLength(corners, True)
+def widened(outline: Points, ratio: float) -> Any:
+    """Return what an outline becomes when it grows by area × ratio ÷ perimeter on all sides, with rounded corners."""
+    distance = cv2.contourArea(outline) * ratio / cv2.arcLength(outline, True)
     offset = pyclipper.PyclipperOffset()
-    offset.AddPath(corners, pyclipper.JT_ROUND, pyclipper.ET_CLOSEDPOLYGON)
-    return np.array(offset.Execute(distance)[0]).reshape(-1, 1, 2)
+    offset.AddPath(outline, pyclipper.JT_ROUND, pyclipper.ET_CLOSEDPOLYGON)
+    return offset.Execute(distance)
 
 
 TASK = TextDetection

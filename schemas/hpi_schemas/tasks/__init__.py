@@ -141,12 +141,21 @@ def load_all() -> Mapping[str, Contract]:
         packaged.PackageError: two packages bring one task.
     """
     found: dict[str, Contract] = {}
-    for name, path in packaged.files(ENTRY_POINTS, _FOLDER).items():
-        contract = _contract(name, _load(path))
+    files = packaged.files(ENTRY_POINTS, _FOLDER)
+    for name, path in files.items():
+        contract = _contract(name, _completed(_load(path), files))
         for task in contract.serves:
             packaged.refuse_second(ENTRY_POINTS, task, task in found)
             found[task] = contract
     return found
+
+
+def _completed(data: Mapping[str, Any], files: Mapping[str, Path]) -> Mapping[str, Any]:
+    """Return a contract with what it has of the one that it is like."""
+    if "like" not in data:
+        return data
+    base = _completed(_load(files[data["like"]]), files)
+    return {**base, **data, **{key: {**base[key], **data.get(key, {})} for key in ("postprocess", "settings")}}
 
 
 def _contract(name: str, data: Mapping[str, Any]) -> Contract:
