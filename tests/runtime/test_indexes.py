@@ -17,7 +17,8 @@ import pytest
 import yaml
 from hpi_runtime import PlanError
 from hpi_runtime.indexes import folder, gallery
-from hpi_runtime.indexes.index import IP, L2, TYPES, Index, build
+from hpi_runtime.indexes.index import Index, build
+from hpi_schemas.feature_index import IP, L2, TYPES
 from hpi_schemas.files import OutputError
 from support import toy_detectors, toy_labels
 

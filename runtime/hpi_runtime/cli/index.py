@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from hpi_schemas.cleaning import clean_line
 from hpi_schemas.command_line import CommandLine
 from hpi_schemas.console import DONE, FAILED, NEGATIVE, UNSATISFIED, WRONG, guarded, say, show
+from hpi_schemas.feature_index import METRICS, TYPES
 
 from hpi_runtime.cli.telling import telling
 from hpi_runtime.errors import PlanError, PreflightError
@@ -34,7 +35,6 @@ examples:
   hpi-plan pipeline.yaml -o index=index > plan.json
   hpi-index add plan.json index --gallery more.txt --output index2
 """
-_METRICS, _TYPES = ("IP", "L2"), ("Flat", "IVF", "HNSW32")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -54,9 +54,9 @@ def _parser() -> CommandLine:
     commands = parser.commands()
     build = commands.add("build", help="describe the pictures of a gallery, and make an index of them")
     _add_gallery(build)
-    build.add_argument("--metric", choices=_METRICS, default=_METRICS[0], help="default: %(default)s")
+    build.add_argument("--metric", choices=METRICS, default=METRICS[0], help="default: %(default)s")
     build.add_argument(
-        "--type", choices=_TYPES, help="default: Flat, which is exact, and HNSW32 beyond 100,000 pictures"
+        "--type", choices=TYPES, help="default: Flat, which is exact, and HNSW32 beyond 100,000 pictures"
     )
     add = commands.add("add", help="make an index of another and of the pictures of a gallery")
     _add_gallery(add, "index")

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from hpi_schemas import yaml_data
-from hpi_schemas.feature_index import LABELS, VECTORS
+from hpi_schemas.feature_index import LABELS, METRICS, VECTORS
 from hpi_schemas.files import OutputError, ReadError, is_folder, read_bounded
 
 from hpi_runtime.errors import PlanError
-from hpi_runtime.indexes.index import METRICS, Index
+from hpi_runtime.indexes.index import Index
 
 _METRIC, _TYPE, _IDS = "metric_type", "index_type", "id_map"
 

@@ -7,14 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
+from hpi_schemas.feature_index import FLAT, HNSW, IP, IVF
 
 from hpi_runtime.errors import PlanError
 
-# Inner products of vectors of length 1 are their cosines: the more, the more alike. Of squared distances, the less.
-IP, L2 = "IP", "L2"
-METRICS = (IP, L2)
-FLAT, IVF, HNSW = "Flat", "IVF", "HNSW32"
-TYPES = (FLAT, IVF, HNSW)
 # Up to here an exact search takes milliseconds; beyond, graphs of neighbours are much faster and nearly as good.
 _MOST_EXACT = 100_000
 # PaddleX's: a list for every so many vectors.

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from hpi_runtime.kinds import polygons
 from hpi_runtime.kinds.base import Agreed, Kind, in_place
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ class Seals(Kind):
 
     def to_json(self, value: Any) -> Any:
         """Return the outlines of lines as lists of numbers."""
-        return [{**seal, **{name: _plain(seal[name]) for name in _OUTLINES}} for seal in value]
+        return [{**seal, **{name: polygons.KIND.to_json(seal[name]) for name in _OUTLINES}} for seal in value]
 
     def draw(self, canvas: Canvas, value: Any, beside: Mapping[str, Any]) -> None:
         """Draw the lines of each stamp on the page, each with what it says."""
@@ -43,10 +44,6 @@ class Seals(Kind):
 
 
 KIND = Seals()
-
-
-def _plain(polys: Any) -> list[Any]:
-    return [np.asarray(poly).tolist() for poly in polys]
 
 
 def _corners(layout: Any, count: int) -> list[Any]:

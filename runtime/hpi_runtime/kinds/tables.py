@@ -6,8 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
+from hpi_runtime.kinds import polygons
 from hpi_runtime.kinds.base import Agreed, Kind, in_place
 from hpi_runtime.pictures.geometry import corners
 from hpi_runtime.results import pages, sheets
@@ -63,7 +62,7 @@ KIND = Tables()
 
 
 def _plain(texts: Mapping[str, Any]) -> dict[str, Any]:
-    return {**texts, "rec_polys": [np.asarray(poly).tolist() for poly in texts["rec_polys"]]}
+    return {**texts, "rec_polys": polygons.KIND.to_json(texts["rec_polys"])}
 
 
 def _whole(html: str) -> str:
