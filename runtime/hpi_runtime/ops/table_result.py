@@ -5,12 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from hpi_runtime.documents.records import begun
+
 
 def run(inputs: Mapping[str, Any], params: Mapping[str, Any]) -> dict[str, Any]:
     """Return the fields of PaddleX's result: what was found on the page, and each table."""
-    result: dict[str, Any] = {"model_settings": dict(params)}
-    if "page" in inputs:
-        result["doc_preprocessor_res"] = inputs["page"]
-    if "layout" in inputs:
-        result["layout_det_res"] = {"boxes": inputs["layout"]}
-    return {"result": {**result, "overall_ocr_res": inputs["ocr"], "table_res_list": inputs["tables"]}}
+    return {"result": {**begun(inputs, params), "overall_ocr_res": inputs["ocr"], "table_res_list": inputs["tables"]}}
