@@ -1,4 +1,4 @@
-"""What all eight command lines share, through the installed commands."""
+"""What all nine command lines share, through the installed commands."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ import pytest
 from hpi_schemas.command_line import CommandLine
 
 BIN = Path(sys.executable).parent
-COMMANDS = ("hpi-bench", "hpi-cache", "hpi-doctor", "hpi-index", "hpi-plan", "hpi-review", "hpi-run", "hpi-target")
+COMMANDS = (
+    *("hpi-bench", "hpi-cache", "hpi-doctor", "hpi-index", "hpi-plan"),
+    *("hpi-review", "hpi-run", "hpi-serve", "hpi-target"),
+)
 PARTS = [
     *((name,) for name in COMMANDS),
     *(("hpi-review", part) for part in ("show", "diff", "why", "blame", "verify", "lint", "matrix")),

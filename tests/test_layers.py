@@ -14,6 +14,7 @@ SOURCES = {
     "hpi_paddlex": ROOT / "runtime/hpi_paddlex",
     "hpi_planner": ROOT / "planner/hpi_planner",
     "hpi_runtime": ROOT / "runtime/hpi_runtime",
+    "hpi_serve": ROOT / "runtime/hpi_serve",
     "hpi_schemas": ROOT / "schemas/hpi_schemas",
 }
 INFERENCE = {"onnxruntime", "openvino", "paddle", "paddle2onnx", "tensorrt", "numpy", "cv2", "acl"}
@@ -68,6 +69,18 @@ def test_the_runner_knows_the_host_where_plans_are_loaded_alone(path: Path) -> N
     assert "hpi_paddlex" not in _imports(path, top_only=True)
     if path.name != "loader.py":
         assert "hpi_paddlex" not in _imports(path, top_only=False)
+
+
+@pytest.mark.parametrize("path", _files("hpi_planner") + _files("hpi_runtime"), ids=lambda path: path.name)
+def test_nobody_knows_the_service(path: Path) -> None:
+    assert "hpi_serve" not in _imports(path, top_only=False)
+
+
+@pytest.mark.parametrize("path", _files("hpi_serve"), ids=lambda path: path.name)
+def test_the_service_varies_plans_by_the_planner_and_does_not_make_any(path: Path) -> None:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    found = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)} & {"hpi_planner"}
+    assert not found or path.name == "serving.py"
 
 
 @pytest.mark.parametrize("path", _files("hpi_schemas"), ids=lambda path: path.name)

@@ -16,7 +16,8 @@ from hpi_runtime.errors import InputError, PlanError, RunnerError
 from hpi_runtime.inputs import values
 from hpi_runtime.inputs.limits import DEFAULT, LIMITS, Limits
 from hpi_runtime.inputs.pdf import Documents
-from hpi_runtime.results.result import Result, failed
+from hpi_runtime.results.failures import failed
+from hpi_runtime.results.result import Result
 from hpi_runtime.run.pipeline import Pipeline
 from hpi_runtime.run.plan import LocatedPlan
 from hpi_runtime.run.preflight import check

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -59,6 +59,7 @@ def pipeline(
     secrets: Mapping[str, str] = MappingProxyType({}),
     observe: Observer | None = None,
     measure: Timer | None = None,
+    keep: Collection[str] = (),
 ) -> Pipeline:
     """Load a plan.
 
@@ -69,13 +70,14 @@ def pipeline(
         secrets: credentials of services that a host asks, by the dotted path of their key in its configuration.
         observe: is told the address, the inputs and the outputs of every run of an engine, in the engine's thread.
         measure: is told how long each took, and of hpi-run's own pipelines every other step.
+        keep: of hpi-run's own pipelines, references whose values items still have at the end, see ``NativePipeline``.
 
     Raises:
         PlanError, PreflightError, PrepareError, EngineError: it cannot be loaded.
     """
     host = plan.plan.host
     if host is None or not is_hosted(plan, module):
-        return NativePipeline(plan, module, strict, observe, measure)
+        return NativePipeline(plan, module, strict, observe, measure, keep)
     if host.name != PADDLEX:
         raise PlanError(f"this hpi-run knows no host `{host.name}`; known: {PADDLEX}")
     from hpi_paddlex.pipeline import HostedModule, HostedPipeline

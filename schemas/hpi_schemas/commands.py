@@ -1,4 +1,4 @@
-"""The eight installed commands. Importing this imports nothing else: an interruption finds little to disturb."""
+"""The nine installed commands. Importing this imports nothing else: an interruption finds little to disturb."""
 
 from __future__ import annotations
 
@@ -42,6 +42,11 @@ def hpi_review() -> None:
 def hpi_run() -> None:
     """Execute a plan."""
     _start("hpi-run", "hpi_runtime.cli.run")
+
+
+def hpi_serve() -> None:
+    """Answer requests with plans over HTTP."""
+    _start("hpi-serve", "hpi_serve.cli")
 
 
 def hpi_target() -> None:

@@ -232,6 +232,7 @@ OPERATIONS: dict[str, list[dict[str, Any]]] = {
 }
 
 
+@pytest.mark.full
 def test_the_network_sees_what_paddlexs_sees(paddlex: Predict, pictures: list[str], tmp_path: Path) -> None:
     questions = []
     for place, (_, operations) in enumerate(OPERATIONS.items()):

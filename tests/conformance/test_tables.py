@@ -143,7 +143,7 @@ def laid_out(folder: Path, name: str, is_ours: bool, **changes: Any) -> Path:
     return path
 
 
-@pytest.mark.parametrize("has_layout", [True, False])
+@pytest.mark.parametrize("has_layout", [True, pytest.param(False, marks=pytest.mark.full)])
 def test_the_tables_of_pages_are_paddlexs(
     paddlex: Predict,  # noqa: F811
     folder: Path,

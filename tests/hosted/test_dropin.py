@@ -102,6 +102,7 @@ def test_a_wrong_choice_of_a_backend_is_said_as_hpi_plan_says_it(here: Path) -> 
     assert "`-o Predict.hpi_config.backend=null` chooses automatically" in told
 
 
+@pytest.mark.full
 def test_paddleocr_reads_a_page_and_so_does_its_command(here: Path) -> None:
     done = python(here, PADDLEOCR, PAGE)
     assert done.returncode == 0, done.stderr[-2000:]

@@ -99,6 +99,7 @@ def test_a_fallback_of_an_engine_that_is_created_late_is_told_too(plans: Path) -
     assert json.loads(done.stdout)["fallback"] == {late: "onnxruntime"}
 
 
+@pytest.mark.full
 def test_a_page_and_its_translation_lie_in_one_folder(here: Path, server: str, tmp_path: Path) -> None:
     options = ("--device", "cpu", "--models", "zoo", "-o", f"SubModules.LLM_Chat.base_url={server}")
     off = [f"SubPipelines.LayoutParser.use_{name}_recognition=false" for name in ("table", "formula")]

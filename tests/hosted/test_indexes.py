@@ -101,6 +101,7 @@ def test_an_index_that_paddlex_made_is_ours_too(place: Path, kind: str) -> None:
     assert answers(place, "theirs") == answers(place, "theirs", "--host", "paddlex")
 
 
+@pytest.mark.full
 def test_a_hosted_plan_answers_only_with_the_index_that_it_names(place: Path) -> None:
     done(place, "hpi-plan", "pipeline.yaml", "--output", "build.json")
     done(place, "hpi-index", "build", "build.json", "--gallery", "gallery", "--output", "index")

@@ -136,7 +136,8 @@ def test_the_stamps_of_pages_are_paddlexs(place: Path, has_layout: bool) -> None
     assert len(ours["page"]["seal_res_list"]) == (2 if has_layout else 1)
 
 
-@pytest.mark.parametrize("name", ["PP-StructureV3", pytest.param("layout_parsing", marks=pytest.mark.full)])
+@pytest.mark.full
+@pytest.mark.parametrize("name", ["PP-StructureV3", "layout_parsing"])
 def test_the_parts_of_a_page_say_what_their_stamps_say(place: Path, models: Path, name: str) -> None:
     finder = "PP-OCRv6_small_det"
     shutil.copytree(models / finder, place / finder, ignore=shutil.ignore_patterns(".cache"))

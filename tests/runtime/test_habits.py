@@ -88,8 +88,8 @@ def test_numbers_of_numpy_are_numbers() -> None:
 def test_an_argument_that_paddlex_does_not_have_is_a_type_error_that_lists_those_it_has() -> None:
     with pytest.raises(TypeError, match=r"no argument 'threshold' here; .*text_det_thresh"):
         check(OCR, threshold=0.5)
-    with pytest.raises(TypeError, match="it takes: batch_size"):
-        check(DIGITS, topk=3)
+    with pytest.raises(TypeError, match="it takes: topk, batch_size"):
+        check(DIGITS, threshold=3)
 
 
 def test_batch_size_is_that_of_the_one_module() -> None:

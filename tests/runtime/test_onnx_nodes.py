@@ -67,7 +67,7 @@ def outcome(engine: Engine, folder: Path, inputs: list[str], outputs: list[str])
 @pytest.mark.parametrize(
     # OpenVINO compiles for a minute; a third of the cases says nearly as much.
     ("name", "every", "least"),
-    [("onnxruntime", 1, 900), ("openvino", 3, 270)],
+    [("onnxruntime", 1, 900), pytest.param("openvino", 3, 270, marks=pytest.mark.full)],
 )
 def test_onnxs_own_operator_tests_pass_or_are_refused(
     name: str, every: int, least: int, capsys: pytest.CaptureFixture[str]

@@ -372,7 +372,7 @@ def test_an_interrupted_run_has_written_whole_results(folder: Path) -> None:
 )
 def test_a_record_names_urls_without_credentials(url: str, told: str) -> None:
     from hpi_runtime.errors import InputError
-    from hpi_runtime.results.result import failed
+    from hpi_runtime.results.failures import failed
     from hpi_runtime.run.record import Recorder
 
     recorder = Recorder()

@@ -20,8 +20,9 @@ from hpi_runtime.judge.truth import Accuracy
 from hpi_runtime.kinds.tables import KIND
 from hpi_runtime.ops import fill_structures, whole_page
 from hpi_runtime.results import sheets
+from hpi_runtime.results.failures import failed
 from hpi_runtime.results.older import file_of
-from hpi_runtime.results.result import Result, failed
+from hpi_runtime.results.result import Result
 from hpi_runtime.results.writer import Writer
 from hpi_runtime.run.pipeline import Pipeline
 from hpi_runtime.tasks.base import OutputError

@@ -15,7 +15,7 @@ from hpi_planner.ir import Ir, Module, Pipeline
 from hpi_planner.syntax.tree import dotted
 
 # The version of the rules; it changes when the same inputs may give another plan.
-RULES = "2026.2"
+RULES = "2026.3"
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ def _pipeline(ir: Ir) -> PipelineRecord:
 
 
 def _collect(pipeline: Pipeline, settings: dict[str, Any]) -> None:
-    settings[dotted(pipeline.path)] = credentials.without(pipeline.settings)
+    settings[dotted(pipeline.path)] = {**pipeline.flags, **credentials.without(pipeline.settings)}
     for child in pipeline.pipelines.values():
         _collect(child, settings)
 

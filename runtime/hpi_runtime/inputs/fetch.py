@@ -10,7 +10,9 @@ import threading
 import urllib.error
 import urllib.parse
 import urllib.request
+from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from hpi_runtime.errors import InputError
@@ -86,46 +88,55 @@ class _Https(urllib.request.HTTPSHandler):
 
 
 class _Maker:
-    """Makes connections that end at the deadline; those of a redirect to another host lead to public addresses only.
+    """Makes connections that end at the deadline, and lead to public addresses only where the limits say so.
 
-    The address is that of the connected socket, so that a name which resolves differently the next time leads
-    nowhere. What goes through a proxy is the proxy's affair.
+    A name is resolved once, so that one which resolves differently the next time leads nowhere. What goes through a
+    proxy is the proxy's affair.
     """
 
-    def __init__(self, deadline: _Deadline, private_redirects: bool) -> None:
+    def __init__(self, deadline: _Deadline, limits: Limits) -> None:
         self._deadline = deadline
-        self._private_redirects = private_redirects
+        self._limits = limits
 
     def __call__(self, kind: Any, request: urllib.request.Request) -> Any:
-        is_elsewhere = getattr(request, "is_elsewhere", False) and not self._private_redirects
+        is_elsewhere = getattr(request, "is_elsewhere", False)
+        connection: Callable[..., socket.socket] | None = None
+        if is_elsewhere and not self._limits.private_redirects:
+            connection = partial(
+                _public_connection, "it redirects to the private address {}; --allow-private-redirects follows it"
+            )
+        elif not is_elsewhere and not self._limits.private_urls:
+            connection = partial(_public_connection, "{} is a private address; --allow-private-urls fetches from those")
 
         def make(*arguments: Any, **named: Any) -> Any:
             if self._deadline.is_over:
                 raise TimeoutError
             made = kind(*arguments, **named)
             self._deadline.watch(made)
-            if is_elsewhere and not request.has_proxy():
-                made._create_connection = _public_connection
+            if connection is not None and not request.has_proxy():
+                made._create_connection = connection
             return made
 
         return make
 
 
-def _public_connection(*arguments: Any, **named: Any) -> socket.socket:
-    made = socket.create_connection(*arguments, **named)
-    address = str(made.getpeername()[0]).partition("%")[0]
-    if not ipaddress.ip_address(address).is_global:
-        made.close()
-        raise OSError(f"it redirects to the private address {address}; --allow-private-redirects follows it")
-    return made
+def _public_connection(refusal: str, address: tuple[str, int], *arguments: Any, **named: Any) -> socket.socket:
+    """Connect to a host, if all its addresses are public; nothing is sent to one that is not."""
+    found = [item[4] for item in socket.getaddrinfo(*address, type=socket.SOCK_STREAM)]
+    for host, *_ in found:
+        plain = str(host).partition("%")[0]
+        if not ipaddress.ip_address(plain).is_global:
+            raise OSError(refusal.format(plain))
+    # By its number: asked again, the name could lead elsewhere.
+    return socket.create_connection((str(found[0][0]), address[1]), *arguments, **named)
 
 
 def fetch(url: str, limits: Limits) -> bytes:
     """Return the body of an http or https URL.
 
     Args:
-        url: as the user named it; an address inside a private network is fine there.
-        limits: bytes and seconds that it may have, and whether it may redirect into a private network.
+        url: as the user named it.
+        limits: bytes and seconds that it may have, and whether it may lead or redirect into a private network.
 
     Raises:
         InputError: it cannot be had, or is larger or slower than allowed.
@@ -134,7 +145,7 @@ def fetch(url: str, limits: Limits) -> bytes:
         raise InputError("URL_UNREADABLE", "a URL with a user or a password in it is not fetched")
     late = InputError("URL_TOO_SLOW", f"{url} took more than {limits.url_seconds:g} seconds")
     with _Deadline(limits.url_seconds) as deadline:
-        make = _Maker(deadline, limits.private_redirects)
+        make = _Maker(deadline, limits)
         opener = urllib.request.build_opener(_Redirects(), _Http(make), _Https(make))
         request = urllib.request.Request(_quoted(url), headers={"User-Agent": "hpi-run"})  # noqa: S310 (http or https)
         try:

@@ -21,6 +21,7 @@ class Limits:
         page_seconds: that drawing a page of a PDF may take.
         url_seconds: that fetching a URL may take, from the first connection to the last byte.
         private_redirects: a URL may redirect to an address inside a private network.
+        private_urls: a URL may lead there at once: whoever names it is in that network. A service says no.
 
     Raises:
         TypeError: one is no number.
@@ -33,13 +34,15 @@ class Limits:
     page_seconds: float = 30.0
     url_seconds: float = 300.0
     private_redirects: bool = False
+    private_urls: bool = True
 
     def __post_init__(self) -> None:
         for name in ("bytes", "pixels", "pages"):
             argument_checks.whole(name, getattr(self, name), 1)
         for name in ("page_seconds", "url_seconds"):
             argument_checks.number(name, getattr(self, name), 0)
-        argument_checks.instance("private_redirects", self.private_redirects, bool, "true or false")
+        for name in ("private_redirects", "private_urls"):
+            argument_checks.instance(name, getattr(self, name), bool, "true or false")
 
 
 DEFAULT = Limits()

@@ -32,7 +32,8 @@ DRAWING = "res"
 _ENDINGS = {"html": (".html",), "xlsx": (".xlsx",), "markdown": (pages.ENDING, ".jpg")}
 
 
-def _unprotected() -> Outputs:
+def unprotected() -> Outputs:
+    """Return outputs that may be written over whatever is there."""
     return Outputs([], overwrite=True)
 
 
@@ -44,14 +45,17 @@ class Result(dict[str, Any]):
         drawing: what PaddleX calls the picture drawn of it, such as ``ocr_res_img``.
         fields: what each of its fields is.
         pictures: those that are part of it, by field; JSON has none.
+        input_image: the picture that was read, BGR, where whoever loaded the plan asked to keep it.
     """
+
+    input_image: Image | None = None
 
     def __init__(
         self,
         record: dict[str, Any],
         image: Image | None = None,
         drawing: str = DRAWING,
-        outputs: Callable[[], Outputs] = _unprotected,
+        outputs: Callable[[], Outputs] = unprotected,
         fields: Mapping[str, Value] = MappingProxyType({}),
         pictures: Mapping[str, Image] = MappingProxyType({}),
     ) -> None:
@@ -74,7 +78,7 @@ class Result(dict[str, Any]):
 
     def __getstate__(self) -> dict[str, Any]:
         """Return what goes to another process: not the inputs of all other results."""
-        return {**self.__dict__, "fields": dict(self.fields), "pictures": dict(self.pictures), "_outputs": _unprotected}
+        return {**self.__dict__, "fields": dict(self.fields), "pictures": dict(self.pictures), "_outputs": unprotected}
 
     @property
     def is_failed(self) -> bool:
@@ -274,23 +278,6 @@ class Result(dict[str, Any]):
         own = self["input_path"]
         Outputs([own] if own else [], overwrite=True).check(path, kind)
         self._outputs().write(path, data, kind)
-
-
-def failed(
-    path: str | None, page: int | None, fault: InputError, plan: str, outputs: Callable[[], Outputs] = _unprotected
-) -> Result:
-    """Return the record of an input that could not be processed.
-
-    Args:
-        path: of the input.
-        page: of a document, from 0.
-        fault: what went wrong.
-        plan: the digest of the plan.
-        outputs: as for ``Result``.
-    """
-    error = {"code": fault.code, "message": str(fault)}
-    fields = {"input_path": path, "page_index": page, "plan": plan, "error": error}
-    return Result(fields, outputs=outputs)
 
 
 def _json(value: Any, indent: int | None = None, ensure_ascii: bool = False) -> str:

@@ -13,9 +13,10 @@ from hpi_schemas.files import Kind, OutputError, Outputs, make_folder
 from hpi_runtime.documents.markdown import FOLDER
 from hpi_runtime.errors import InputError, PlanError
 from hpi_runtime.results import naming
+from hpi_runtime.results.failures import failed
 from hpi_runtime.results.older import drawing_of, file_of, record_of, remove_older
 from hpi_runtime.results.places import beside
-from hpi_runtime.results.result import Result, failed
+from hpi_runtime.results.result import Result
 
 # What speaks against one name and not against the folder.
 _OF_A_NAME = frozenset({errno.ENAMETOOLONG, errno.EISDIR, errno.ENOTDIR, errno.EILSEQ, errno.EINVAL, errno.EEXIST})

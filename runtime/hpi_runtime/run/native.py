@@ -3,35 +3,35 @@
 from __future__ import annotations
 
 import os
-import time
 import weakref
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import cache, partial
 from itertools import chain, islice
 from typing import Any
 
-from hpi_schemas.files import Outputs
-from hpi_schemas.plan.graph import fields
-from hpi_schemas.plan.model import INPUT, Graph, of_one
-from hpi_schemas.values import PICTURE, RECORD, Value
+from hpi_schemas.plan.model import Graph, of_one
+from hpi_schemas.values import Value
 
-from hpi_runtime import argument_checks, kinds
+from hpi_runtime import argument_checks
 from hpi_runtime.documents.markdown import joined
-from hpi_runtime.errors import PlanError
+from hpi_runtime.engines.base import Arrays
 from hpi_runtime.inputs import values
 from hpi_runtime.inputs.limits import DEFAULT, LIMITS, Limits
 from hpi_runtime.inputs.reading import Input, read
-from hpi_runtime.results.result import Result, failed
+from hpi_runtime.results.result import Result
 from hpi_runtime.run import arguments, folders
 from hpi_runtime.run.engines import Engines
 from hpi_runtime.run.executor import Executor, Group, Item, Worker, execute_one
 from hpi_runtime.run.grouping import MAX_WAIT
+from hpi_runtime.run.items import items
 from hpi_runtime.run.pipeline import Pipeline
 from hpi_runtime.run.plan import LocatedPlan
 from hpi_runtime.run.preflight import check
-from hpi_runtime.run.runner import DECODE, Observer, Timer
+from hpi_runtime.run.reporting import Reporter
+from hpi_runtime.run.runner import Observer, Timer
 from hpi_runtime.run.stages import group_size, workers
 from hpi_runtime.run.stream import stream
+from hpi_runtime.run.variant import Parts, Variant
 
 # Inputs that may wait between two stages.
 _DEPTH = 2
@@ -72,7 +72,7 @@ class NativePipeline(Pipeline):
             EngineError: an engine cannot be loaded.
         """
         self._graph = _graph(plan, module)
-        self._fields = fields(self._graph, plan.modules)
+        self._reporter = Reporter(plan, self._graph, lambda: self.fallbacks)
         self._measure = measure
         addresses = self._graph.modules
         places, warnings = check(plan, addresses, strict, self._graph)
@@ -86,6 +86,7 @@ class NativePipeline(Pipeline):
                 loaded = self._engines.load({address: places[address] for address in addresses}, number)
                 chains.append(workers(self._graph, loaded, measure, keep=keep, held=held))
                 if len(chains) == 1:
+                    self._parts = Parts(plan, loaded, places, held, measure, keep)
                     self._alone = workers(self._graph, loaded, measure, is_alone=True, keep=keep, held=held)
                     self.group_size = group_size(self._graph, loaded)
             depth = max(_DEPTH, *(engine.streams for engine in self.engines.values()))
@@ -117,11 +118,11 @@ class NativePipeline(Pipeline):
         given = settings if batch_size is None else {arguments.BATCH_SIZE: batch_size, **settings}
         arguments.check(self.plan, self._graph, self.module, given)
         outputs = cache(partial(self._outputs, input))
-        return map(partial(self._result, outputs), self.items(input, limits))
+        return map(partial(self._reporter.result, outputs), self.items(input, limits))
 
     def result(self, item: Item[Input], inputs: Any) -> Result:
         """Return the result of an item that went through; ``inputs`` are what it was read from, and others with it."""
-        return self._result(cache(partial(self._outputs, inputs)), item)
+        return self._reporter.result(cache(partial(self._outputs, inputs)), item)
 
     def items(self, input: Any, limits: Limits = DEFAULT) -> Iterator[Item[Input]]:
         """Run the plan on pictures, as ``predict`` does, and yield everything that its stages made of each."""
@@ -133,7 +134,31 @@ class NativePipeline(Pipeline):
 
     def read(self, input: Any, limits: Limits = DEFAULT) -> Iterator[Item[Input]]:
         """Decode inputs one after the other, as ``predict`` takes them."""
-        return _items(read(values.each(input), limits), self._measure)
+        return items(read(values.each(input), limits), self._measure)
+
+    def varied(self, graph: Graph, settings: Mapping[str, Mapping[str, Any]]) -> Variant:
+        """Return this pipeline with other settings, over the same engines; this one must outlive it.
+
+        Args:
+            graph: to run instead; its modules are among this pipeline's.
+            settings: of every module in it, by address.
+
+        Raises:
+            PlanError, EngineError: a task does not take its settings.
+        """
+        return Variant(self._parts, graph, settings, Reporter(self.plan, graph, lambda: self.fallbacks))
+
+    def run_model(self, address: str, arrays: Arrays) -> Arrays:
+        """Run the model of a module once, as soon as it has a free stream.
+
+        Args:
+            address: of the module.
+            arrays: an array for each input of the model, by its own names.
+
+        Raises:
+            EngineError: an array is missing, unknown, or of another dtype or shape.
+        """
+        return self._parts.loaded[address].runner.run_model(arrays)
 
     def put(self, group: Group) -> None:
         """Send decoded inputs on their way, together; this waits for room, and not for their results.
@@ -182,7 +207,7 @@ class NativePipeline(Pipeline):
     @property
     def fields(self) -> Mapping[str, Value]:
         """What each field of a result is; none where the result comes from an op that nobody here knows."""
-        return self._fields
+        return self._reporter.fields
 
     def close(self) -> None:
         """Free every engine; calling it again does nothing. In a forked process there is nothing to free."""
@@ -196,40 +221,9 @@ class NativePipeline(Pipeline):
     def __enter__(self) -> NativePipeline:
         return self
 
-    def _result(self, outputs: Callable[[], Outputs], item: Item[Input]) -> Result:
-        source = item.source
-        if item.error is not None:
-            return failed(source.path, source.page, item.error, self.plan.digest, outputs)
-        named = self._graph.outputs
-        for ref in named.values():
-            if ref not in item.values:
-                raise PlanError(f"the plan's graph asks for `{ref}`, which its stage does not give")
-        given: dict[str, Any] = {"input_path": source.path, "page_index": source.page, "plan": self.plan.digest}
-        if self.fallbacks:
-            given["fallback"] = dict(self.fallbacks)
-        record, image = item.values[named["result"]], item.values[named["image"]]
-        given |= kinds.to_json(record, Value(RECORD, fields=self._fields))
-        pictures = {name: record[name] for name, field in self._fields.items() if field.kind == PICTURE}
-        return Result(given, image, self.drawing, outputs, self._fields, pictures)
-
 
 def _graph(plan: LocatedPlan, module: str | None) -> Graph:
     if module is None:
         return plan.graph
     plan.module(module)
     return of_one(module)
-
-
-def _items(inputs: Iterator[Input], measure: Timer | None) -> Iterator[Item[Input]]:
-    while True:
-        started = time.perf_counter()
-        source = next(inputs, None)
-        if source is None:
-            return
-        if measure is not None:
-            measure(INPUT, DECODE, time.perf_counter() - started)
-        item = Item(source, error=source.error)
-        if source.image is not None:
-            item.values[f"{INPUT}.image"] = source.image
-            source.image = None
-        yield item

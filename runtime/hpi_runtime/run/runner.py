@@ -66,6 +66,10 @@ class Runner:
         """Run a batch soon, in a thread of the engine's."""
         return self._pool.submit(self.run, batch).result
 
+    def run_model(self, arrays: Arrays) -> Arrays:
+        """Run the model on arrays by its own names, in a thread of the engine's."""
+        return self._pool.submit(self.engine.run, arrays).result()
+
     def run(self, batch: Roles) -> Roles:
         """Return the outputs of the model for a batch, both by role."""
         arrays: Arrays = {name: batch[role] for role, name in self.binding.inputs.items()}

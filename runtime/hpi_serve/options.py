@@ -1,0 +1,40 @@
+"""What a server is told besides its plans."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from hpi_runtime.inputs.limits import Limits
+
+# What a service may be asked to read: of nobody who is known, and so less than what hpi-run reads.
+LIMITS = Limits(bytes=256 << 20, private_urls=False, url_seconds=60.0)
+
+
+@dataclass(frozen=True)
+class Options:
+    """How requests are answered.
+
+    Attributes:
+        limits: what each input may cost.
+        body_bytes: of a request.
+        workers: requests of a plan that run at a time.
+        waiting: requests that may be under way in all; more are answered with 503.
+        seconds: that a request may take, from its first byte to its answer.
+        token: that requests must bring; empty asks for none.
+        drain_seconds: between not being ready any more and taking no more connections.
+        strict: refuse other versions of the backends than a plan's, and fallbacks.
+        root: where relative model folders start; None is beside a plan's YAML.
+        models: folders with official models.
+    """
+
+    limits: Limits = LIMITS
+    body_bytes: int = 64 << 20
+    workers: int = 4
+    waiting: int = 64
+    seconds: float = 300.0
+    token: str = field(default="", repr=False)
+    drain_seconds: float = 5.0
+    strict: bool = False
+    root: Path | None = None
+    models: tuple[Path, ...] = ()

@@ -1,0 +1,182 @@
+"""The server as an ASGI application: which route does what."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import orjson
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from hpi_serve import bodies, errors, metrics, tensors
+from hpi_serve.admission import Admission, not_ready, unless_gone
+from hpi_serve.catalog import Catalog
+from hpi_serve.errors import RequestError
+from hpi_serve.metrics import Metrics
+from hpi_serve.options import Options
+from hpi_serve.serving import Serving
+
+LOG = logging.getLogger("hpi_serve.requests")
+_PLAN = "X-HPI-Plan"
+Handler = Callable[[Request], Awaitable[Response]]
+
+
+class Server:
+    """Answers requests for a catalog of plans.
+
+    Attributes:
+        catalog: of what is served.
+        is_draining: it is not ready any more, and answers what still comes.
+    """
+
+    def __init__(self, paths: Sequence[Path], options: Options) -> None:
+        """Take the plans and how they are served."""
+        self.options = options
+        self.metrics = Metrics()
+        self.catalog = Catalog(paths, options, self.metrics)
+        self.is_draining = False
+        self._admission = Admission(options.waiting, options.token, self.metrics)
+
+    def app(self, loaded: Callable[[Exception | None], None] = lambda _: None) -> Starlette:
+        """Return the application.
+
+        Args:
+            loaded: is told that the plans are loaded, or why they are not.
+        """
+
+        async def load() -> None:
+            try:
+                await self.catalog.load()
+                loaded(None)
+            except Exception as fault:
+                self.catalog.fault = fault
+                loaded(fault)
+
+        @asynccontextmanager
+        async def lifespan(_: Starlette) -> AsyncIterator[None]:
+            loading = asyncio.ensure_future(load())
+            try:
+                yield
+            finally:
+                await loading
+                await self.catalog.close()
+
+        protocol = tensors.Protocol(self.catalog, self.options.body_bytes, self.options.seconds)
+        return Starlette(
+            routes=[
+                Route("/health", self._health),
+                Route("/ready", self._ready),
+                Route("/metrics", self._guarded(self._metrics)),
+                *protocol.routes(self._guarded, self._is_ready),
+                Route("/{path:path}", self._logged(self._infer), methods=["POST"]),
+            ],
+            lifespan=lifespan,
+        )
+
+    def _is_ready(self) -> bool:
+        return self.catalog.is_ready and not self.is_draining
+
+    async def _health(self, _: Request) -> Response:
+        return _json({"logId": str(uuid4()), "errorCode": 0, "errorMsg": "Healthy"})
+
+    async def _ready(self, _: Request) -> Response:
+        told: dict[str, Any] = {"ready": self._is_ready()}
+        told["plans"] = {item.name: item.digest for item in self.catalog.all}
+        if self.catalog.fault is not None:
+            told["fault"] = str(errors.of(self.catalog.fault))
+        return _json(told, 200 if told["ready"] else 503)
+
+    async def _metrics(self, _: Request) -> Response:
+        return Response(self.metrics.text(), media_type=metrics.CONTENT_TYPE)
+
+    def _guarded(self, handler: Handler) -> Handler:
+        """Let in who brings the token, and none too many; errors are answered as the protocol of tensors does."""
+
+        async def guarded(request: Request) -> Response:
+            try:
+                self._admission.check_token(request.headers.get("authorization", ""))
+                with self._admission.entered():
+                    return await handler(request)
+            except RequestError as fault:
+                return _json({"error": str(fault)}, fault.status, fault.headers)
+
+        return guarded
+
+    def _logged(self, handler: Callable[[Request, dict[str, Any]], Awaitable[Response]]) -> Handler:
+        """Answer errors as PaddleX does, count the request, and log a line about it without its content."""
+
+        async def logged(request: Request) -> Response:
+            started = time.perf_counter()
+            told: dict[str, Any] = {"plan": "", "route": ""}
+            try:
+                response = await handler(request, told)
+            except RequestError as fault:
+                if "bytes" not in told:
+                    await bodies.discard(request, self.options.body_bytes)
+                if fault.status == 500:
+                    # Of others it is the request that is wrong, whose words are not ours to keep.
+                    told["error"] = str(fault)
+                response = _failed(fault)
+            if self.is_draining:
+                # Whoever keeps the connection would lose the next request.
+                response.headers["Connection"] = "close"
+            seconds = time.perf_counter() - started
+            self.metrics.answered(told["plan"], told["route"], response.status_code, seconds)
+            if response.status_code == 499:
+                self.metrics.cancelled.labels(told["plan"]).inc()
+            LOG.info(
+                "answered", extra={"request": {**told, "code": response.status_code, "seconds": round(seconds, 4)}}
+            )
+            return response
+
+        return logged
+
+    async def _infer(self, request: Request, told: dict[str, Any]) -> Response:
+        deadline = asyncio.get_running_loop().time() + self.options.seconds
+        self._admission.check_token(request.headers.get("authorization", ""))
+        name, _, route = request.path_params["path"].rpartition("/")
+        with self._admission.entered():
+            if not self.catalog.is_ready:
+                raise not_ready()
+            with self.catalog.using(name or None) as serving:
+                if serving is None or serving.contract is None or serving.contract.path != f"/{route}":
+                    raise RequestError(404, "Not Found")
+                told.update(plan=serving.name, route=serving.contract.path)
+                return await self._answered(request, serving, deadline, told)
+
+    async def _answered(self, request: Request, serving: Serving, deadline: float, told: dict[str, Any]) -> Response:
+        waited = self.metrics.waiting(serving.name)
+        body = await bodies.read(request, self.options.body_bytes, deadline)
+        told["bytes"] = len(body)
+        left = asyncio.ensure_future(bodies.gone(request))
+        try:
+            asked = await unless_gone(serving.read(body), left, deadline)
+            told["log_id"] = asked.log_id
+            del body
+            try:
+                answer = await unless_gone(serving.answer(asked, waited), left, deadline)
+            except RequestError as fault:
+                asked.cancel()
+                fault.log_id = asked.log_id
+                raise
+        finally:
+            left.cancel()
+        return Response(answer, media_type="application/json", headers={_PLAN: serving.digest})
+
+
+def _failed(fault: RequestError) -> Response:
+    told = {"logId": fault.log_id or str(uuid4()), "errorCode": fault.status, "errorMsg": str(fault)}
+    return _json(told, fault.status, fault.headers)
+
+
+def _json(value: Any, status: int = 200, headers: Any = None) -> Response:
+    return Response(orjson.dumps(value), status, dict(headers or {}), "application/json")
