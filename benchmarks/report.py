@@ -209,6 +209,34 @@ def _regret(data: Mapping[str, Any]) -> str:
     return f"{_table(heads, rows)}\n\n{data['budget']:.0f} s a module; {data['rounds']} rounds in turn."
 
 
+def _serve(data: Mapping[str, Any]) -> str:
+    rows = []
+    for name, row in data["runs"].items():
+        waits, left = row.get("health_p99_ms"), row.get("after_left_ratio")
+        rows.append(
+            (
+                name,
+                f"{row['one_client']:.2f}",
+                f"{row['clients']:.2f}",
+                f"{row['blank_clients']:.0f}",
+                f"{row['cpu_ms']:.1f}",
+                "" if waits is None else f"{waits:.0f}",
+                "" if left is None else f"{left:.1f}",
+                f"{row['peak_mib']:.0f}",
+            )
+        )
+    heads = ("server", "pages /s", f"pages /s, {data['clients']} clients", "blank /s", "CPU ms a blank")
+    table = _table((*heads, "/health p99 ms", "after 8 who left", "peak MiB"), rows)
+    ratios = data["ratios"]
+    told = (
+        f"{data['rounds']} rounds. The Python API is asked without a server, and for all pages in one call. "
+        f"CPU over that API: {ratios['cpu_over_api_ms']:.1f} ms; pages of all clients ÷ PaddleX's: "
+        f"{ratios['clients_to_paddlex']:.2f}, on OpenVINO {ratios['openvino_to_paddlex']:.2f}. "
+        "After 8 clients who left: the time of the next request ÷ that of one alone."
+    )
+    return f"{table}\n\n{told}"
+
+
 _SECTIONS = {
     "ablation": _ablation,
     "calls": _calls,
@@ -220,6 +248,7 @@ _SECTIONS = {
     "pipelines": _pipelines,
     "peers": _peers,
     "regret": _regret,
+    "serve": _serve,
 }
 
 if __name__ == "__main__":

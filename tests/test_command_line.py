@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import os
-import pty
 import re
 import shutil
 import subprocess
@@ -14,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from hpi_schemas.command_line import CommandLine
+from support.terminal import on_terminal
 
 BIN = Path(sys.executable).parent
 COMMANDS = (
@@ -120,32 +119,10 @@ def test_zsh_reads_its_completion(tmp_path: Path) -> None:
         subprocess.run(["zsh", "-n", "completion"], cwd=tmp_path, check=True)
 
 
-def on_a_terminal(command: str, **environment: str) -> str:
-    """Run a command whose streams are a terminal, and return what it shows."""
-    ours, its = pty.openpty()
-    keep = {key: value for key, value in os.environ.items() if key not in ("NO_COLOR", "FORCE_COLOR")}
-    job = subprocess.Popen(
-        [BIN / command], stdout=its, stderr=its, stdin=its, env={**keep, "TERM": "xterm-256color", **environment}
-    )
-    os.close(its)
-    shown = b""
-    while True:
-        try:
-            piece = os.read(ours, 4096)
-        except OSError:
-            break
-        if not piece:
-            break
-        shown += piece
-    os.close(ours)
-    job.wait(timeout=60)
-    return shown.decode()
-
-
 _COLOUR = re.compile("\x1b\\[[0-9;]*3[0-7]")
 
 
 def test_colours_are_for_terminals_and_never_under_no_color() -> None:
-    assert _COLOUR.search(on_a_terminal("hpi-doctor"))
-    assert not _COLOUR.search(on_a_terminal("hpi-doctor", NO_COLOR="1"))
+    assert _COLOUR.search(on_terminal([BIN / "hpi-doctor"]))
+    assert not _COLOUR.search(on_terminal([BIN / "hpi-doctor"], environment={"NO_COLOR": "1"}))
     assert "\x1b" not in run("hpi-doctor").stdout

@@ -123,7 +123,7 @@ def test_a_locale_without_letters_is_no_traceback(folder: Path, name: str) -> No
 
 
 def test_a_closed_stdout_is_no_reason_where_results_go_into_files(folder: Path) -> None:
-    done = shell(folder, "hpi-run plan.json --input pictures --output out", ">&-")
+    done = shell(folder, "hpi-run plan.json --input pictures --output out --quiet", ">&-")
     assert (done.returncode, done.stderr) == (0, "")
     assert len(list((folder / "out").rglob("*.json"))) == 2
 

@@ -45,7 +45,7 @@ class Request:
 # The passes in order.
 PASSES = (
     *("read", "override", "inherit", "bind_target", "locate"),
-    *("select", "share", "conform", "schedule", "host", "freeze"),
+    *("select", "share", "conform", "schedule", "host", "serving", "freeze"),
 )
 
 
@@ -90,6 +90,10 @@ def passes(request: Request) -> Iterator[Pass]:
     from hpi_planner.passes.host import Host
 
     yield Host()
+
+    from hpi_planner.passes.serving import Serving
+
+    yield Serving()
 
     from hpi_planner.passes.freeze import Freeze
 

@@ -11,6 +11,7 @@ from hpi_schemas.model_inputs import OutputTensors, Tensors
 from hpi_schemas.plan import origin as plan_origin
 from hpi_schemas.plan.host import HostRecord
 from hpi_schemas.plan.model import EngineRecord, External, Graph, Measurement, Plan, Source
+from hpi_schemas.plan.serving import ServingRecord
 from hpi_schemas.target import Target
 
 from hpi_planner.diagnostics.model import Diagnostic, Label, Span
@@ -203,6 +204,7 @@ class Ir:
         asked_cold: who wants engines compiled ahead of loading, None if nobody does.
         asked_host: the host that somebody asked for by name.
         host: what runs the pipeline, None where the graph does.
+        serving: how a server answers, None where the YAML does not say it.
         plan: what was decided, None after errors.
         text: the plan as canonical JSON.
     """
@@ -225,6 +227,7 @@ class Ir:
     asked_cold: Origin | None = None
     asked_host: Traced | None = None
     host: HostRecord | None = None
+    serving: ServingRecord | None = None
     plan: Plan | None = None
     text: str | None = None
     diagnostics: tuple[Diagnostic, ...] = ()

@@ -80,7 +80,7 @@ class DiskReader:
         """Return the facts of the folder; each folder is read once."""
         reference = STORE_PREFIX + model_name if model_dir is None else self._reference(model_dir)
         if reference not in self._known:
-            self._known[reference] = _folder_facts(reference, self._folder(reference, model_name))
+            self._known[reference] = _folder_facts(reference, self._folder(reference))
         return self._known[reference]
 
     def folder(
@@ -88,7 +88,7 @@ class DiskReader:
     ) -> ModelFolder:
         """Return the folder, with the digests of these files of it, or of all but the hidden ones."""
         reference = self._reference(model_dir)
-        folder = self._folder(reference, model_name)
+        folder = self._folder(reference)
         missing = [name for name in names or () if not (folder / name).is_file()]
         if missing:
             help = f"it needs {' and '.join(f'`{name}`' for name in names or ())}"
@@ -99,7 +99,7 @@ class DiskReader:
             raise FactsError(Code.MODEL_FILE_INVALID, f"`{reference}` cannot be read: {fault.strerror}") from None
         return ModelFolder(reference, files)
 
-    def _folder(self, reference: str, model_name: str) -> Path:
+    def _folder(self, reference: str) -> Path:
         try:
             return ModelStore(self.root, self.official).resolve(reference)
         except FileNotFoundError as fault:
@@ -112,8 +112,8 @@ class DiskReader:
                 help = f"it is a file; name the folder that holds it: `{PurePosixPath(reference).parent}`"
             if reference.startswith(STORE_PREFIX):
                 help = (
-                    f"fetch it with `hf download PaddlePaddle/{model_name} --local-dir DIR/{model_name}` "
-                    "(from the package huggingface_hub) and name DIR with `--models` or HPI_MODELS"
+                    "`hpi-plan … --fetch` fetches all models that are missing; "
+                    "what lies elsewhere, name with `--models` or HPI_MODELS"
                 )
             raise FactsError(Code.MODEL_NOT_FOUND, str(fault), help) from None
         except (OSError, ValueError) as fault:

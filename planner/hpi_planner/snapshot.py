@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from hpi_schemas.plan import host, write
+from hpi_schemas.plan import host, serving, write
 
 from hpi_planner.ir import Ir, Module
 
@@ -23,6 +23,8 @@ def snapshot(ir: Ir, stopped_after: str) -> dict[str, Any]:
         result["graph"] = write.graph(ir.graph)
     if ir.host is not None:
         result["host"] = host.write(ir.host)
+    if ir.serving is not None:
+        result["serving"] = serving.write(ir.serving)
     return result
 
 

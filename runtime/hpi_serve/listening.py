@@ -21,6 +21,8 @@ from hpi_schemas.console import DONE, INTERRUPTED
 from hpi_serve.server import Server
 
 LOG = logging.getLogger("hpi_serve")
+# Connections that may wait for the server to take them.
+_BACKLOG = 2048
 
 
 class _Uvicorn(uvicorn.Server):
@@ -42,13 +44,21 @@ def bind(host: str, port: int) -> socket.socket:
         PlanError: nothing can listen there.
     """
     try:
-        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-        return socket.create_server((host, port), family=family, backlog=2048)
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        # With its protocol: asyncio sends answers at once (TCP_NODELAY) only on sockets that tell it.
+        listener = socket.socket(family, kind, protocol)
+        try:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind(address)
+            listener.listen(_BACKLOG)
+        except BaseException:
+            listener.close()
+            raise
+        return listener
     except (OSError, OverflowError) as fault:
         reason = getattr(fault, "strerror", None) or fault
-        raise PlanError(
-            f"nothing can listen on {host} port {port}: {reason}; name others with --host and --port"
-        ) from None
+        told = f"nothing can listen on {host} port {port}: {reason}"
+        raise PlanError(f"{told}; name others with --host and --port") from None
 
 
 def run(server: Server, listener: socket.socket) -> int:

@@ -21,12 +21,12 @@ class Asked(NamedTuple):
 
     Attributes:
         visualize: pictures of it.
-        largest: height and width of those at most.
+        largest: height and width of those at most; None leaves them as they are.
         markdown_images: the pictures of Markdown.
     """
 
     visualize: bool
-    largest: tuple[int, int]
+    largest: tuple[int, int] | None
     markdown_images: bool = True
 
 

@@ -7,11 +7,9 @@ from io import BytesIO
 from typing import Any
 
 import cv2
+import numpy as np
 import PIL.Image
 from hpi_runtime.pictures import Image
-
-# PaddleX's limit of the pictures of pages: larger ones are made smaller.
-DEFAULT_SIZE = (2000, 2000)
 
 
 def drawn(picture: PIL.Image.Image) -> str:
@@ -21,8 +19,8 @@ def drawn(picture: PIL.Image.Image) -> str:
     return _text(stream.getvalue())
 
 
-def of_page(picture: PIL.Image.Image | Image, largest: tuple[int, int], suffix: str = ".jpg") -> str:
-    """Return a picture of a page, made smaller where it is larger than allowed.
+def of_page(picture: PIL.Image.Image | Image, largest: tuple[int, int] | None, suffix: str = ".jpg") -> str:
+    """Return a picture of a page, made smaller where it is larger than allowed (None: never).
 
     Args:
         picture: a drawing, or BGR.
@@ -31,11 +29,9 @@ def of_page(picture: PIL.Image.Image | Image, largest: tuple[int, int], suffix: 
     """
     image: Any = picture
     if isinstance(picture, PIL.Image.Image):
-        import numpy as np
-
         image = np.asarray(picture.convert("RGB"))[..., ::-1]
     height, width = image.shape[:2]
-    if width > largest[1] or height > largest[0]:
+    if largest is not None and (width > largest[1] or height > largest[0]):
         factor = largest[0] / width if width / height > largest[0] / largest[1] else largest[1] / height
         image = cv2.resize(image, (max(1, int(factor * width)), max(1, int(factor * height))))
     return _text(cv2.imencode(suffix, image)[1].tobytes())

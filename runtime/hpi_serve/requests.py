@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from concurrent.futures import Future
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
@@ -12,7 +12,6 @@ import orjson
 import pydantic
 from hpi_runtime.inputs.limits import Limits
 from hpi_runtime.inputs.pdf import is_pdf
-from hpi_runtime.results.result import Result
 
 from hpi_serve import errors, fields, files
 from hpi_serve.contract import FILE, Contract
@@ -32,7 +31,7 @@ class Request:
         settings: arguments of ``predict``; None asks for nothing.
         visualize: whether pictures of the result are wanted; None leaves it to the server.
         markdown_images: whether those in Markdown are.
-        running: what will hold the results, once they are on their way.
+        abandon: lets what is under way go no further; None where nothing is.
         is_cancelled: nobody waits for it any more.
     """
 
@@ -41,14 +40,14 @@ class Request:
     settings: dict[str, Any] = field(default_factory=dict)
     visualize: bool | None = None
     markdown_images: bool = True
-    running: Future[list[Result]] | None = None
+    abandon: Callable[[], None] | None = None
     is_cancelled: bool = False
 
     def cancel(self) -> None:
-        """Let it not begin, where it has not begun."""
+        """Let it go no further."""
         self.is_cancelled = True
-        if self.running is not None:
-            self.running.cancel()
+        if self.abandon is not None:
+            self.abandon()
 
 
 def read(contract: Contract, body: bytes, limits: Limits) -> Request:

@@ -7,6 +7,7 @@ from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import orjson
@@ -17,9 +18,10 @@ from hpi_runtime.run import arguments
 from hpi_runtime.run.native import NativePipeline
 from hpi_runtime.run.session import Session
 from hpi_runtime.run.variant import Variant
+from hpi_schemas.plan.serving import ServingRecord
 
 from hpi_serve import contract as contracts
-from hpi_serve import errors, pages, pictures, requests, things
+from hpi_serve import errors, pages, requests, things
 from hpi_serve.contract import FILE, IMAGE
 from hpi_serve.errors import RequestError
 from hpi_serve.options import Options
@@ -45,8 +47,10 @@ class Serving:
         self.name = name
         self.pipeline = pipeline
         self.contract = contracts.find(pipeline.plan.plan.pipeline.name)
-        is_one = self.contract is not None and self.contract.takes == IMAGE
-        self._limits = replace(options.limits, pages=1) if is_one else options.limits
+        self._usual = pipeline.plan.plan.serving or ServingRecord()
+        most = 1 if self.contract is not None and self.contract.takes == IMAGE else self._usual.most_pages
+        pages = options.limits.pages
+        self._limits = replace(options.limits, pages=pages if most is None else min(pages, most))
         self._session = Session(pipeline, limits=self._limits)
         self._readers = ThreadPoolExecutor(_READERS, f"serve-read-{name}")
         self._workers = ThreadPoolExecutor(options.workers, f"serve-work-{name}")
@@ -100,23 +104,31 @@ class Serving:
             if item.is_failed:
                 page = "" if item["page_index"] is None or len(results) == 1 else f"page {item['page_index']}: "
                 raise errors.of_input(item["error"]["code"], page + item["error"]["message"])
-        visualize = True if request.visualize is None else request.visualize
+        visualize = self._usual.visualize if request.visualize is None else request.visualize
         if contract.takes != FILE:
             return things.answer(contract, results[0], visualize)
-        asked = pages.Asked(visualize, pictures.DEFAULT_SIZE, request.markdown_images)
+        asked = pages.Asked(visualize, self._usual.largest, request.markdown_images)
         return pages.answer(contract, results, is_pdf(request.data), asked)
 
     def _results(self, request: Request) -> Sequence[Result]:
+        if request.is_cancelled:
+            raise _nobody_waits()
         changes = arguments.changes(self.pipeline.plan, self.pipeline.plan.graph, request.settings)
         if changes:
-            return list(self._variant(changes).predict(request.data, limits=self._limits))
-        request.running = self._session.submit(request.data)
+            found = []
+            for result in self._variant(changes).predict(request.data, limits=self._limits):
+                found.append(result)
+                if request.is_cancelled:
+                    raise _nobody_waits()
+            return found
+        future = self._session.submit(request.data)
+        request.abandon = partial(self._session.abandon, future)
         if request.is_cancelled:
-            request.running.cancel()
+            request.abandon()
         try:
-            return request.running.result()
+            return future.result()
         except CancelledError:
-            raise RequestError(499, "nobody waits for this any more") from None
+            raise _nobody_waits() from None
 
     def _variant(self, changes: Mapping[str, Any]) -> Variant:
         key = orjson.dumps(changes, option=orjson.OPT_SORT_KEYS)
@@ -134,3 +146,7 @@ class Serving:
             while len(self._variants) > _VARIANTS:
                 self._variants.popitem(last=False)
         return made
+
+
+def _nobody_waits() -> RequestError:
+    return RequestError(499, "nobody waits for this any more")

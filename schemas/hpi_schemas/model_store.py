@@ -115,13 +115,17 @@ def official_folders(models: Sequence[Path] = ()) -> tuple[Path, ...]:
     PaddleX fills: ``official_models`` in ``PADDLE_PDX_CACHE_HOME``, by default ``~/.paddlex``.
     """
     named = [Path(item) for item in os.environ.get("HPI_MODELS", "").split(os.pathsep) if item]
-    return (*models, *named, *(folder / "official_models" for folder in _paddlex_caches()))
+    last = paddlex_folder()
+    return (*models, *named, *(() if last is None else (last,)))
 
 
-def _paddlex_caches() -> list[Path]:
+def paddlex_folder() -> Path | None:
+    """Return the folder that PaddleX fills with official models.
+
+    None where nobody knows where the home of this user is, as in containers with a user of their own.
+    """
     own = os.environ.get("PADDLE_PDX_CACHE_HOME")
     try:
-        return [Path(own) if own else Path.home() / ".paddlex"]
+        return (Path(own) if own else Path.home() / ".paddlex") / "official_models"
     except RuntimeError:
-        # Nobody knows where the home of this user is, as in containers with a user of their own.
-        return []
+        return None

@@ -18,8 +18,25 @@ def install(extra: str) -> str:
 
 
 def missing(name: str) -> str:
-    """Return what to say where a package is not there that this command needs."""
-    return f"this needs {name}, which is not installed: {install(RUN)}"
+    """Return what to say where a package is not there that this command needs, by the name that is imported."""
+    return f"this needs {name}, which is not installed: {install(_extra_of(name))}"
+
+
+def _extra_of(name: str) -> str:
+    """Return the extra that brings a package: the runner's own, or the first of those that do."""
+    from importlib import metadata
+
+    project = name.replace("_", "-").lower()
+    extras = [RUN, *(metadata.metadata(_OURS).get_all("Provides-Extra") or ())]
+    brings = (extra for extra in extras if any(_named(item) == project for item in _requirements(extra)))
+    return next(brings, RUN)
+
+
+def _named(requirement: str) -> str:
+    """Return the name in what pip is told to install."""
+    from packaging.requirements import Requirement
+
+    return Requirement(requirement.strip("'")).name.replace("_", "-").lower()
 
 
 def _requirements(extra: str) -> list[str]:

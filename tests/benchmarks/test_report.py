@@ -14,7 +14,19 @@ import report  # noqa: E402
 def test_the_document_shows_what_was_measured() -> None:
     text = report.DOCUMENT.read_text(encoding="utf-8")
     figures = json.loads(report.FIGURES.read_text(encoding="utf-8"))
-    sections = ("ablation", "calls", "regret", "peers", "commands", "floor", "flat", "choices", "hosting", "pipelines")
+    sections = (
+        "ablation",
+        "calls",
+        "regret",
+        "peers",
+        "commands",
+        "floor",
+        "flat",
+        "choices",
+        "hosting",
+        "pipelines",
+        "serve",
+    )
     assert {name for name in sections if f"<!-- figures: {name} -->" in text} == set(figures)
     assert report.document(text, figures) == text
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -18,6 +19,7 @@ import pytest
 from hpi_schemas.canonical import digest_file
 from hpi_schemas.validate import faults
 from PIL import Image
+from support.terminal import on_terminal
 
 BIN = Path(sys.executable).parent
 ROOT = Path(__file__).parent.parent.parent
@@ -55,7 +57,7 @@ def records(done: Any) -> list[dict[str, Any]]:
 
 
 def test_a_folder_gives_a_line_per_picture(folder: Path) -> None:
-    done = run(folder, "plan.json", "--input", "pictures")
+    done = run(folder, "plan.json", "--input", "pictures", "--quiet")
     assert (done.returncode, done.stderr) == (0, "")
     found = records(done)
     assert [Path(record["input_path"]).name for record in found] == ["a.png", "b.png"]
@@ -105,7 +107,7 @@ def test_bad_inputs_among_good_ones_give_error_records_and_exit_code_1(folder: P
     assert [record.get("error", {}).get("code") for record in found] == [
         *(None, "IMAGE_TRUNCATED", "IMAGE_UNREADABLE", "IMAGE_UNREADABLE", None)
     ]
-    assert "3 of 5 failed" in done.stderr
+    assert "5 inputs, 3 failed in " in done.stderr
     assert "Traceback" not in done.stderr
 
 
@@ -532,3 +534,19 @@ def test_a_plan_for_more_cores_runs_with_a_warning_and_not_with_strict(folder: P
     assert done.returncode == 0
     assert "warning: SubModules.ImageClassification: openvino: the plan says cpu_num_threads 1000" in done.stderr
     assert run(folder, "plan.json", "--input", "pictures", "--strict").returncode == 4
+
+
+def test_the_closing_line_says_what_a_run_came_to_and_where_the_time_went(folder: Path) -> None:
+    done = run(folder, "plan.json", "--input", "pictures")
+    (line,) = done.stderr.splitlines()
+    form = r"hpi-run: 2 inputs in \d+\.\d s, \d+\.\d\d /s; of the work: (\w[\w ]* \d+%(, )?){2,3}"
+    assert re.fullmatch(form, line), line
+    assert "ImageClassification" in line
+
+
+def test_on_a_terminal_a_run_shows_how_far_it_is(folder: Path) -> None:
+    command = f"{BIN / 'hpi-run'} plan.json {' '.join(['--input pictures'] * 20)} > out.jsonl"
+    shown = on_terminal(["sh", "-c", command], folder)
+    assert re.search(r"\d+/40", shown)
+    assert "40 inputs in " in shown
+    assert len((folder / "out.jsonl").read_text().splitlines()) == 40

@@ -142,7 +142,7 @@ def test_a_picture_that_is_not_drawn_by_us_is_kept(folder: Path) -> None:
 
 def test_the_same_run_again_replaces_its_own_results_however_the_inputs_are_named(folder: Path) -> None:
     for name in ("pictures/a.png", "./pictures//a.png"):
-        done = run(folder, "hpi-run", "plan.json", "--input", name, "--output", "out", "--save-images")
+        done = run(folder, "hpi-run", "plan.json", "--input", name, "--output", "out", "--save-images", "--quiet")
         assert (done.returncode, done.stderr) == (0, "")
     assert len(list((folder / "out").rglob("*.*"))) == 2
 
@@ -160,7 +160,7 @@ def test_a_failure_is_replaced_by_the_result_once_there_is_one(folder: Path) -> 
 def test_odd_names_get_results_like_any_other(folder: Path, name: str) -> None:
     shutil.copy(folder / "pictures/a.png", folder / "p")
     (folder / "p").rename(folder / name)
-    done = run(folder, "hpi-run", "plan.json", "--input", f"./{name}", "--output", "out", "--save-images")
+    done = run(folder, "hpi-run", "plan.json", "--input", f"./{name}", "--output", "out", "--save-images", "--quiet")
     assert (done.returncode, done.stderr) == (0, "")
     assert len(list((folder / "out").iterdir())) == 2
 

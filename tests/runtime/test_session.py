@@ -8,7 +8,7 @@ import random
 import threading
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -393,3 +393,36 @@ def test_a_callback_that_exits_after_a_failure_keeps_no_other_input_waiting(
             begin.set()
             assert failed.wait(30)
         assert len(session.submit(noise(9)).result(30)) == 1
+
+
+def test_an_abandoned_input_goes_no_further_and_the_others_are_answered(
+    monkeypatch: pytest.MonkeyPatch, plan: Path
+) -> None:
+    begun, goes_on = threading.Event(), threading.Event()
+    finish = module_stage.ModuleStage.finish
+    finished = []
+
+    def slow(self: Any, items: Any) -> None:
+        begun.set()
+        assert goes_on.wait(10)
+        finished.append(len(items))
+        finish(self, items)
+
+    monkeypatch.setattr(module_stage.ModuleStage, "finish", slow)
+    with load_plan(plan) as pipeline, Session(pipeline) as session:
+        # Together they would share a batch, and what others wait for goes on.
+        first = session.submit(noise(1))
+        assert begun.wait(10)
+        left = session.submit(noise(2))
+        while not left.running():
+            time.sleep(0.01)
+        session.abandon(left)
+        goes_on.set()
+        assert len(first.result(10)) == 1
+        with pytest.raises(CancelledError):
+            left.result(10)
+        assert len(session.submit(noise(3)).result(10)) == 1
+        # One that is done stays as it is.
+        session.abandon(first)
+        assert len(first.result()) == 1
+    assert len(finished) == 2

@@ -18,6 +18,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+from hpi_serve import listening
 from support.classifying import lay_out, run
 
 from serve.asking import ROUTE, Served, encoded, serving
@@ -329,6 +330,13 @@ def test_what_cannot_be_served_is_said_at_once(folder: Path, arguments: list[str
     assert done.returncode == code
     assert said in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+def test_answers_are_sent_at_once(host: str) -> None:
+    # asyncio does so on sockets that name their protocol; others wait 40 ms for an acknowledgement.
+    with listening.bind(host, 0) as listener:
+        assert listener.proto == socket.IPPROTO_TCP
 
 
 def test_a_port_that_is_taken_is_said(folder: Path, server: Served) -> None:

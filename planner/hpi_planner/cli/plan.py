@@ -77,6 +77,8 @@ def _contradiction(options: argparse.Namespace) -> str | None:
     is_weighed = options.optimize not in (None, overrides.COLD)
     if options.profile is None and (options.max_accuracy_drop is not None or is_weighed):
         return f"--max-accuracy-drop and --optimize {LATENCY} or {THROUGHPUT} go with --profile"
+    if options.fetch is not None and chosen:
+        return f"{chosen[0]} takes no --fetch"
     if options.candidates is not None and options.optimize is not None:
         return "--optimize goes with the plan that is made by the profile, not with --candidates"
     if options.profile is not None and chosen:
@@ -169,6 +171,8 @@ def _overrides(options: argparse.Namespace) -> tuple[overrides.Override, ...]:
 def _compile(options: argparse.Namespace, target: str | None, output: Path | None) -> int:
     listed = None if options.candidates is None else Path(options.candidates)
     beside = listed or output
+    if options.fetch is not None:
+        _fetch(options, target)
     made = request.make(
         options.pipeline,
         _overrides(options),
@@ -203,6 +207,17 @@ def _compile(options: argparse.Namespace, target: str | None, output: Path | Non
     if options.prove and not _proved(_arguments(options, made, target, output), ir.text):
         return NEGATIVE
     return _write(ir.text, output, outputs)
+
+
+def _fetch(options: argparse.Namespace, target: str | None) -> None:
+    """Fetch the models that are missing, and take those in that folder from now on."""
+    from hpi_planner.cli import fetching
+
+    place = fetching.folder(options.fetch)
+    made = request.make(options.pipeline, _overrides(options), target, options.models, options.root)
+    fetching.run(made, place, options.models)
+    if options.fetch and options.fetch not in options.models and place.is_dir():
+        options.models = [*options.models, options.fetch]
 
 
 def _measured(options: argparse.Namespace) -> request.Measured | None:

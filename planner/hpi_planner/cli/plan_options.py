@@ -70,6 +70,11 @@ def parser() -> CommandLine:
     add("--target", action="append", default=[], metavar="FILE|NAME", help=target_help)
     add("--output-dir", metavar="DIR", help="write a plan for each --target there, named after it")
     add("--models", action="append", default=[], metavar="DIR", help="folder with official models, one folder per name")
+    fetch_help = (
+        "first fetch the official models that are missing, from Hugging Face or the mirror that HF_ENDPOINT names, "
+        "into DIR or else into the folder that PaddleX fills"
+    )
+    add("--fetch", metavar="DIR", nargs="?", const="", help=fetch_help)
     add("--root", metavar="DIR", help="where relative model folders start; default: the folder of the YAML")
     candidates_help = "instead of a plan, write there what could run each module, for hpi-bench to measure"
     add("--candidates", metavar="FILE", help=candidates_help)

@@ -72,6 +72,7 @@ class Code(str, Enum):
     RANKING_MISSING = "ranking-missing"
     REGULAR_INFERENCE = "regular-inference"
     RUN_MODE_BLOCKED = "run-mode-blocked"
+    SERVING_IDLE = "serving-idle"
     SETTING_IDLE = "setting-idle"
     SETTING_INVALID = "setting-invalid"
     TARGET_UNSUPPORTED = "target-unsupported"

@@ -133,7 +133,9 @@ def _pipeline(definition: Definition) -> Schema:
             "type": ["boolean", "null"],
             "default": True,
         },
-        "Serving": {"description": "For PaddleX's server; not read by hpi-plan."},
+        "Serving": {
+            "description": "How a server answers: visualize, extra.max_num_input_imgs, extra.max_output_img_size."
+        },
     }
     for section in ("SubPipelines", "SubModules"):
         members: Schema = {member.key: _member(member) for member in definition.members if member.section == section}

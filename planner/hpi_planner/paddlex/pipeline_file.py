@@ -13,7 +13,6 @@ from hpi_planner.paddlex.walk import Walk
 from hpi_planner.syntax.tree import Path, Tree
 
 _MODULE_KEYS = frozenset({*INHERITED, "module_name", "model_name", "model_dir", "batch_size", "genai_config"})
-# `Serving` is for PaddleX's server.
 _PIPELINE_KEYS = frozenset({*INHERITED, "pipeline_name", "SubModules", "SubPipelines", "device", "Serving"})
 
 

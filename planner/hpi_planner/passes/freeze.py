@@ -38,6 +38,7 @@ class Freeze:
             graph=ir.graph,
             external=ir.external,
             host=ir.host,
+            serving=ir.serving,
             replicas=ir.replicas,
             profile=ir.profile,
             must_understand=() if ir.host is None else (hosts.FEATURE,),

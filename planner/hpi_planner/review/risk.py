@@ -39,6 +39,8 @@ _PATTERNS: tuple[tuple[str, Impact], ...] = (
     ("external.**", Impact.NUMERICS),
     ("host.**", Impact.NUMERICS),
     ("replicas.**", Impact.DEVICE),
+    # What answers look like, and which documents are refused; the numbers are the same.
+    ("serving.**", Impact.COSMETIC),
     ("target.arch", Impact.NUMERICS_POSSIBLE),
     ("target.cores", Impact.PERFORMANCE),
     ("target.cpu_features.**", Impact.NUMERICS_POSSIBLE),

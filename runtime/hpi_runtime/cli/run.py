@@ -22,6 +22,7 @@ from hpi_schemas.console import (
     write_all,
 )
 
+from hpi_runtime.cli.course import Course
 from hpi_runtime.cli.inputs import input_names
 from hpi_runtime.cli.secrets import read_secrets
 from hpi_runtime.cli.telling import telling
@@ -105,6 +106,7 @@ def _parser() -> CommandLine:
         add(option, type=positive_number, default=default, metavar="N", help=f"{what}; default: {default:g}")
     redirects_help = "follow URLs that redirect to another host inside a private network"
     add("--allow-private-redirects", action="store_true", help=redirects_help)
+    add("--quiet", action="store_true", help="show no progress and no closing line; errors and warnings are still told")
     add("--strict", action="store_true", help="refuse other versions of the backends than the plan's")
     return parser
 
@@ -148,7 +150,8 @@ def _run(options: argparse.Namespace, lines: BinaryIO) -> int:
     from hpi_runtime.run.record import Recorder
 
     recorder = Recorder(not options.no_machine_name)
-    with loader.pipeline(plan, options.module, options.strict, secrets) as pipeline:
+    course = Course(_NAME, len(names), options.quiet)
+    with loader.pipeline(plan, options.module, options.strict, secrets, measure=course.measure) as pipeline:
         recorder.loaded()
         told = _warn(pipeline, 0)
         if options.prepare_only:
@@ -157,10 +160,11 @@ def _run(options: argparse.Namespace, lines: BinaryIO) -> int:
         make = loader.writer(plan, options.module)
         writer = make(lines, outputs, _path(options.output), _path(pictures), pipeline.drawing, record)
         writer.check(names)
-        results = pipeline.predict(names, limits=_limits(options), **settings)
+        results = course.follow(pipeline.predict(names, limits=_limits(options), **settings))
         code = _predict(pipeline, results, writer, outputs, record, recorder)
         # A host loads some engines when it first needs them.
         _warn(pipeline, told)
+        course.close()
         return code
 
 
@@ -242,8 +246,6 @@ def _predict(
             say(_NAME, clean_line(f"{error['code']}: {error['message']}"))
     if record is not None:
         _write_record(record, recorder.record(pipeline, writer.count, writer.failed), outputs)
-    if writer.failed:
-        say(_NAME, f"{writer.failed} of {writer.count} failed")
     return NEGATIVE if writer.failed else DONE
 
 

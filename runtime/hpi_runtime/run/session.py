@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from contextlib import suppress
 from types import TracebackType
 from typing import Any, NamedTuple
+from weakref import WeakKeyDictionary
 
 from hpi_runtime import argument_checks
 from hpi_runtime.errors import BusyError, EngineError, InputError, PlanError
@@ -62,6 +63,7 @@ class Session:
         self._readers = ThreadPoolExecutor(readers, f"{THREADS}decode")
         self._lock = threading.Lock()
         self._reading = 0
+        self._requests: WeakKeyDictionary[Future[list[Result]], _Request] = WeakKeyDictionary()
         self._is_closed = False
         try:
             self._grouper: Grouper[_Page] = Grouper(self._send, pipeline.group_size, max_wait)
@@ -94,6 +96,7 @@ class Session:
         if not self._room.acquire(blocking=False):
             raise BusyError(f"{self._max_waiting} inputs are under way; try again later")
         request = _Request(input, self)
+        self._requests[request.future] = request
         request.future.add_done_callback(lambda _: self._room.release())
         with self._lock:
             self._reading += 1
@@ -104,6 +107,17 @@ class Session:
             request.future.cancel()
             raise (PlanError("the session is closed") if self._is_closed else no_threads(fault)) from None
         return request.future
+
+    def abandon(self, future: Future[list[Result]]) -> None:
+        """Let an input go no further than where it is, for nobody waits for it any more; its future ends as cancelled.
+
+        Args:
+            future: that ``submit`` returned; one that is done, or is another's, stays as it is.
+        """
+        request = self._requests.get(future)
+        if request is not None:
+            request.is_abandoned = True
+            future.cancel()
 
     def close(self) -> None:
         """Take no more inputs, and wait for those that are under way; calling it again does nothing.
@@ -139,6 +153,8 @@ class Session:
         try:
             # Waiting here is how a session is slowed down: the executor has room for so many groups.
             for item in self._pipeline.read(request.input, self._limits):
+                if request.is_abandoned:
+                    break
                 request.items.append(item)
                 self._grouper.add(_Page(item, request))
             request.is_read()
@@ -166,7 +182,8 @@ class Session:
                 owners[id(item)].take()
 
         try:
-            self._pipeline.put(Group([page.item for page in wanted], done))
+            goes_on = lambda: any(not page.request.is_abandoned for page in wanted)  # noqa: E731 (it holds the pages)
+            self._pipeline.put(Group([page.item for page in wanted], done, goes_on))
         except (EngineError, PlanError) as fault:
             for page in wanted:
                 page.item.error = InputError("PROCESSING_FAILED", str(fault))
@@ -187,12 +204,14 @@ class _Request:
         input: as it was given.
         future: will hold the results.
         items: its pages, in order, as far as they are read.
+        is_abandoned: nobody waits for its results any more.
     """
 
     def __init__(self, input: Any, session: Session) -> None:
         self.input = input
         self.future: Future[list[Result]] = Future()
         self.items: list[Item[Input]] = []
+        self.is_abandoned = False
         self._session = session
         self._lock = threading.Lock()
         self._left = 0
@@ -202,6 +221,8 @@ class _Request:
     def is_wanted(self) -> bool:
         """Begin with it, unless it was cancelled before."""
         with self._lock:
+            if self.is_abandoned and not self._is_begun:
+                self.future.cancel()
             if not self._is_begun:
                 self._is_begun = self.future.set_running_or_notify_cancel()
             return self._is_begun
@@ -229,6 +250,9 @@ class _Request:
             self._left += pages
             is_done = self._is_whole and self._left == 0
         if is_done and self.is_wanted():
+            if self.is_abandoned:
+                self.fail(CancelledError())
+                return
             try:
                 self.future.set_result([self._session.result(item, self.input) for item in self.items])
             except BaseException as fault:

@@ -14,6 +14,7 @@ from hpi_schemas.device import Device
 from hpi_schemas.model_inputs import OutputTensors, Tensors
 from hpi_schemas.plan.host import HostRecord
 from hpi_schemas.plan.origin import Origin
+from hpi_schemas.plan.serving import ServingRecord
 from hpi_schemas.target import Target
 
 # A value that JSON has.
@@ -323,6 +324,7 @@ class Plan:
         graph: None where hpi-run itself can only run it module by module.
         external: modules that run elsewhere, by address.
         host: what runs the pipeline around the engines, None where ``graph`` does, or nothing runs it as a whole.
+        serving: how a server answers requests that do not say it, None where the YAML says nothing of that.
         replicas: the numbers of the devices that each run a copy of the pipeline; empty where there is but one.
         must_understand: features that whoever executes this plan has to know.
         profile: what was measured of the whole pipeline with these engines, None where nothing was.
@@ -336,6 +338,7 @@ class Plan:
     graph: Graph | None = None
     external: Mapping[str, External] = field(default_factory=dict)
     host: HostRecord | None = None
+    serving: ServingRecord | None = None
     replicas: tuple[int, ...] = ()
     must_understand: tuple[str, ...] = ()
     profile: Measurement | None = None

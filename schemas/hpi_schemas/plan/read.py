@@ -9,7 +9,7 @@ from typing import Any
 from hpi_schemas import device, target, tasks
 from hpi_schemas.canonical import JsonError, loads
 from hpi_schemas.console import CommandError
-from hpi_schemas.plan import host, origin
+from hpi_schemas.plan import host, origin, serving
 from hpi_schemas.plan.graph import broken
 from hpi_schemas.plan.model import (
     EngineRecord,
@@ -166,6 +166,7 @@ def _plan(data: Mapping[str, Any]) -> Plan:
         graph=None if data["graph"] is None else _graph(data["graph"]),
         external={address: _external(item) for address, item in data["external"].items()},
         host=None if "host" not in data else host.read(data["host"]),
+        serving=None if "serving" not in data else serving.read(data["serving"]),
         replicas=tuple(data.get("replicas", ())),
         must_understand=tuple(data["must_understand"]),
         profile=None if "profile" not in data else _measurement(data["profile"]),

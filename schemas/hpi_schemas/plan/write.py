@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from hpi_schemas.canonical import dumps
-from hpi_schemas.plan import host
+from hpi_schemas.plan import host, serving
 from hpi_schemas.plan.model import (
     EngineRecord,
     External,
@@ -51,6 +51,8 @@ def to_json(plan: Plan) -> dict[str, Any]:
     }
     if plan.host is not None:
         found["host"] = host.write(plan.host)
+    if plan.serving is not None:
+        found["serving"] = serving.write(plan.serving)
     if plan.profile is not None:
         found["profile"] = _measurement(plan.profile)
     return {**found, "replicas": list(plan.replicas)} if plan.replicas else found
