@@ -138,7 +138,8 @@ def read(paths: Sequence[Path], options: Options) -> dict[str, LocatedPlan]:
     for path in paths:
         plan = plans.load(path, options.root, options.models)
         if plan.plan.host is not None:
-            raise PlanError(f"{path}: PaddleX {plan.plan.host.version} runs this plan; `paddlex --serve` serves it")
+            told = "HPI_PLAN=PLAN python -m hpi_paddlex paddlex --serve --pipeline YAML --use_hpip"
+            raise PlanError(f"{path}: PaddleX {plan.plan.host.version} runs this plan, and its server too: {told}")
         plan.graph  # noqa: B018 (raises where there is none)
         name = path.name.partition(".")[0] or path.name
         if name in found:

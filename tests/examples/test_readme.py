@@ -14,7 +14,7 @@ import pytest
 from hpi_planner.cli.plan_options import parser as plan_parser
 from hpi_planner.cli.review import _parser as review_parser
 from hpi_runtime import load_plan
-from hpi_runtime.cli.run import _parser as run_parser
+from hpi_runtime.cli.run_options import parser as run_parser
 
 ROOT = Path(__file__).parent.parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")

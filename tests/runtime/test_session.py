@@ -7,6 +7,7 @@ import gc
 import random
 import threading
 import time
+import weakref
 from collections.abc import Iterator
 from concurrent.futures import CancelledError, ThreadPoolExecutor
 from contextlib import suppress
@@ -426,3 +427,17 @@ def test_an_abandoned_input_goes_no_further_and_the_others_are_answered(
         session.abandon(first)
         assert len(first.result()) == 1
     assert len(finished) == 2
+
+
+def test_a_session_keeps_nothing_of_what_is_done(plan: Path) -> None:
+    with load_plan(plan) as pipeline, Session(pipeline) as session:
+        futures = [session.submit(noise(number)) for number in range(8)]
+        held = [weakref.ref(future) for future in futures]
+        assert all(len(future.result(10)) == 1 for future in futures)
+        session.abandon(futures[0])
+        del futures
+        deadline = time.monotonic() + 10
+        while any(found() is not None for found in held):
+            gc.collect()
+            assert time.monotonic() < deadline
+            time.sleep(0.01)

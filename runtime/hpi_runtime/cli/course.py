@@ -70,7 +70,7 @@ class Course:
         self._results += 1
         self._failed += result.is_failed
         # Of a document, the first page stands for it.
-        self._read += not result["page_index"]
+        self._read += not result.get("page_index")
 
     def _where(self) -> str:
         whole = sum(self._seconds.values())

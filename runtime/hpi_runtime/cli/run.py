@@ -8,26 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from hpi_schemas.cleaning import clean_line
-from hpi_schemas.command_line import CommandLine, positive_number
-from hpi_schemas.console import (
-    DONE,
-    FAILED,
-    NEGATIVE,
-    UNSATISFIED,
-    WRONG,
-    data_stream,
-    guarded,
-    need_stdout,
-    say,
-    write_all,
-)
+from hpi_schemas.console import DONE, NEGATIVE, data_stream, guarded, need_stdout, say, write_all
 
 from hpi_runtime.cli.course import Course
 from hpi_runtime.cli.inputs import input_names
+from hpi_runtime.cli.run_options import JSON, NAME, contradiction, limits, parser
 from hpi_runtime.cli.secrets import read_secrets
 from hpi_runtime.cli.telling import telling
 from hpi_runtime.errors import PlanError
-from hpi_runtime.inputs.limits import Limits
 
 if TYPE_CHECKING:
     from hpi_schemas.files import Outputs
@@ -39,102 +27,27 @@ if TYPE_CHECKING:
     from hpi_runtime.run.plan import LocatedPlan
     from hpi_runtime.run.record import Recorder
 
-_NAME = "hpi-run"
-_EXIT_CODES = {
-    DONE: "done",
-    NEGATIVE: "some inputs failed, or --compare found other answers",
-    WRONG: "plan, command line or inputs are wrong",
-    UNSATISFIED: "this machine does not satisfy the plan",
-    FAILED: "prepare or loading an engine failed",
-}
-
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; the exit code is the return value."""
-    options = _parser().parse_args(arguments)
+    options = parser().parse_args(arguments)
 
     def work() -> int:
-        with telling(_NAME), data_stream() as lines:
+        with telling(NAME), data_stream() as lines:
             return _run(options, lines)
 
-    return guarded(_NAME, work)
-
-
-def _parser() -> CommandLine:
-    description = "Execute a plan made by hpi-plan on pictures; results are JSON Lines on stdout."
-    parser = CommandLine(_NAME, description, _EXIT_CODES)
-    add = parser.add_argument
-    add("plan", metavar="PLAN", help="a plan.json")
-    inputs_help = "picture, folder, glob, PDF or http(s) URL; - reads a list from stdin; repeatable"
-    add("--input", action="append", default=[], metavar="X", help=inputs_help)
-    add("--module", metavar="ADDRESS", help="run one module alone")
-    add("--output", metavar="DIR", help="write a JSON file per picture or page there, instead of lines to stdout")
-    add("--save-images", metavar="DIR", nargs="?", const="", help="draw results into DIR (or --output)")
-    overwrite_help = "replace files in those folders that are no older results; what the run reads never is"
-    add("--overwrite", action="store_true", help=overwrite_help)
-    predict_help = "arguments of `predict` as a JSON object; of a hosted pipeline, PaddleX's own, such as its prompt"
-    add("--predict", metavar="JSON", help=predict_help)
-    secret_help = "a credential of a service, by the path of its key in the plan's host; repeatable"
-    add("--secret", action="append", default=[], metavar="PATH=env:NAME|file:PATH", help=secret_help)
-    add("--root", metavar="DIR", help="where relative model folders start; default: beside the plan's YAML")
-    add("--models", action="append", default=[], metavar="DIR", help="folder with official models, one folder per name")
-    add("--prepare-only", action="store_true", help="convert and build what the plan needs, and stop")
-    add("--record", metavar="FILE", help="write what really ran there; hpi-review verify compares it with the plan")
-    name_help = "leave the host name out of the record"
-    add("--no-machine-name", action="store_true", help=name_help)
-    compare_help = "run this plan too, and compare numbers and results; exit code 1 outside the tolerances"
-    add("--compare", metavar="PLAN", help=compare_help)
-    limits = Limits()
-    add(
-        "--max-pixels",
-        type=positive_number,
-        default=limits.pixels,
-        metavar="N",
-        help="refuse larger pictures; default: %(default)s",
-    )
-    add(
-        "--max-pages",
-        type=positive_number,
-        default=limits.pages,
-        metavar="N",
-        help="and longer PDFs; default: %(default)s",
-    )
-    for option, default, what in (
-        ("--max-page-seconds", limits.page_seconds, "end the drawing of a page of a PDF that takes longer"),
-        ("--max-url-seconds", limits.url_seconds, "and the fetching of a URL"),
-    ):
-        add(option, type=positive_number, default=default, metavar="N", help=f"{what}; default: {default:g}")
-    redirects_help = "follow URLs that redirect to another host inside a private network"
-    add("--allow-private-redirects", action="store_true", help=redirects_help)
-    add("--quiet", action="store_true", help="show no progress and no closing line; errors and warnings are still told")
-    add("--strict", action="store_true", help="refuse other versions of the backends than the plan's")
-    return parser
-
-
-def _limits(options: argparse.Namespace) -> Limits:
-    return Limits(
-        pixels=options.max_pixels,
-        pages=options.max_pages,
-        page_seconds=options.max_page_seconds,
-        url_seconds=options.max_url_seconds,
-        private_redirects=options.allow_private_redirects,
-    )
+    return guarded(NAME, work)
 
 
 def _run(options: argparse.Namespace, lines: BinaryIO) -> int:
     from hpi_runtime.run import plan as plans
 
     plan = plans.load(Path(options.plan), _path(options.root), _paths(options.models))
-    if not options.input and not options.prepare_only:
-        raise PlanError("name something to read with --input")
+    problem = contradiction(options)
+    if problem is not None:
+        raise PlanError(problem)
     pictures = options.save_images if options.save_images != "" else options.output
-    if options.save_images == "" and pictures is None:
-        raise PlanError("--save-images needs a folder, its own or that of --output")
-    if options.compare is not None and (
-        options.output or options.save_images is not None or options.record or options.prepare_only
-    ):
-        raise PlanError("--compare goes without --output, --save-images, --record and --prepare-only")
-    names = input_names(_NAME, options.input) if options.input else []
+    names = [*(input_names(NAME, options.input) if options.input else ()), *_listed(options.manifest)]
     if options.compare is not None:
         return _compare(options, plan, names, lines)
     from hpi_runtime import loader
@@ -150,17 +63,29 @@ def _run(options: argparse.Namespace, lines: BinaryIO) -> int:
     from hpi_runtime.run.record import Recorder
 
     recorder = Recorder(not options.no_machine_name)
-    course = Course(_NAME, len(names), options.quiet)
+    parts = None
+    if options.output_format != JSON and not options.prepare_only:
+        from hpi_runtime.cli.in_parts import InParts
+
+        parts = InParts(NAME, options, plan, names, settings, outputs)
+        if not parts.left:
+            return DONE
+    course = Course(NAME, len(names) if parts is None else parts.inputs, options.quiet)
     with loader.pipeline(plan, options.module, options.strict, secrets, measure=course.measure) as pipeline:
         recorder.loaded()
         told = _warn(pipeline, 0)
         if options.prepare_only:
             return DONE
+        if parts is not None:
+            code = parts.run(pipeline, course, limits=limits(options), **settings)
+            _warn(pipeline, told)
+            course.close()
+            return code
         record = _path(options.record)
         make = loader.writer(plan, options.module)
         writer = make(lines, outputs, _path(options.output), _path(pictures), pipeline.drawing, record)
         writer.check(names)
-        results = course.follow(pipeline.predict(names, limits=_limits(options), **settings))
+        results = course.follow(pipeline.predict(names, limits=limits(options), **settings))
         code = _predict(pipeline, results, writer, outputs, record, recorder)
         # A host loads some engines when it first needs them.
         _warn(pipeline, told)
@@ -168,11 +93,32 @@ def _run(options: argparse.Namespace, lines: BinaryIO) -> int:
         return code
 
 
+def _listed(name: str | None) -> list[str]:
+    """Return the inputs that a file lists, each on a line.
+
+    Raises:
+        PlanError: it cannot be read, or lists none.
+    """
+    if name is None:
+        return []
+    from hpi_schemas.files import ReadError, read_bounded
+
+    from hpi_runtime.inputs.named import listed
+
+    try:
+        found = listed(read_bounded(Path(name)))
+    except ReadError as fault:
+        raise PlanError(f"--manifest: {fault}") from None
+    if not found:
+        raise PlanError(f"--manifest {name} lists no input")
+    return found
+
+
 def _warn(pipeline: Pipeline, told: int) -> int:
     """Tell the warnings that were not told yet, and return how many there are."""
     warnings = pipeline.warnings
     for line in warnings[told:]:
-        say(_NAME, f"warning: {line}")
+        say(NAME, f"warning: {line}")
     return len(warnings)
 
 
@@ -222,7 +168,7 @@ def _compare(options: argparse.Namespace, plan: LocatedPlan, named: list[str], l
     secrets, settings = read_secrets(options.secret), _settings(options)
     for each in (plan, reference):
         loader.check_settings(each, options.module, secrets, settings)
-    given = compare.Given(options.module, options.strict, _limits(options), settings, secrets)
+    given = compare.Given(options.module, options.strict, limits(options), settings, secrets)
     found = compare.compare(plan, reference, named, given)
     comparison.show(found)
     write_all(lines, dumps(found.to_json()).encode())
@@ -243,7 +189,7 @@ def _predict(
             recorder.saw(written)
         if written.is_failed:
             error = written["error"]
-            say(_NAME, clean_line(f"{error['code']}: {error['message']}"))
+            say(NAME, clean_line(f"{error['code']}: {error['message']}"))
     if record is not None:
         _write_record(record, recorder.record(pipeline, writer.count, writer.failed), outputs)
     return NEGATIVE if writer.failed else DONE

@@ -8,7 +8,6 @@ from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from contextlib import suppress
 from types import TracebackType
 from typing import Any, NamedTuple
-from weakref import WeakKeyDictionary
 
 from hpi_runtime import argument_checks
 from hpi_runtime.errors import BusyError, EngineError, InputError, PlanError
@@ -63,7 +62,8 @@ class Session:
         self._readers = ThreadPoolExecutor(readers, f"{THREADS}decode")
         self._lock = threading.Lock()
         self._reading = 0
-        self._requests: WeakKeyDictionary[Future[list[Result]], _Request] = WeakKeyDictionary()
+        # Those under way, by the identity of their futures.
+        self._requests: dict[int, _Request] = {}
         self._is_closed = False
         try:
             self._grouper: Grouper[_Page] = Grouper(self._send, pipeline.group_size, max_wait)
@@ -96,8 +96,8 @@ class Session:
         if not self._room.acquire(blocking=False):
             raise BusyError(f"{self._max_waiting} inputs are under way; try again later")
         request = _Request(input, self)
-        self._requests[request.future] = request
-        request.future.add_done_callback(lambda _: self._room.release())
+        self._requests[id(request.future)] = request
+        request.future.add_done_callback(self._forget)
         with self._lock:
             self._reading += 1
         try:
@@ -114,8 +114,8 @@ class Session:
         Args:
             future: that ``submit`` returned; one that is done, or is another's, stays as it is.
         """
-        request = self._requests.get(future)
-        if request is not None:
+        request = self._requests.get(id(future))
+        if request is not None and request.future is future:
             request.is_abandoned = True
             future.cancel()
 
@@ -147,6 +147,11 @@ class Session:
     def result(self, item: Item[Input], input: Any) -> Result:
         """Return what has become of a page."""
         return self._pipeline.result(item, input)
+
+    def _forget(self, future: Future[list[Result]]) -> None:
+        """Let go of what is done."""
+        self._requests.pop(id(future), None)
+        self._room.release()
 
     def _read(self, request: _Request) -> None:
         """Decode an input in a thread of the readers', and hand its pages on."""
