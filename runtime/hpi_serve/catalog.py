@@ -19,6 +19,7 @@ from hpi_runtime.run.reporting import IMAGE
 from hpi_serve.metrics import Metrics
 from hpi_serve.options import Options
 from hpi_serve.serving import Serving
+from hpi_serve.shadow import Shadow
 
 LOG = logging.getLogger("hpi_serve")
 
@@ -70,7 +71,7 @@ class Catalog:
         found: dict[str, Serving] = {}
         try:
             for name, plan in read(self.paths, self._options).items():
-                found[name] = await asyncio.to_thread(self._open, name, plan)
+                found[name] = await asyncio.to_thread(self._open, name, plan, not found)
         except BaseException:
             for serving in found.values():
                 await asyncio.to_thread(serving.close)
@@ -90,13 +91,27 @@ class Catalog:
         for shared in before.values():
             await asyncio.to_thread(shared.let_go)
 
-    def _open(self, name: str, plan: LocatedPlan) -> Serving:
+    def _open(self, name: str, plan: LocatedPlan, is_first: bool) -> Serving:
         watched = self._metrics.observer(name), self._metrics.timer(name)
         pipeline = loader.pipeline(plan, None, self._options.strict, {}, *watched, keep=(IMAGE,))
         assert isinstance(pipeline, NativePipeline)
         for line in pipeline.warnings:
             LOG.warning("%s: %s", name, line)
-        return Serving(name, pipeline, self._options)
+        try:
+            shadow = self._shadow(plan) if is_first else None
+        except BaseException:
+            pipeline.close()
+            raise
+        return Serving(name, pipeline, self._options, shadow)
+
+    def _shadow(self, first: LocatedPlan) -> Shadow | None:
+        if self._options.shadow is None:
+            return None
+        plan = _shadow_plan(first, self._options)
+        pipeline = loader.pipeline(plan, None, self._options.strict)
+        assert isinstance(pipeline, NativePipeline)
+        LOG.info("in its shadow: %s: %s", plan.path, plan.digest)
+        return Shadow(pipeline, self._options.shadow_share, self._metrics)
 
     @staticmethod
     def _tell(serving: Serving, say: Callable[[str, str, str, dict[str, str]], None]) -> None:
@@ -132,17 +147,32 @@ def read(paths: Sequence[Path], options: Options) -> dict[str, LocatedPlan]:
     """Read plans, by what each is called: its file's name, without what plans end with.
 
     Raises:
-        PlanError: one is no plan that can be served, or two are called the same.
+        PlanError: one is no plan that can be served, or two are called the same, or the shadow is of something else.
     """
     found: dict[str, LocatedPlan] = {}
     for path in paths:
-        plan = plans.load(path, options.root, options.models)
-        if plan.plan.host is not None:
-            told = "HPI_PLAN=PLAN python -m hpi_paddlex paddlex --serve --pipeline YAML --use_hpip"
-            raise PlanError(f"{path}: PaddleX {plan.plan.host.version} runs this plan, and its server too: {told}")
-        plan.graph  # noqa: B018 (raises where there is none)
         name = path.name.partition(".")[0] or path.name
         if name in found:
             raise PlanError(f"{path}: another plan is called `{name}` too; rename one of the files")
-        found[name] = plan
+        found[name] = _read(path, options)
+    if options.shadow is not None:
+        _shadow_plan(next(iter(found.values())), options)
     return found
+
+
+def _read(path: Path, options: Options) -> LocatedPlan:
+    plan = plans.load(path, options.root, options.models)
+    if plan.plan.host is not None:
+        told = "HPI_PLAN=PLAN python -m hpi_paddlex paddlex --serve --pipeline YAML --use_hpip"
+        raise PlanError(f"{path}: PaddleX {plan.plan.host.version} runs this plan, and its server too: {told}")
+    plan.graph  # noqa: B018 (raises where there is none)
+    return plan
+
+
+def _shadow_plan(first: LocatedPlan, options: Options) -> LocatedPlan:
+    assert options.shadow is not None
+    plan = _read(options.shadow, options)
+    if plan.plan.pipeline.name != first.plan.pipeline.name:
+        told = f"{options.shadow} is of `{plan.plan.pipeline.name}`, and the first plan of `{first.plan.pipeline.name}`"
+        raise PlanError(f"--shadow: {told}: their results cannot be compared")
+    return plan

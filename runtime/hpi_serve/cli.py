@@ -66,6 +66,9 @@ def _parser() -> CommandLine:
     )
     add("root", str, None, "DIR", "where relative model folders start; default: beside a plan's YAML")
     add("models", str, None, "DIR", "folder with official models, one folder per name")
+    shadow_help = "another plan of the same pipeline, through which a share of the first one's requests runs too"
+    add("shadow", str, None, "PLAN", f"{shadow_help}; /metrics says how far they agree")
+    add("shadow-share", _share, 10, "PERCENT", "of the requests")
     add.switch("strict", "refuse other versions of the backends than a plan's")
     add("log-level", _level, "info", "LEVEL", "error, warning, info or debug")
     add("log-format", _format, None, "FORMAT", "json or text; default: text on a terminal")
@@ -107,6 +110,13 @@ def _port(text: str) -> int:
 
 def _seconds(text: str) -> int:
     return 0 if text == "0" else positive_number(text)
+
+
+def _share(text: str) -> int:
+    number = positive_number(text)
+    if number > 100:
+        raise argparse.ArgumentTypeError(f"must be percent, from 1 to 100, not {text[:40]!r}")
+    return number
 
 
 def _level(text: str) -> str:
@@ -164,6 +174,8 @@ def _options(given: argparse.Namespace) -> Options:
         strict=given.strict,
         root=None if given.root is None else Path(given.root),
         models=() if given.models is None else (Path(given.models),),
+        shadow=None if given.shadow is None else Path(given.shadow),
+        shadow_share=given.shadow_share / 100,
     )
 
 

@@ -23,6 +23,7 @@ class Metrics:
         rejected: requests that were not taken, by the reason.
         cancelled: those whose clients left before the answer, by plan.
         in_flight: taken and not answered.
+        shadowed: those that ran through the shadow, by what came of it.
     """
 
     def __init__(self) -> None:
@@ -50,6 +51,9 @@ class Metrics:
         )
         self.in_flight = Gauge("hpi_in_flight", "Requests that were taken and are not answered.", **made)
         self.rejected = Counter("hpi_rejected", "Requests that were not taken.", ["reason"], **made)
+        self.shadowed = Counter("hpi_shadow_requests", "Requests that ran through the shadow too.", ["outcome"], **made)
+        self._same = Counter("hpi_shadow_same", "What of their results was the same.", ["measure"], **made)
+        self._all = Counter("hpi_shadow_all", "What of their results was compared.", ["measure"], **made)
         self.cancelled = Counter("hpi_cancelled", "Requests whose clients left.", ["plan"], **made)
 
     def answered(self, plan: str, route: str, code: int, seconds: float) -> None:
@@ -86,6 +90,11 @@ class Metrics:
         self._plans.remove(plan, digest, pipeline)
         for module, backend in fallbacks.items():
             self._fallbacks.remove(plan, module, backend)
+
+    def agreed(self, measure: str, same: int, total: int) -> None:
+        """Count what is the same in two results, of how many."""
+        self._same.labels(measure).inc(same)
+        self._all.labels(measure).inc(total)
 
     def text(self) -> bytes:
         """Return all in the text format of Prometheus."""

@@ -26,6 +26,8 @@ class Options:
         strict: refuse other versions of the backends than a plan's, and fallbacks.
         root: where relative model folders start; None is beside a plan's YAML.
         models: folders with official models.
+        shadow: a plan through which a share of the requests of the first plan runs too.
+        shadow_share: from 0 to 1.
     """
 
     limits: Limits = LIMITS
@@ -38,3 +40,5 @@ class Options:
     strict: bool = False
     root: Path | None = None
     models: tuple[Path, ...] = ()
+    shadow: Path | None = None
+    shadow_share: float = 0.1

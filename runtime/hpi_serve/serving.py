@@ -26,6 +26,7 @@ from hpi_serve.contract import FILE, IMAGE
 from hpi_serve.errors import RequestError
 from hpi_serve.options import Options
 from hpi_serve.requests import Request
+from hpi_serve.shadow import Shadow
 
 # Settings of requests whose tasks are kept; each holds what its models' configurations hold, an alphabet say.
 _VARIANTS = 8
@@ -42,8 +43,15 @@ class Serving:
         contract: of the pipeline, None where PaddleX's server has none that is served here.
     """
 
-    def __init__(self, name: str, pipeline: NativePipeline, options: Options) -> None:
-        """Start the threads."""
+    def __init__(self, name: str, pipeline: NativePipeline, options: Options, shadow: Shadow | None = None) -> None:
+        """Start the threads.
+
+        Args:
+            name: see above.
+            pipeline: see above; it is closed with this, and so is the shadow.
+            options: how requests are answered.
+            shadow: sees what was answered.
+        """
         self.name = name
         self.pipeline = pipeline
         self.contract = contracts.find(pipeline.plan.plan.pipeline.name)
@@ -54,6 +62,7 @@ class Serving:
         self._session = Session(pipeline, limits=self._limits)
         self._readers = ThreadPoolExecutor(_READERS, f"serve-read-{name}")
         self._workers = ThreadPoolExecutor(options.workers, f"serve-work-{name}")
+        self._shadow = shadow
         self._variants: OrderedDict[bytes, Variant] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -86,6 +95,8 @@ class Serving:
         self._workers.shutdown()
         self._session.close()
         self.pipeline.close()
+        if self._shadow is not None:
+            self._shadow.close()
 
     def _answer(self, request: Request, began: Any) -> bytes:
         began()
@@ -126,9 +137,12 @@ class Serving:
         if request.is_cancelled:
             request.abandon()
         try:
-            return future.result()
+            results = future.result()
         except CancelledError:
             raise _nobody_waits() from None
+        if self._shadow is not None:
+            self._shadow.consider(request.data, self._limits, results)
+        return results
 
     def _variant(self, changes: Mapping[str, Any]) -> Variant:
         key = orjson.dumps(changes, option=orjson.OPT_SORT_KEYS)

@@ -48,7 +48,7 @@ def trees(shipped: Path) -> list[ast.Module]:
 def _taken(function: ast.FunctionDef) -> set[str]:
     """Return the arguments that a function takes out of ``kwargs``."""
     calls = [node for node in ast.walk(function) if isinstance(node, ast.Call)]
-    return {ast.literal_eval(call.args[0]) for call in calls if ast.unparse(call.func) == "kwargs.get"}
+    return {ast.literal_eval(call.args[0]) for call in calls if ast.unparse(call.func) in ("kwargs.get", "kwargs.pop")}
 
 
 def _entities(tree: ast.Module) -> list[str]:

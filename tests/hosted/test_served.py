@@ -38,7 +38,7 @@ OVERRIDES: dict[str, list[str]] = {
 # PaddleX's gives the tables after one that it has turned the texts of the turned page.
 ASKED: Mapping[str, Mapping[str, Any]] = {"table_recognition_v2": {"useTableOrientationClassify": False}}
 # PaddleX's own server fails with these, whatever it is asked (3.7.2).
-BROKEN = frozenset({"PP-ShiTuV2", "face_recognition"})
+BROKEN = frozenset({"PP-ShiTuV2", "face_recognition", "image_classification"})
 # What runs the same code of ours as another one, which is always compared.
 SIBLINGS = frozenset(
     (

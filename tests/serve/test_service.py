@@ -355,3 +355,55 @@ def test_a_wrong_variable_is_said_by_its_name(folder: Path) -> None:
     environment = {**os.environ, "HPI_SERVE_STRICT": "perhaps"}
     done = run(folder, "hpi-serve", "plan.json", env=environment)
     assert (done.returncode, "HPI_SERVE_STRICT must be true or false, not 'perhaps'" in done.stderr) == (2, True)
+
+
+# -- shadows ---------------------------------------------------------------------------------------
+
+
+def test_a_shadow_runs_a_share_and_tells_how_far_it_agrees(folder: Path, body: Body) -> None:
+    text = (folder / "plan.json").read_text().replace('"topk": 2', '"topk": 1')
+    (folder / "one.json").write_text(text)
+    with serving(folder, "plan.json", "--shadow", "one.json", "--shadow-share", "50") as server:
+        for _ in range(10):
+            assert len(server.post(ROUTE, body).body["result"]["categories"]) == 2
+            # One at a time: what comes meanwhile is passed over.
+            time.sleep(0.1)
+        until(lambda: server.metric("hpi_shadow_requests_total") == 5)
+        compared = server.metric("hpi_shadow_requests_total")
+        # What counts is the best class, and that is the same.
+        until(lambda: server.metric("hpi_shadow_all_total") == 5)
+        assert server.metric("hpi_shadow_same_total") == 5
+        assert server.post(ROUTE, {**body, "topk": 1}).status == 200
+        assert server.metric("hpi_shadow_requests_total") == compared
+
+
+def test_a_shadow_of_another_pipeline_is_refused(folder: Path, models: Path) -> None:
+    other = Path(__file__).parents[2] / "examples/ocr/plan.json"
+    done = run(folder, "hpi-serve", "plan.json", "--shadow", str(other), "--port", "0")
+    assert (done.returncode, "their results cannot be compared" in done.stderr) == (2, True)
+
+
+def test_a_shadow_that_says_otherwise_is_counted_and_answers_nothing(folder: Path, body: Body, tmp_path: Path) -> None:
+    lay_out(tmp_path)
+    config = tmp_path / "model/inference.yml"
+    # The same model, which sees the negative of each picture.
+    config.write_text(config.read_text().replace("0.25", "-0.25"))
+    done = run(tmp_path, "hpi-plan", "pipeline.yaml", "--device", "cpu", "--output", "other.json")
+    assert done.returncode == 0, done.stderr
+    shutil.copytree(folder / "model", tmp_path / "usual/model", ignore=shutil.ignore_patterns(".cache"))
+    shutil.copy(folder / "plan.json", tmp_path / "usual/plan.json")
+    shutil.move(tmp_path / "model", tmp_path / "usual/negative")
+    text = (tmp_path / "other.json").read_text().replace('"dir": "model"', '"dir": "negative"')
+    (tmp_path / "usual/other.json").write_text(text)
+    expected = json.loads(
+        run(tmp_path / "usual", "hpi-run", "plan.json", "--input", str(folder / "pictures/a.png")).stdout
+    )
+    other = json.loads(
+        run(tmp_path / "usual", "hpi-run", "other.json", "--input", str(folder / "pictures/a.png")).stdout
+    )
+    assert expected["class_ids"][0] != other["class_ids"][0]
+    with serving(tmp_path / "usual", "plan.json", "--shadow", "other.json", "--shadow-share", "100") as server:
+        found = server.post(ROUTE, body).body["result"]["categories"]
+        assert [item["id"] for item in found] == expected["class_ids"]
+        until(lambda: server.metric("hpi_shadow_all_total") == 1)
+        assert server.metric("hpi_shadow_same_total") == 0
