@@ -145,5 +145,3 @@ def _locked(path: Path) -> Iterator[None]:
             yield
     except OSError as fault:
         raise FetchError(f"{path.parent} cannot be written: {fault.strerror}") from None
-    finally:
-        path.unlink(missing_ok=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -38,6 +38,8 @@ class Catalog:
         self._options = options
         self._metrics = metrics
         self._served: dict[str, _Shared] = {}
+        self._loading = asyncio.Lock()
+        self._is_closed = False
 
     @property
     def is_ready(self) -> bool:
@@ -68,25 +70,35 @@ class Catalog:
         Raises:
             PlanError, PreflightError, PrepareError, EngineError: one is bad.
         """
-        found: dict[str, Serving] = {}
-        try:
-            for name, plan in read(self.paths, self._options).items():
-                found[name] = await asyncio.to_thread(self._open, name, plan, not found)
-        except BaseException:
-            for serving in found.values():
-                await asyncio.to_thread(serving.close)
-            raise
+        # One after the other: of two that are asked for, the later one counts.
+        async with self._loading:
+            found: dict[str, Serving] = {}
+            try:
+                for name, plan in read(self.paths, self._options).items():
+                    found[name] = await asyncio.to_thread(self._open, name, plan, not found)
+            except BaseException:
+                for serving in found.values():
+                    await asyncio.to_thread(serving.close)
+                raise
+            before = self._exchange(found)
+        for shared in before:
+            await asyncio.to_thread(shared.let_go)
+
+    def _exchange(self, found: Mapping[str, Serving]) -> list[_Shared]:
+        """Serve others from now on, and return what was served before."""
+        if self._is_closed:
+            return [_Shared(serving) for serving in found.values()]
         before, self._served = self._served, {name: _Shared(serving) for name, serving in found.items()}
         for shared in before.values():
             self._tell(shared.serving, self._metrics.dropped)
         for serving in found.values():
             self._tell(serving, self._metrics.serves)
             LOG.info("serves %s as %s: %s", serving.pipeline.plan.path, serving.name, serving.digest)
-        for shared in before.values():
-            await asyncio.to_thread(shared.let_go)
+        return list(before.values())
 
     async def close(self) -> None:
         """Serve nothing any more, and free everything."""
+        self._is_closed = True
         before, self._served = self._served, {}
         for shared in before.values():
             await asyncio.to_thread(shared.let_go)

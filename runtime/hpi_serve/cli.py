@@ -25,6 +25,8 @@ _EXIT_CODES = {
 }
 _YES, _NO = frozenset({"1", "true", "yes"}), frozenset({"", "0", "false", "no"})
 _MIB = 1 << 20
+# As in `options`, which is not read for help.
+_PIXELS, _PAGES = 1 << 26, 500
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -53,8 +55,8 @@ def _parser() -> CommandLine:
         "after SIGTERM: not ready, but answering, before it takes no more connections",
     )
     add("max-body-mib", positive_number, 64, "N", "a larger request gets 413")
-    add("max-pixels", positive_number, None, "N", "refuse larger pictures; default: as hpi-run")
-    add("max-pages", positive_number, None, "N", "and documents with more pages; default: as hpi-run")
+    add("max-pixels", positive_number, None, "N", f"refuse larger pictures; default: {_PIXELS:,}")
+    add("max-pages", positive_number, None, "N", f"and documents with more pages; default: {_PAGES}")
     add("max-url-seconds", positive_number, 60, "N", "end the fetching of a URL that takes longer")
     add.switch("allow-private-urls", "fetch from private addresses too, such as those of this network")
     add(

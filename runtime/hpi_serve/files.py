@@ -46,7 +46,10 @@ def file_type(text: str, given: int | None) -> int:
         return given
     if not is_url(text):
         raise RequestError(422, "File type cannot be determined")
-    guessed = mimetypes.guess_type(urlsplit(text).path.rpartition("/")[2])[0] or ""
+    try:
+        guessed = mimetypes.guess_type(urlsplit(text).path.rpartition("/")[2])[0] or ""
+    except ValueError as fault:
+        raise RequestError(422, f"Invalid input file: it is no URL: {fault}") from None
     if guessed == "application/pdf":
         return PDF
     if guessed.startswith("image/"):

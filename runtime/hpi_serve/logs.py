@@ -54,7 +54,13 @@ class _Text(logging.Formatter):
         message = record.getMessage()
         request = getattr(record, "request", None)
         if request is not None:
-            message = " ".join(f"{key}={value}" for key, value in request.items() if value != "")
+            message = " ".join(f"{key}={_quoted(value)}" for key, value in request.items() if value != "")
         mark = "" if record.levelno < logging.WARNING else f"{record.levelname.lower()}: "
         trace = f"\n{self.formatException(record.exc_info)}" if record.exc_info else ""
         return f"{self._name}: {mark}{clean_line(message)}{trace}"
+
+
+def _quoted(value: Any) -> str:
+    """Return a value so that nobody takes a part of it for another."""
+    text = str(value)
+    return json.dumps(text, ensure_ascii=False) if set(text) & set(' "=') else text

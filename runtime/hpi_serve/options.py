@@ -7,8 +7,11 @@ from pathlib import Path
 
 from hpi_runtime.inputs.limits import Limits
 
-# What a service may be asked to read: of nobody who is known, and so less than what hpi-run reads.
-LIMITS = Limits(bytes=256 << 20, private_urls=False, url_seconds=60.0)
+# What a service may be asked to read: by people whom nobody knows, and all pages of a document are held until the last
+# is done. So less than what hpi-run reads: 500 pages of A4 as PaddleX draws them have 2³⁰ pixels, which take 3 GiB.
+LIMITS = Limits(
+    bytes=64 << 20, pixels=1 << 26, pages=500, document_pixels=1 << 30, private_urls=False, url_seconds=60.0
+)
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,6 +16,9 @@ from hpi_serve import errors, fields, files
 from hpi_serve.contract import FILE, Contract
 from hpi_serve.errors import RequestError
 
+# Of what a request may hold: elements of a setting, letters of what is told again.
+_MOST_ELEMENTS, _LONGEST = 1000, 128
+_TARGET_SIZE = "targetSize"
 # Requests for forms that hpi-run does not write, and what each would have to be.
 _ONLY = {"outputFormats": (None, []), "prettifyMarkdown": (None, True)}
 
@@ -76,23 +78,27 @@ def _values(body: bytes) -> Any:
     if not body:
         raise fields.InvalidError([{"type": "missing", "loc": "body", "msg": "Field required"}])
     try:
-        return orjson.loads(body)
+        values = orjson.loads(body)
     except orjson.JSONDecodeError as fault:
         place = f"body[{fault.pos}]"
         raise fields.InvalidError([{"type": "json_invalid", "loc": place, "msg": "JSON decode error"}]) from None
+    for name, value in values.items() if isinstance(values, dict) else ():
+        # Each wrong element would be told by itself.
+        if isinstance(value, (list, dict)) and len(value) > _MOST_ELEMENTS:
+            raise RequestError(422, f"`{name[:_LONGEST]}` has more than {_MOST_ELEMENTS:,} elements")
+    return values
 
 
 def _log_id(values: Any) -> str | None:
     found = values.get("logId") if isinstance(values, dict) else None
-    return found if isinstance(found, str) and found else None
+    return found[:_LONGEST] if isinstance(found, str) and found else None
 
 
 def _request(contract: Contract, model: pydantic.BaseModel, values: Any, log_id: str, limits: Limits) -> Request:
     given = model.model_dump(mode="json", exclude_unset=True)
     for name, allowed in _ONLY.items():
         if name not in contract.fields and values.get(name) not in allowed:
-            message = f"`{name}` is {json.dumps(values[name])}, which only PaddleX itself can do"
-            raise RequestError(422, f"{message}: plan with `--host paddlex`")
+            raise RequestError(422, f"what `{name}` asks for only PaddleX itself can do: plan with `--host paddlex`")
     text = given[contract.takes]
     if contract.takes == FILE:
         kind = files.file_type(text, given.get("fileType"))
@@ -102,6 +108,14 @@ def _request(contract: Contract, model: pydantic.BaseModel, values: Any, log_id:
         data = files.read(text, limits)
         if is_pdf(data):
             raise RequestError(422, "Invalid input file: a picture is asked for, and this is a PDF")
+    _check_size(given.get(_TARGET_SIZE), limits)
     settings = {setting.argument: given[name] for name, setting in contract.fields.items() if name in given}
     visualize, has_images = given.get("visualize"), values.get("returnMarkdownImages", True) is not False
     return Request(log_id, data, settings, visualize, has_images)
+
+
+def _check_size(asked: int | list[int] | None, limits: Limits) -> None:
+    """Refuse a picture to be made that is larger than one that may come."""
+    sides = [asked, asked] if isinstance(asked, int) else asked or [1, 1]
+    if sides[0] * sides[1] > limits.pixels:
+        raise RequestError(422, f"`{_TARGET_SIZE}` has more than the {limits.pixels:,} pixels allowed")

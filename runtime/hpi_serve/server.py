@@ -13,6 +13,7 @@ from uuid import uuid4
 
 import orjson
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -79,6 +80,7 @@ class Server:
                 *protocol.routes(self._guarded, self._is_ready),
                 Route("/{path:path}", self._logged(self._infer), methods=["POST"]),
             ],
+            exception_handlers={HTTPException: _not_found},
             lifespan=lifespan,
         )
 
@@ -99,17 +101,37 @@ class Server:
         return Response(self.metrics.text(), media_type=metrics.CONTENT_TYPE)
 
     def _guarded(self, handler: Handler) -> Handler:
-        """Let in who brings the token, and none too many; errors are answered as the protocol of tensors does."""
+        """Let in who brings the token, and not too many where something is run; answer errors as the protocol does."""
 
         async def guarded(request: Request) -> Response:
             try:
                 self._admission.check_token(request.headers.get("authorization", ""))
+                if request.method != "POST":
+                    # Who wants to know how busy it is must hear it.
+                    return await handler(request)
                 with self._admission.entered():
                     return await handler(request)
-            except RequestError as fault:
+            except Exception as found:
+                fault = errors.of(found)
+                if request.method == "POST":
+                    await bodies.discard(request, self.options.body_bytes)
                 return _json({"error": str(fault)}, fault.status, fault.headers)
 
-        return guarded
+        async def counted(request: Request) -> Response:
+            started = time.perf_counter()
+            response = await guarded(request)
+            if request.method != "POST":
+                return response
+            told = {"plan": "", "route": "/v2", "code": response.status_code}
+            self._tell(told, time.perf_counter() - started)
+            return response
+
+        return counted
+
+    def _tell(self, told: dict[str, Any], seconds: float) -> None:
+        """Count a request, and log a line about it."""
+        self.metrics.answered(told["plan"], told["route"], told["code"], seconds)
+        LOG.info("answered", extra={"request": {**told, "seconds": round(seconds, 4)}})
 
     def _logged(self, handler: Callable[[Request, dict[str, Any]], Awaitable[Response]]) -> Handler:
         """Answer errors as PaddleX does, count the request, and log a line about it without its content."""
@@ -119,7 +141,8 @@ class Server:
             told: dict[str, Any] = {"plan": "", "route": ""}
             try:
                 response = await handler(request, told)
-            except RequestError as fault:
+            except Exception as found:
+                fault = errors.of(found)
                 if "bytes" not in told:
                     await bodies.discard(request, self.options.body_bytes)
                 if fault.status == 500:
@@ -129,13 +152,10 @@ class Server:
             if self.is_draining:
                 # Whoever keeps the connection would lose the next request.
                 response.headers["Connection"] = "close"
-            seconds = time.perf_counter() - started
-            self.metrics.answered(told["plan"], told["route"], response.status_code, seconds)
+            told["code"] = response.status_code
+            self._tell(told, time.perf_counter() - started)
             if response.status_code == 499:
                 self.metrics.cancelled.labels(told["plan"]).inc()
-            LOG.info(
-                "answered", extra={"request": {**told, "code": response.status_code, "seconds": round(seconds, 4)}}
-            )
             return response
 
         return logged
@@ -171,6 +191,12 @@ class Server:
         finally:
             left.cancel()
         return Response(answer, media_type="application/json", headers={_PLAN: serving.digest})
+
+
+async def _not_found(_: Request, found: Exception) -> Response:
+    """Answer for a path that is not there, or a method that it does not have, as PaddleX does."""
+    assert isinstance(found, HTTPException)
+    return _failed(RequestError(found.status_code, found.detail, found.headers or {}))
 
 
 def _failed(fault: RequestError) -> Response:

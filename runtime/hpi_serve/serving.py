@@ -30,8 +30,8 @@ from hpi_serve.shadow import Shadow
 
 # Settings of requests whose tasks are kept; each holds what its models' configurations hold, an alphabet say.
 _VARIANTS = 8
-# Requests that are read at a time: a server that is asked for may be slow, and others must not wait for it.
-_READERS = 8
+# Requests that are read at a time, and those of them that have a URL fetched.
+_READERS, _FETCHERS = 2, 8
 
 
 class Serving:
@@ -61,6 +61,7 @@ class Serving:
         self._limits = replace(options.limits, pages=pages if most is None else min(pages, most))
         self._session = Session(pipeline, limits=self._limits)
         self._readers = ThreadPoolExecutor(_READERS, f"serve-read-{name}")
+        self._fetchers = ThreadPoolExecutor(_FETCHERS, f"serve-fetch-{name}")
         self._workers = ThreadPoolExecutor(options.workers, f"serve-work-{name}")
         self._shadow = shadow
         self._variants: OrderedDict[bytes, Variant] = OrderedDict()
@@ -74,7 +75,9 @@ class Serving:
     def read(self, body: bytes) -> Future[Request]:
         """Read a request soon; what holds it raises RequestError where it is none."""
         assert self.contract is not None
-        return self._readers.submit(requests.read, self.contract, body, self._limits)
+        # What may name a URL, escaped ones too; others do not wait for what is slow to come.
+        pool = self._fetchers if b"://" in body or b"\\" in body else self._readers
+        return pool.submit(requests.read, self.contract, body, self._limits)
 
     def answer(self, request: Request, began: Any) -> Future[bytes]:
         """Answer a request when its turn comes; what holds the answer raises RequestError where there is none.
@@ -92,6 +95,7 @@ class Serving:
     def close(self) -> None:
         """Answer what waits, and free everything."""
         self._readers.shutdown()
+        self._fetchers.shutdown()
         self._workers.shutdown()
         self._session.close()
         self.pipeline.close()
@@ -102,10 +106,10 @@ class Serving:
         began()
         try:
             result = self._result(request)
+            envelope = {"logId": request.log_id, "result": result, "errorCode": 0, "errorMsg": "Success"}
+            return orjson.dumps(envelope, option=orjson.OPT_NON_STR_KEYS)
         except Exception as fault:
             raise errors.of(fault) from fault
-        envelope = {"logId": request.log_id, "result": result, "errorCode": 0, "errorMsg": "Success"}
-        return orjson.dumps(envelope, option=orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS)
 
     def _result(self, request: Request) -> dict[str, Any]:
         contract = self.contract
@@ -115,6 +119,8 @@ class Serving:
             if item.is_failed:
                 page = "" if item["page_index"] is None or len(results) == 1 else f"page {item['page_index']}: "
                 raise errors.of_input(item["error"]["code"], page + item["error"]["message"])
+        if request.is_cancelled:
+            raise _nobody_waits()
         visualize = self._usual.visualize if request.visualize is None else request.visualize
         if contract.takes != FILE:
             return things.answer(contract, results[0], visualize)

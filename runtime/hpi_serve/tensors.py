@@ -7,7 +7,7 @@ https://github.com/kserve/open-inference-protocol, with the binary tensors of Tr
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -18,10 +18,12 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from hpi_serve import bodies
+from hpi_serve.admission import not_ready, unless_gone
 from hpi_serve.catalog import Catalog
 from hpi_serve.errors import RequestError
 
 _VERSION = "1"
+_MOST_DIGITS = 12
 _HEADER_LENGTH = "Inference-Header-Content-Length"
 _DTYPES: Mapping[str, str] = {
     "BOOL": "bool",
@@ -114,15 +116,22 @@ class Protocol:
 
     async def _infer(self, request: Request) -> Response:
         name = request.path_params["name"]
+        deadline = asyncio.get_running_loop().time() + self._seconds
+        self._place(name)
+        body = await bodies.read(request, self._body_bytes, deadline)
+        # Again: meanwhile others may be served.
         plan, address = self._place(name)
-        body = await bodies.read(request, self._body_bytes, asyncio.get_running_loop().time() + self._seconds)
-        with self._catalog.using(plan) as serving:
-            assert serving is not None
-            asked, arrays = await asyncio.to_thread(_read, body, request.headers.get(_HEADER_LENGTH))
-            try:
-                found = await asyncio.wrap_future(serving.run_model(address, arrays))
-            except EngineError as fault:
-                raise RequestError(400, str(fault)) from None
+        left = asyncio.ensure_future(bodies.gone(request))
+        try:
+            with self._catalog.using(plan) as serving:
+                if serving is None:
+                    raise not_ready()
+                asked, arrays = await asyncio.to_thread(_read, body, request.headers.get(_HEADER_LENGTH))
+                found = await unless_gone(serving.run_model(address, arrays), left, deadline)
+        except EngineError as fault:
+            raise RequestError(400, str(fault)) from None
+        finally:
+            left.cancel()
         return await asyncio.to_thread(_answer, name, asked, found)
 
 
@@ -137,7 +146,9 @@ def _read(body: bytes, header: str | None) -> tuple[Mapping[str, Any], dict[str,
     Raises:
         RequestError: it is none.
     """
-    end = len(body) if header is None else int(header) if header.isdecimal() else -1
+    # More digits than any length has are none.
+    is_length = header is not None and header.isdecimal() and len(header) < _MOST_DIGITS
+    end = len(body) if header is None else int(header) if is_length else -1
     if not 0 <= end <= len(body):
         raise RequestError(400, f"{_HEADER_LENGTH} is no length of a part of this request")
     try:
@@ -164,8 +175,7 @@ def _tensor(item: Any, body: bytes, begin: int) -> tuple[str, Any, int]:
         raise RequestError(400, f"the input {name} must have one of the datatypes {', '.join(_DTYPES)}")
     if not isinstance(shape, list) or not all(type(size) is int and size >= 0 for size in shape):
         raise RequestError(400, f"the input {name} must have a `shape` of whole numbers")
-    parameters = item.get("parameters")
-    size = parameters.get("binary_data_size") if isinstance(parameters, dict) else None
+    size = _parameters(item).get("binary_data_size")
     try:
         if size is None:
             return name, np.array(item.get("data"), dtype).reshape(shape), begin
@@ -178,30 +188,47 @@ def _tensor(item: Any, body: bytes, begin: int) -> tuple[str, Any, int]:
 
 def _answer(name: str, asked: Mapping[str, Any], found: Mapping[str, Any]) -> Response:
     """Return tensors: those that are asked for, or all of them."""
-    wanted = asked.get("outputs") or [{"name": item} for item in found]
-    parameters = asked.get("parameters") or {}
-    made, tail = [], b""
-    for item in wanted:
-        if not isinstance(item, dict) or item.get("name") not in found:
-            raise RequestError(400, f"the model has no such output; it has: {', '.join(found)}")
-        array = np.ascontiguousarray(found[item["name"]])
-        own = item.get("parameters") or {}
-        tensor: dict[str, Any] = {
-            "name": item["name"],
-            "datatype": _NAMES[array.dtype.name],
-            "shape": list(array.shape),
-        }
-        if own.get("binary_data", parameters.get("binary_data_output", False)):
+    usually = _parameters(asked).get("binary_data_output") is True
+    made, tails = [], []
+    for wanted, is_binary in _wanted(asked.get("outputs"), found, usually):
+        array = np.ascontiguousarray(found[wanted])
+        tensor: dict[str, Any] = {"name": wanted, "datatype": _NAMES[array.dtype.name], "shape": list(array.shape)}
+        if is_binary:
             tensor["parameters"] = {"binary_data_size": array.nbytes}
-            tail += array.tobytes()
+            tails.append(array.tobytes())
         else:
             tensor["data"] = array.ravel().tolist()
         made.append(tensor)
     told = {"model_name": name, "model_version": _VERSION, "outputs": made}
     head = orjson.dumps({**told, "id": asked["id"]} if isinstance(asked.get("id"), str) else told)
-    if not tail:
+    if not tails:
         return Response(head, media_type="application/json")
-    return Response(head + tail, headers={_HEADER_LENGTH: str(len(head))}, media_type="application/octet-stream")
+    headers = {_HEADER_LENGTH: str(len(head))}
+    return Response(b"".join([head, *tails]), headers=headers, media_type="application/octet-stream")
+
+
+def _wanted(outputs: Any, found: Mapping[str, Any], usually: bool) -> Iterator[tuple[str, bool]]:
+    """Yield each output that is asked for, and whether it is wanted as bytes.
+
+    Raises:
+        RequestError: one is none of the model's, or comes twice.
+    """
+    if not outputs:
+        yield from ((name, usually) for name in found)
+        return
+    seen: set[str] = set()
+    for item in outputs if isinstance(outputs, list) else [None]:
+        name = item.get("name") if isinstance(item, dict) else None
+        if not isinstance(name, str) or name not in found or name in seen:
+            raise RequestError(400, f"`outputs` must name each once of: {', '.join(found)}")
+        seen.add(name)
+        assert isinstance(item, dict)
+        yield name, _parameters(item).get("binary_data", usually) is True
+
+
+def _parameters(item: Mapping[str, Any]) -> Mapping[str, Any]:
+    found = item.get("parameters")
+    return found if isinstance(found, dict) else {}
 
 
 def _json(value: Any, status: int = 200) -> Response:

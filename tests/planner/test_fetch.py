@@ -53,13 +53,18 @@ def plan(tmp_path: Path, served: Hub) -> Any:
     return run
 
 
+def shown(folder: Path) -> set[str]:
+    """The names in a folder without those that are hidden: locks."""
+    return {path.name for path in folder.iterdir() if not path.name.startswith(".")}
+
+
 def test_what_is_missing_is_fetched_into_paddlexs_folder_and_told_with_digests(
     plan: Any, tmp_path: Path, models: Path
 ) -> None:
     done = plan("--fetch")
     assert done.returncode == 0, done.stderr
     folder = tmp_path / ".paddlex/official_models"
-    assert {path.name for path in folder.iterdir()} == {DETECTOR, READER}
+    assert shown(folder) == {DETECTOR, READER}
     for name in (DETECTOR, READER):
         assert digest_file(folder / name / "inference.onnx") in done.stderr
         assert {path.name for path in (folder / name).iterdir()} == {"inference.onnx", "inference.yml"}
@@ -71,7 +76,7 @@ def test_what_is_there_is_not_asked_for(plan: Any, tmp_path: Path, served: Hub, 
     shutil.copytree(models / DETECTOR, tmp_path / "mine" / DETECTOR, ignore=shutil.ignore_patterns(".cache"))
     done = plan("--models", "mine", "--fetch", "theirs")
     assert done.returncode == 0, done.stderr
-    assert {path.name for path in (tmp_path / "theirs").iterdir()} == {READER}
+    assert shown(tmp_path / "theirs") == {READER}
     assert not any(DETECTOR in path for path in served.asked)
     served.asked.clear()
     done = plan("--models", "mine", "--fetch", "theirs")
@@ -98,7 +103,7 @@ def test_a_connection_that_breaks_off_leaves_no_model_and_the_next_attempt_goes_
     assert done.returncode == 2
     assert f"has no PaddlePaddle/{READER}" in done.stderr
     # What came before it is whole, and stays.
-    assert [path.name for path in (tmp_path / "here").iterdir() if not path.name.startswith(".")] == [DETECTOR]
+    assert shown(tmp_path / "here") == {DETECTOR}
     assert "Traceback" not in done.stderr
 
 

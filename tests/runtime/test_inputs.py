@@ -20,6 +20,7 @@ import cv2
 import numpy as np
 import pytest
 from hpi_runtime.errors import InputError, PlanError
+from hpi_runtime.inputs import fetch
 from hpi_runtime.inputs.images import decode
 from hpi_runtime.inputs.limits import Limits
 from hpi_runtime.inputs.named import expand, listed
@@ -521,3 +522,45 @@ def test_a_body_larger_than_allowed_is_refused(server: str) -> None:
 
     with pytest.raises(InputError, match="more than 10 bytes"):
         fetch(f"{server}/picture.png", Limits(bytes=10))
+
+
+@pytest.mark.parametrize(
+    ("address", "is_open"),
+    [
+        *((item, True) for item in ("8.8.8.8", "2606:4700:4700::1111", "::ffff:8.8.8.8", "64:ff9b::808:808")),
+        *((item, False) for item in ("127.0.0.1", "10.0.0.1", "169.254.169.254", "0.0.0.0", "224.0.0.1", "100.64.0.1")),
+        *((item, False) for item in ("::1", "::", "fe80::1%eth0", "fc00::1", "fec0::1", "ff02::1", "::127.0.0.1")),
+        *((item, False) for item in ("::ffff:127.0.0.1", "64:ff9b::a9fe:a9fe", "64:ff9b:1::1", "2002:7f00:1::")),
+    ],
+)
+def test_an_address_is_public_however_it_is_written(address: str, is_open: bool) -> None:
+    assert fetch.is_public(address) is is_open
+
+
+@pytest.mark.parametrize(
+    "url", ["http://[", "http://[x]/", "http://\u2100.com/", "http://localhost:99999999999999999999999/", "http://:80/"]
+)
+@pytest.mark.parametrize("limits", [Limits(), Limits(private_urls=False)])
+def test_what_is_no_url_is_an_error_record(url: str, limits: Limits) -> None:
+    (item,) = read([url], limits)
+    assert item.error is not None
+    assert item.error.code == "URL_UNREADABLE"
+
+
+@pytest.mark.parametrize("variable", ["http_proxy", "https_proxy"])
+def test_a_private_address_is_not_asked_for_through_a_proxy_either(
+    monkeypatch: pytest.MonkeyPatch, server: str, variable: str
+) -> None:
+    monkeypatch.setenv(variable, server)
+    scheme = variable.partition("_")[0]
+    (item,) = read([f"{scheme}://169.254.169.254/picture"], Limits(private_urls=False, url_seconds=5))
+    assert "169.254.169.254 is a private address" in str(item.error)
+
+
+def test_all_pages_of_a_document_count_together(tmp_path: Path) -> None:
+    done, data = cv2.imencodemulti(".tif", [np.full((100, 100, 3), 255, np.uint8)] * 5)
+    assert done
+    (tmp_path / "pages.tif").write_bytes(data.tobytes())
+    found = list(read([str(tmp_path / "pages.tif")], Limits(document_pixels=25_000)))
+    assert [item.error is None for item in found] == [True, True, False]
+    assert "more than 25,000 pixels on its first 3 pages" in str(found[-1].error)

@@ -9,7 +9,7 @@ import threading
 import time
 import weakref
 from collections.abc import Iterator
-from concurrent.futures import CancelledError, ThreadPoolExecutor
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -441,3 +441,19 @@ def test_a_session_keeps_nothing_of_what_is_done(plan: Path) -> None:
             gc.collect()
             assert time.monotonic() < deadline
             time.sleep(0.01)
+
+
+def test_pages_of_one_abandoned_document_in_one_batch_cost_nobody_else_anything(plan: Path, tmp_path: Path) -> None:
+    pages = [noise(number)[:90] for number in range(3)]
+    done, data = cv2.imencodemulti(".tif", pages)
+    assert done
+    (tmp_path / "pages.tif").write_bytes(data.tobytes())
+    # Four pictures share a batch, and a batch waits for a second to be filled.
+    with load_plan(plan) as pipeline, Session(pipeline, max_wait=1.0, readers=1) as session:
+        for how in (session.abandon, Future.cancel):
+            left = session.submit(str(tmp_path / "pages.tif"))
+            how(left)
+            kept = session.submit(noise(5))
+            assert len(kept.result(20)) == 1
+            assert left.cancelled() or isinstance(left.exception(5), CancelledError)
+        assert len(session.submit(noise(6)).result(20)) == 1

@@ -62,6 +62,9 @@ class Served:
     def get(self, path: str, headers: Mapping[str, str] = MappingProxyType({})) -> Reply:
         return self._open(urllib.request.Request(self.url + path, headers=dict(headers)))
 
+    def ask(self, method: str, path: str) -> Reply:
+        return self._open(urllib.request.Request(self.url + path, method=method))
+
     def metric(self, name: str) -> float:
         """The sum of a metric over its labels."""
         text = self.get("/metrics").body

@@ -89,8 +89,10 @@ def test_a_client_gets_what_the_engine_gives(client: Any, expected: Any, model: 
         ({"shape": [-1]}, "whole numbers"),
         ({"data": ["a"]}, "the input"),
         ({"parameters": {"binary_data_size": 8}}, "is no length of a part of this request"),
-        ({"outputs": [{"name": "nothing"}]}, "no such output"),
-        ({"outputs": "all"}, "no such output"),
+        ({"outputs": [{"name": "nothing"}]}, "must name each once of"),
+        ({"outputs": "all"}, "must name each once of"),
+        ({"outputs": 5}, "must name each once of"),
+        ({"outputs": [{"name": []}]}, "must name each once of"),
     ],
     ids=json.dumps,
 )
@@ -113,7 +115,8 @@ def test_other_bad_requests_are_refused_too(server: Served) -> None:
     assert server.post(infer, b"{").status == 400
     assert server.post(infer, b"[]").status == 400
     assert server.post(infer, b"{}", {"Inference-Header-Content-Length": "99"}).status == 400
-    assert server.post(infer, b"{}", {"Inference-Header-Content-Length": "-1"}).status == 400
+    for length in ("-1", "9" * 5000, "x"):
+        assert server.post(infer, b"{}", {"Inference-Header-Content-Length": length}).status == 400
     assert server.post("/v2/models/nothing/infer", b"{}").status == 404
     assert server.get("/v2/models/nothing").status == 404
     assert server.get("/health").status == 200

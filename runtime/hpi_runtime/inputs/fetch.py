@@ -21,6 +21,10 @@ from hpi_runtime.inputs.limits import Limits
 # Of one step, such as a connection; the limit of the whole is the user's.
 _STEP_SECONDS = 30.0
 _CHUNK = 1 << 20
+# Addresses of IPv6 whose last 32 bits are one of IPv4 (RFC 6052, RFC 4291), and those that a network translates as it
+# likes (RFC 8215).
+_WITH_IPV4 = tuple(ipaddress.IPv6Network(item) for item in ("64:ff9b::/96", "::/96"))
+_TRANSLATED = (ipaddress.IPv6Network("64:ff9b:1::/48"),)
 
 
 class _Redirects(urllib.request.HTTPRedirectHandler):
@@ -113,7 +117,9 @@ class _Maker:
                 raise TimeoutError
             made = kind(*arguments, **named)
             self._deadline.watch(made)
-            if connection is not None and not request.has_proxy():
+            # Of https, only the tunnel tells of a proxy.
+            is_proxied = request.has_proxy() or getattr(request, "_tunnel_host", None) is not None
+            if connection is not None and not is_proxied:
                 made._create_connection = connection
             return made
 
@@ -122,13 +128,43 @@ class _Maker:
 
 def _public_connection(refusal: str, address: tuple[str, int], *arguments: Any, **named: Any) -> socket.socket:
     """Connect to a host, if all its addresses are public; nothing is sent to one that is not."""
-    found = [item[4] for item in socket.getaddrinfo(*address, type=socket.SOCK_STREAM)]
-    for host, *_ in found:
-        plain = str(host).partition("%")[0]
-        if not ipaddress.ip_address(plain).is_global:
-            raise OSError(refusal.format(plain))
+    found = [str(item[4][0]) for item in socket.getaddrinfo(*address, type=socket.SOCK_STREAM)]
+    for host in found:
+        if not is_public(host):
+            raise OSError(refusal.format(host))
     # By its number: asked again, the name could lead elsewhere.
-    return socket.create_connection((str(found[0][0]), address[1]), *arguments, **named)
+    return socket.create_connection((found[0], address[1]), *arguments, **named)
+
+
+def is_public(address: str) -> bool:
+    """Tell whether an address leads out of private networks, also by the IPv4 address inside one of IPv6."""
+    found = ipaddress.ip_address(address.partition("%")[0])
+    if isinstance(found, ipaddress.IPv6Address):
+        inner = found.ipv4_mapped or found.sixtofour or (found.teredo or (None, None))[1]
+        if inner is None and any(found in network for network in _WITH_IPV4):
+            inner = ipaddress.IPv4Address(int(found) & 0xFFFFFFFF)
+        if inner is not None:
+            return is_public(str(inner))
+        if found.is_site_local or any(found in network for network in _TRANSLATED):
+            return False
+    return found.is_global and not found.is_multicast
+
+
+def _check_host(url: str) -> None:
+    """Refuse a URL of a private address before anything is sent, to a proxy neither.
+
+    Raises:
+        OSError: it is one.
+    """
+    host = urllib.parse.urlsplit(url).hostname
+    try:
+        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    except OSError:
+        # A proxy may know more; without one, connecting says it.
+        return
+    for item in found:
+        if not is_public(str(item[4][0])):
+            raise OSError(f"{item[4][0]} is a private address; --allow-private-urls fetches from those")
 
 
 def fetch(url: str, limits: Limits) -> bytes:
@@ -141,7 +177,11 @@ def fetch(url: str, limits: Limits) -> bytes:
     Raises:
         InputError: it cannot be had, or is larger or slower than allowed.
     """
-    if "@" in urllib.parse.urlsplit(url).netloc:
+    try:
+        netloc = urllib.parse.urlsplit(url).netloc
+    except ValueError as fault:
+        raise InputError("URL_UNREADABLE", f"{url} is no URL: {fault}") from None
+    if "@" in netloc:
         raise InputError("URL_UNREADABLE", "a URL with a user or a password in it is not fetched")
     late = InputError("URL_TOO_SLOW", f"{url} took more than {limits.url_seconds:g} seconds")
     with _Deadline(limits.url_seconds) as deadline:
@@ -149,9 +189,11 @@ def fetch(url: str, limits: Limits) -> bytes:
         opener = urllib.request.build_opener(_Redirects(), _Http(make), _Https(make))
         request = urllib.request.Request(_quoted(url), headers={"User-Agent": "hpi-run"})  # noqa: S310 (http or https)
         try:
+            if not limits.private_urls:
+                _check_host(url)
             with opener.open(request, timeout=min(_STEP_SECONDS, limits.url_seconds)) as reply:
                 data = _body(reply, url, limits, deadline)
-        except (OSError, ValueError, http.client.HTTPException) as fault:
+        except (OSError, ValueError, OverflowError, http.client.HTTPException) as fault:
             if deadline.is_over:
                 raise late from None
             reason = fault if isinstance(fault, urllib.error.HTTPError) else getattr(fault, "reason", fault)

@@ -125,5 +125,11 @@ def _pages(path: str | None, name: str, data: bytes, limits: Limits, documents: 
     else:
         yield Input(path, None, images.decode(data, name, limits))
         return
+    pixels = 0
     for page, found in enumerate(pages):
+        pixels += 0 if isinstance(found, InputError) else found.shape[0] * found.shape[1]
+        if pixels > limits.document_pixels:
+            told = f"{name} has more than {limits.document_pixels:,} pixels on its first {page + 1} pages"
+            yield Input(path, page, error=InputError("INPUT_TOO_LARGE", told))
+            return
         yield Input(path, page, error=found) if isinstance(found, InputError) else Input(path, page, found)

@@ -221,14 +221,15 @@ class _Request:
         self._lock = threading.Lock()
         self._left = 0
         self._is_whole = False
-        self._is_begun = False
+        # Whether it was begun; None until that is decided, once and for all.
+        self._is_begun: bool | None = None
 
     def is_wanted(self) -> bool:
         """Begin with it, unless it was cancelled before."""
         with self._lock:
-            if self.is_abandoned and not self._is_begun:
-                self.future.cancel()
-            if not self._is_begun:
+            if self._is_begun is None:
+                if self.is_abandoned:
+                    self.future.cancel()
                 self._is_begun = self.future.set_running_or_notify_cancel()
             return self._is_begun
 
