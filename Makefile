@@ -28,21 +28,21 @@ PYTEST := $(BIN)/python -m pytest -q -n 2 --dist loadfile --max-worker-restart=0
 
 demo: $(MODELS)
 	$(BIN)/hpi-plan examples/ocr/pipeline.yaml --output examples/ocr/output/plan.json
-	cd examples/ocr && $(abspath $(BIN))/hpi-run output/plan.json --input receipt.jpg --save-images output \
+	cd examples/ocr && $(abspath $(BIN))/hpi-run output/plan.json --quiet --input receipt.jpg --save-images output \
 	  | $(abspath $(BIN))/python -c "import json, sys; [print(*json.loads(line)['rec_texts'], sep='\n') for line in sys.stdin]"
 	@echo "the annotated picture: examples/ocr/output/receipt.jpg_ocr_res_img.png"
 
 # A picture of an invoice: its table as HTML and as a spreadsheet.
 demo-table: $(TABLE)
 	$(BIN)/hpi-plan examples/table/pipeline.yaml --output examples/table/output/plan.json
-	cd examples/table && $(abspath $(BIN))/hpi-run output/plan.json --input invoice.png --output output --save-images
+	cd examples/table && $(abspath $(BIN))/hpi-run output/plan.json --quiet --input invoice.png --output output --save-images
 	@cat examples/table/output/invoice.png_table_1.html
 	@echo "and as a spreadsheet: examples/table/output/invoice.png_table_1.xlsx"
 
 # A page of two columns as Markdown, its table as HTML in it.
 demo-page: $(PAGE)
 	$(BIN)/hpi-plan examples/page/pipeline.yaml --output examples/page/output/plan.json
-	cd examples/page && $(abspath $(BIN))/hpi-run output/plan.json --input report.png --output output --save-images
+	cd examples/page && $(abspath $(BIN))/hpi-run output/plan.json --quiet --input report.png --output output --save-images
 	@cat examples/page/output/report.png.md
 	@echo "its parts in reading order: examples/page/output/report.png_layout_order_res.png"
 
@@ -52,7 +52,7 @@ demo-goods: $(GOODS)
 	cd examples/goods && $(abspath $(BIN))/hpi-plan pipeline.yaml -o index=null --output output/build.json
 	cd examples/goods && $(abspath $(BIN))/hpi-index build output/build.json --gallery gallery --output output/index
 	cd examples/goods && $(abspath $(BIN))/hpi-plan pipeline.yaml --output output/plan.json
-	cd examples/goods && $(abspath $(BIN))/hpi-run output/plan.json --input shelf.png --save-images output \
+	cd examples/goods && $(abspath $(BIN))/hpi-run output/plan.json --quiet --input shelf.png --save-images output \
 	  | $(abspath $(BIN))/python -c "import json, sys; [print(box['labels'][0], *box['rec_scores']) for box in json.load(sys.stdin)['boxes']]"
 	@echo "each with its name: examples/goods/output/shelf.png_res.png"
 

@@ -94,7 +94,7 @@ def _lay_out(folder: Path) -> None:
     for name in ("PP-OCRv6_small_det", "PP-OCRv6_small_rec"):
         shutil.copytree(ROOT / "examples/ocr/models" / name, folder / name, ignore=shutil.ignore_patterns(".cache"))
     (folder / "pipeline.yaml").write_text(PIPELINE)
-    upright = cv2.rotate(np.asarray(cv2.imread(str(ROOT / "examples/ocr/receipt.jpg"))), cv2.ROTATE_90_CLOCKWISE)
+    upright = cv2.rotate(np.asarray(cv2.imread(str(ROOT / "examples/ocr/receipt.jpg"))), cv2.ROTATE_90_COUNTERCLOCKWISE)
     cv2.imwrite(str(folder / "page.jpg"), upright)
     cv2.imwrite(str(folder / "blank.png"), np.full((64, 64, 3), 255, np.uint8))
     chosen = ("--engine", "hpi", "--engine_config", "{hpi: {auto_config: false, backend: openvino}}")
