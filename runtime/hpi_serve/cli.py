@@ -44,7 +44,13 @@ def _parser() -> CommandLine:
     parser.add_argument("plans", nargs="*", metavar="PLAN", help=f"{told}, with {os.pathsep} between them")
     add("host", str, "127.0.0.1", "ADDRESS", "where to listen; 0.0.0.0 is every address of this machine")
     add("port", _port, 8080, "N", "and at which port; 0 takes a free one")
-    add("workers", positive_number, 4, "N", "requests of a plan that run at a time")
+    add(
+        "workers",
+        positive_number,
+        None,
+        "N",
+        "requests of a plan that run at a time; default: its streams and one more",
+    )
     add("max-waiting", positive_number, 64, "N", "requests under way in all; more get 503 and Retry-After")
     add("request-seconds", positive_number, 300, "N", "a request that takes longer gets 504")
     add(

@@ -21,7 +21,8 @@ class Options:
     Attributes:
         limits: what each input may cost.
         body_bytes: of a request.
-        workers: requests of a plan that run at a time.
+        workers: requests of a plan that run at a time; None is one more than its engines have streams, so that one is
+            made ready while others run.
         waiting: requests that may be under way in all; more are answered with 503.
         seconds: that a request may take, from its first byte to its answer.
         token: that requests must bring; empty asks for none.
@@ -35,7 +36,7 @@ class Options:
 
     limits: Limits = LIMITS
     body_bytes: int = 64 << 20
-    workers: int = 4
+    workers: int | None = None
     waiting: int = 64
     seconds: float = 300.0
     token: str = field(default="", repr=False)

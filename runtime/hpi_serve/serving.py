@@ -62,7 +62,7 @@ class Serving:
         self._session = Session(pipeline, limits=self._limits)
         self._readers = ThreadPoolExecutor(_READERS, f"serve-read-{name}")
         self._fetchers = ThreadPoolExecutor(_FETCHERS, f"serve-fetch-{name}")
-        self._workers = ThreadPoolExecutor(options.workers, f"serve-work-{name}")
+        self._workers = ThreadPoolExecutor(options.workers or _workers(pipeline), f"serve-work-{name}")
         self._shadow = shadow
         self._variants: OrderedDict[bytes, Variant] = OrderedDict()
         self._lock = threading.Lock()
@@ -170,3 +170,9 @@ class Serving:
 
 def _nobody_waits() -> RequestError:
     return RequestError(499, "nobody waits for this any more")
+
+
+def _workers(pipeline: NativePipeline) -> int:
+    """Return how many requests keep a plan busy: more wait inside, where nobody can take them back."""
+    streams = max((engine.streams for engine in pipeline.engines.values()), default=1)
+    return 1 + streams * max(1, len(pipeline.plan.plan.replicas))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Any, NamedTuple
@@ -68,12 +68,12 @@ class ModuleStage:
     def finish(self, items: Sequence[Item[Any]]) -> None:
         """Wait for the answers and postprocess them."""
         for item in items:
-            submitted: _Submitted | None = item.values.pop(self._name, None)
+            submitted: Submitted | None = item.values.pop(self._name, None)
             # None: it shares the batches of one before it.
             if submitted is not None:
                 self._finish(submitted)
 
-    def _finish(self, submitted: _Submitted) -> None:
+    def _finish(self, submitted: Submitted) -> None:
         if len(submitted.items) == 1:
             return each(lambda _: self._read(submitted))(submitted.items)
         with suppress(Exception):
@@ -85,16 +85,16 @@ class ModuleStage:
         if not self._takes_one:
             values = {port: lists[0] for port, lists in values.items()}
         feeds = self._task.feeds(values)
-        items[0].values[self._name] = _Submitted(items, self._answers(feeds.batches), feeds.context)
+        items[0].values[self._name] = Submitted(items, self._answers(feeds.batches), feeds.context)
 
     def _answers(self, batches: Iterable[Roles]) -> list[Answer]:
         if self._is_alone and isinstance(batches, Sequence) and len(batches) == 1:
             # Nothing runs beside it, and another thread would begin with cold caches.
-            return [partial(self._runner.run, batches[0])]
+            return [_Now(partial(self._runner.run, batches[0]))]
         # Batches may be made one by one: the first runs while the second is made.
         return [self._runner.submit(batch) for batch in batches]
 
-    def _read(self, submitted: _Submitted) -> None:
+    def _read(self, submitted: Submitted) -> None:
         started = time.perf_counter()
         answers = _Answers(submitted.answers)
         values = self._values(answers, submitted.context)
@@ -116,7 +116,18 @@ class ModuleStage:
         self._read(item.values.pop(self._name))
 
 
-class _Submitted(NamedTuple):
+class _Now:
+    """An answer that is made when somebody waits for it."""
+
+    def __init__(self, run: Callable[[], Roles]) -> None:
+        self.result = run
+
+    def cancel(self) -> bool:
+        """Nothing has begun, and nothing will unless somebody waits."""
+        return True
+
+
+class Submitted(NamedTuple):
     """Batches on their way through an engine, whose they are, and what reading the answers needs to know of them."""
 
     items: Sequence[Item[Any]]
@@ -135,6 +146,6 @@ class _Answers:
     def __iter__(self) -> Iterator[Roles]:
         while self._answers:
             started = time.perf_counter()
-            answer = self._answers.pop()()
+            answer = self._answers.pop().result()
             self.waited += time.perf_counter() - started
             yield answer

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import Protocol
 
 from hpi_schemas.tasks.binding import Binding
 
@@ -17,8 +18,18 @@ from hpi_runtime.tasks.base import Arrays as Roles
 Observer = Callable[[str, Arrays, Arrays], None]
 # Is called with a module's address or an operation's stage, what it did (one of the kinds below), and the seconds.
 Timer = Callable[[str, str, float], None]
-# Waits for what the engine makes of a batch: the outputs of its model, by role.
-Answer = Callable[[], Roles]
+
+
+class Answer(Protocol):
+    """What an engine makes of a batch, later."""
+
+    def result(self) -> Roles:
+        """Wait for the outputs of the model, by role."""
+
+    def cancel(self) -> bool:
+        """Do not begin with it, if it has not begun."""
+
+
 DECODE, PREPROCESS, INFERENCE, POSTPROCESS, GLUE = "decode", "preprocess", "inference", "postprocess", "glue"
 
 
@@ -64,7 +75,7 @@ class Runner:
 
     def submit(self, batch: Roles) -> Answer:
         """Run a batch soon, in a thread of the engine's."""
-        return self._pool.submit(self.run, batch).result
+        return self._pool.submit(self.run, batch)
 
     def run_model(self, arrays: Arrays) -> Arrays:
         """Run the model on arrays by its own names, in a thread of the engine's."""

@@ -17,6 +17,7 @@ from hpi_runtime.inputs.reading import Input
 from hpi_runtime.results.result import Result
 from hpi_runtime.run.executor import THREADS, Group, Item, no_threads
 from hpi_runtime.run.grouping import MAX_WAIT, Grouper
+from hpi_runtime.run.module_stage import Submitted
 from hpi_runtime.run.native import NativePipeline
 from hpi_runtime.run.pipeline import Pipeline
 
@@ -118,6 +119,8 @@ class Session:
         if request is not None and request.future is future:
             request.is_abandoned = True
             future.cancel()
+            for item in request.items:
+                _take_back(item)
 
     def close(self) -> None:
         """Take no more inputs, and wait for those that are under way; calling it again does nothing.
@@ -193,6 +196,16 @@ class Session:
             for page in wanted:
                 page.item.error = InputError("PROCESSING_FAILED", str(fault))
                 page.request.take()
+
+
+def _take_back(item: Item[Input]) -> None:
+    """Let batches that wait for an engine not begin, where they are of one item alone."""
+    # A stage may put something there at this moment: then it is at it already.
+    with suppress(RuntimeError):
+        for value in tuple(item.values.values()):
+            if isinstance(value, Submitted) and len(value.items) == 1:
+                for answer in tuple(value.answers):
+                    answer.cancel()
 
 
 class _Page(NamedTuple):
