@@ -8,7 +8,6 @@ whose other models are tiny ones, loading and memory are told with shared sessio
 
 from __future__ import annotations
 
-import argparse
 import json
 import shutil
 import statistics
@@ -35,10 +34,7 @@ sys.path.insert(0, str(ROOT / "tests"))
 
 def main() -> None:
     """Measure, and keep the figures."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=ROUNDS)
-    parser.add_argument("--output", type=Path, default=report.FIGURES)
-    options = parser.parse_args()
+    options = report.arguments(__doc__, ROUNDS)
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
         _lay_out(folder)

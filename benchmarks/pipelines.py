@@ -6,7 +6,6 @@ in ``.venv-hosted``, which `make test` makes. Cold is a whole process for one pi
 
 from __future__ import annotations
 
-import argparse
 import json
 import shutil
 import statistics
@@ -34,10 +33,7 @@ sys.path.insert(0, str(ROOT / "examples"))
 
 def main() -> None:
     """Measure, and keep the figures."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=ROUNDS)
-    parser.add_argument("--output", type=Path, default=report.FIGURES)
-    options = parser.parse_args()
+    options = report.arguments(__doc__, ROUNDS)
     with tempfile.TemporaryDirectory() as place, load.undisturbed():
         folder = Path(place)
         _lay_out(folder)

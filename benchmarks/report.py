@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import re
 import statistics
@@ -22,6 +23,14 @@ DOCUMENT = HERE.parent / "docs/performance.md"
 _PACKAGES = ("numpy", "onnxruntime", "opencv-python-headless", "openvino")
 _FEATURES = ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_bf16", "amx_int8")
 _BLOCK = re.compile(r"(<!-- figures: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+
+def arguments(told: str | None, rounds: int) -> argparse.Namespace:
+    """Read the command line of a benchmark: in how many ``rounds`` it measures, and where figures go, ``output``."""
+    parser = argparse.ArgumentParser(description=told)
+    parser.add_argument("--rounds", type=int, default=rounds)
+    parser.add_argument("--output", type=Path, default=FIGURES)
+    return parser.parse_args()
 
 
 def keep(section: str, found: Mapping[str, Any], path: Path = FIGURES) -> None:

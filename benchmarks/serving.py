@@ -7,7 +7,6 @@ what it costs to be asked: JSON, base64, sockets.
 
 from __future__ import annotations
 
-import argparse
 import base64
 import http.client
 import json
@@ -68,10 +67,7 @@ class Server(NamedTuple):
 
 def main() -> None:
     """Measure, and keep the figures."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=ROUNDS)
-    parser.add_argument("--output", type=Path, default=report.FIGURES)
-    options = parser.parse_args()
+    options = report.arguments(__doc__, ROUNDS)
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
         _lay_out(folder)

@@ -5,16 +5,16 @@ from __future__ import annotations
 import argparse
 import os
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from hpi_runtime.errors import PlanError
 from hpi_schemas.command_line import CommandLine, positive_number
 from hpi_schemas.console import DONE, FAILED, UNSATISFIED, WRONG, guarded
 from hpi_schemas.files import ReadError, read_bounded
 
-if TYPE_CHECKING:
-    from hpi_serve.options import Options
+from hpi_serve.options import Options
 
 _NAME = "hpi-serve"
 _EXIT_CODES = {
@@ -25,8 +25,7 @@ _EXIT_CODES = {
 }
 _YES, _NO = frozenset({"1", "true", "yes"}), frozenset({"", "0", "false", "no"})
 _MIB = 1 << 20
-# As in `options`, which is not read for help.
-_PIXELS, _PAGES = 1 << 26, 500
+_USUAL = Options()
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -51,8 +50,8 @@ def _parser() -> CommandLine:
         "N",
         "requests of a plan that run at a time; default: its streams and one more",
     )
-    add("max-waiting", positive_number, 64, "N", "requests under way in all; more get 503 and Retry-After")
-    add("request-seconds", positive_number, 300, "N", "a request that takes longer gets 504")
+    add("max-waiting", positive_number, _USUAL.waiting, "N", "requests under way in all; more get 503 and Retry-After")
+    add("request-seconds", positive_number, int(_USUAL.seconds), "N", "a request that takes longer gets 504")
     add(
         "drain-seconds",
         _seconds,
@@ -60,10 +59,16 @@ def _parser() -> CommandLine:
         "N",
         "after SIGTERM: not ready, but answering, before it takes no more connections",
     )
-    add("max-body-mib", positive_number, 64, "N", "a larger request gets 413")
-    add("max-pixels", positive_number, None, "N", f"refuse larger pictures; default: {_PIXELS:,}")
-    add("max-pages", positive_number, None, "N", f"and documents with more pages; default: {_PAGES}")
-    add("max-url-seconds", positive_number, 60, "N", "end the fetching of a URL that takes longer")
+    add("max-body-mib", positive_number, _USUAL.body_bytes // _MIB, "N", "a larger request gets 413")
+    add("max-pixels", positive_number, _USUAL.limits.pixels, "N", "refuse larger pictures")
+    add("max-pages", positive_number, _USUAL.limits.pages, "N", "and documents with more pages")
+    add(
+        "max-url-seconds",
+        positive_number,
+        int(_USUAL.limits.url_seconds),
+        "N",
+        "end the fetching of a URL that takes longer",
+    )
     add.switch("allow-private-urls", "fetch from private addresses too, such as those of this network")
     add(
         "token-file",
@@ -159,14 +164,10 @@ def _run(given: argparse.Namespace) -> int:
 
 
 def _options(given: argparse.Namespace) -> Options:
-    from dataclasses import replace
-
-    from hpi_serve.options import LIMITS, Options
-
     limits = replace(
-        LIMITS,
-        pixels=given.max_pixels or LIMITS.pixels,
-        pages=given.max_pages or LIMITS.pages,
+        _USUAL.limits,
+        pixels=given.max_pixels,
+        pages=given.max_pages,
         url_seconds=float(given.max_url_seconds),
         private_urls=given.allow_private_urls,
         private_redirects=given.allow_private_urls,

@@ -120,6 +120,7 @@ class Server:
         async def counted(request: Request) -> Response:
             started = time.perf_counter()
             response = await guarded(request)
+            self._close_if_draining(response)
             if request.method != "POST":
                 return response
             told = {"plan": "", "route": "/v2", "code": response.status_code}
@@ -127,6 +128,11 @@ class Server:
             return response
 
         return counted
+
+    def _close_if_draining(self, response: Response) -> None:
+        """Let the client take another connection next time: on this one the next request would be lost."""
+        if self.is_draining:
+            response.headers["Connection"] = "close"
 
     def _tell(self, told: dict[str, Any], seconds: float) -> None:
         """Count a request, and log a line about it."""
@@ -149,9 +155,7 @@ class Server:
                     # Of others it is the request that is wrong, whose words are not ours to keep.
                     told["error"] = str(fault)
                 response = _failed(fault)
-            if self.is_draining:
-                # Whoever keeps the connection would lose the next request.
-                response.headers["Connection"] = "close"
+            self._close_if_draining(response)
             told["code"] = response.status_code
             self._tell(told, time.perf_counter() - started)
             if response.status_code == 499:

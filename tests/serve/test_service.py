@@ -255,6 +255,8 @@ def test_on_sigterm_it_answers_but_is_not_ready_and_then_ends_with_everything_an
         until(lambda: server.get("/ready").status == 503)
         reply = server.post(ROUTE, body)
         assert (reply.status, reply.headers["Connection"]) == (200, "close")
+        assert server.get("/v2").headers["Connection"] == "close"
+        assert server.post("/v2/models/nothing/infer", {}).headers["Connection"] == "close"
         assert server.get("/health").status == 200
         assert server.process.wait(20) == 0
         assert server.log[-1]["level"] == "info"
