@@ -27,7 +27,7 @@ import load
 import ours
 import report
 import yaml
-from hpi_runtime.inputs.named import PICTURES
+from hpi_runtime.inputs.media import PICTURE_FILES
 from hpi_runtime.judge import truth
 from hpi_schemas import ops
 
@@ -369,7 +369,7 @@ def main() -> None:
     corpus.make(folder / "corpus", options.count, seed=1)
     pictures = sorted((folder / "corpus").glob("0*"))[: options.count]
     if options.also is not None:
-        pictures += sorted(path for path in options.also.iterdir() if path.suffix in PICTURES)
+        pictures += sorted(path for path in options.also.iterdir() if path.suffix in PICTURE_FILES)
     found = programs(folder, options.threads, options.budget)
     if options.only:
         found = [item for item in found if item.name.startswith("hpi-run") or item.name in options.only]

@@ -129,6 +129,8 @@ OTHER_MAPPINGS = {
     "hpi_planner/paddlex/graph.py": "the pipelines' data",
     "hpi_runtime/bench/recorder.py": "what its process is asked",
     "hpi_runtime/judge/compare.py": "a comparison",
+    "hpi_runtime/pickles/arrays.py": "what a pickle names",
+    "hpi_runtime/pickles/reading.py": "the state of an array",
     "hpi_runtime/prepare/__init__.py": "the record of an artefact",
     "hpi_runtime/prepare/cache.py": "the record of an artefact",
     "hpi_runtime/prepare/calibration.py": "the record of an artefact",

@@ -111,7 +111,7 @@ MISTAKES = {
         lambda folder: (folder / "empty").mkdir(),
         "hpi-run plan.json --input empty",
         2,
-        ["no pictures and no PDF"],
+        ["no pictures or PDFs"],
     ),
     "a score of fifty": (
         *(yaml("topk: 2", "topk: 0"), PLAN, 2, ["pipeline.yaml:4:", "`topk` must be at least 1, not `0`"]),

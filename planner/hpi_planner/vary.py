@@ -11,6 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
+from hpi_schemas.plan.graph import READ
 from hpi_schemas.plan.model import INPUT, Graph, Plan
 from hpi_schemas.settings import Setting, fault
 
@@ -145,7 +146,7 @@ class _State:
         pipeline = self._pipeline(())
         settings = {tuple(address.split(".")): value for address, value in self.modules.items()}
         builder = graph.Builder(settings, plan.external)
-        if not builder.inline(pipeline, "", {"image": f"{INPUT}.image"}):
+        if not builder.inline(pipeline, "", {port: f"{INPUT}.{port}" for port in READ}):
             raise VaryError(f"hpi-run has no stage graph for {builder.missing}")
         return builder.graph(graph.drawing(pipeline))
 

@@ -136,7 +136,12 @@ class Hosted(Pipeline):
         argument_checks.instance("limits", limits, Limits, LIMITS)
         self.check_usable()
         self._check(settings)
-        return self._results(values.each(input), limits, settings, cache(partial(self._outputs, input)))
+        return self._results(
+            values.each(input, self.medium),
+            limits,
+            settings,
+            cache(partial(self._outputs, input)),
+        )
 
     def _results(
         self, inputs: Iterable[Any], limits: Limits, settings: Mapping[str, Any], outputs: Any

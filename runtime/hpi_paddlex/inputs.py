@@ -12,7 +12,8 @@ from typing import Any
 from hpi_runtime.errors import InputError
 from hpi_runtime.inputs import images
 from hpi_runtime.inputs.limits import Limits
-from hpi_runtime.inputs.named import DOCUMENTS, PICTURES, is_url
+from hpi_runtime.inputs.media import DOCUMENT_FILES, PICTURE_FILES
+from hpi_runtime.inputs.named import is_url
 from hpi_runtime.inputs.pdf import Documents, is_pdf
 from hpi_runtime.inputs.values import as_image
 
@@ -64,8 +65,8 @@ def _check(path: Path, name: str, limits: Limits, documents: Documents, is_scene
 
 def _check_cost(path: Path, name: str, limits: Limits, documents: Documents) -> None:
     """Refuse a picture or document that costs more than the limits allow; other kinds of files are PaddleX's alone."""
-    is_picture = path.suffix.lower() in PICTURES
-    if not is_picture and path.suffix.lower() not in DOCUMENTS:
+    is_picture = path.suffix.lower() in PICTURE_FILES
+    if not is_picture and path.suffix.lower() not in DOCUMENT_FILES:
         return
     data = path.read_bytes()
     if is_pdf(data):

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from hpi_runtime.errors import PlanError
+from hpi_runtime.pickles import reading
+from hpi_schemas.files import ReadError, read_bounded
 from hpi_schemas.model_config import ModelConfigError, read_config
-from hpi_schemas.model_store import CONFIG_FILE
-
-from hpi_paddlex import pickles
+from hpi_schemas.model_store import CONFIG_FILE, SCALER_FILE
 
 # PaddleX 3.7.2 evaluates its texts (``text_detection/processors.py``: ``eval(scale)``).
 _EVALUATED = "scale"
@@ -23,7 +23,7 @@ def check(folder: Path) -> None:
     Raises:
         PlanError: it does, or cannot be read.
     """
-    pickles.check_scaler(folder)
+    _check_scaler(folder / SCALER_FILE)
     path = folder / CONFIG_FILE
     try:
         config = read_config(path)
@@ -32,6 +32,16 @@ def check(folder: Path) -> None:
     for text in _evaluated(config):
         if not _is_quotient(text):
             raise PlanError(f"{path}: PaddleX evaluates `{_EVALUATED}`, and {text!r} is no quotient such as 1./255.")
+
+
+def _check_scaler(path: Path) -> None:
+    """Look whether the scaler of a model, if it has one, is a scaler and nothing else."""
+    if not path.exists():
+        return
+    try:
+        reading.read(read_bounded(path), has_scaler=True)
+    except (ReadError, ValueError) as fault:
+        raise PlanError(f"{path} is not loaded: {fault}") from fault
 
 
 def _evaluated(value: Any) -> Iterator[str]:

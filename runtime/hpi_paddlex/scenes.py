@@ -9,9 +9,8 @@ from typing import Any
 
 from hpi_runtime.errors import InputError
 from hpi_runtime.inputs.limits import Limits
+from hpi_runtime.pickles import reading
 from hpi_schemas.model_store import is_file_below
-
-from hpi_paddlex import pickles
 
 TASK = "3d_bev_detection"
 _PICKLE = ".pkl"
@@ -54,7 +53,7 @@ def _check_pickle(archive: tarfile.TarFile, member: tarfile.TarInfo, name: str) 
     if stream is None or member.size > _LARGEST_PICKLE:
         raise InputError("INPUT_TOO_LARGE", f"{name}: `{member.name}` has more than {_LARGEST_PICKLE:,} bytes")
     try:
-        told = pickles.read(stream.read())
+        told = reading.read(stream.read())
     except ValueError as fault:
         raise InputError("INPUT_UNSUPPORTED", f"{name}: `{member.name}` is not loaded: {fault}") from fault
     for path in _paths(told):

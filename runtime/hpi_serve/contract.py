@@ -11,8 +11,8 @@ from typing import Any
 
 from hpi_schemas import yaml_data
 
-# What a request names that is read: a document with its pages, or one picture.
-FILE, IMAGE = "file", "image"
+# What a request names that is read: a document with its pages, one picture, or a table.
+FILE, IMAGE, TABLE = "file", "image", "csv"
 _UPPER = re.compile(r"(?<!^)(?=[A-Z])")
 
 
@@ -51,7 +51,7 @@ class Contract:
 
     Attributes:
         path: of the route.
-        takes: ``file`` or ``image``.
+        takes: ``file``, ``image`` or ``csv``.
         has_log_id: a request may bring its own.
         fields: settings by their names in a request.
         gives: the field of the answer that holds a page or a thing each.
@@ -60,6 +60,9 @@ class Contract:
         of: of things, the field of the record that holds them; None where it is the record itself.
         thing: how each is made.
         masks: the field of the record with the masks of the things.
+        table: the field of the record that is a table, where the answer is that.
+        row: the field of the record that is a table of one row, where the answer is that, and the names of its columns
+            by the field of the answer.
         map: the field of the record with the classes of pixels, where the answer is those.
     """
 
@@ -73,6 +76,8 @@ class Contract:
     of: str | None = None
     thing: Thing | None = None
     masks: str | None = None
+    table: str | None = None
+    row: tuple[str, Mapping[str, str]] | None = None
     map: str | None = None
 
 
@@ -89,7 +94,10 @@ def load_all() -> Mapping[str, Contract]:
 
 
 def _contract(data: Mapping[str, Any]) -> Contract:
-    own = {key: data[key] for key in ("path", "takes", "gives", "picture", "page", "of", "masks", "map") if key in data}
+    plain = ("path", "takes", "gives", "picture", "page", "of", "masks", "table", "map")
+    own = {key: data[key] for key in plain if key in data}
+    if "row" in data:
+        own["row"] = data["row"]["of"], {key: name for key, name in data["row"].items() if key != "of"}
     fields = {name: _field(name, item) for name, item in data["fields"].items()}
     thing = _thing(data["thing"]) if "thing" in data else None
     return Contract(**own, fields=fields, has_log_id=data.get("log_id", False), thing=thing)

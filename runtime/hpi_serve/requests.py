@@ -13,7 +13,7 @@ from hpi_runtime.inputs.limits import Limits
 from hpi_runtime.inputs.pdf import is_pdf
 
 from hpi_serve import errors, fields, files
-from hpi_serve.contract import FILE, Contract
+from hpi_serve.contract import FILE, IMAGE, Contract
 from hpi_serve.errors import RequestError
 
 # Of what a request may hold: elements of a setting, letters of what is told again.
@@ -106,7 +106,7 @@ def _request(contract: Contract, model: pydantic.BaseModel, values: Any, log_id:
         files.check_type(data, kind)
     else:
         data = files.read(text, limits)
-        if is_pdf(data):
+        if contract.takes == IMAGE and is_pdf(data):
             raise RequestError(422, "Invalid input file: a picture is asked for, and this is a PDF")
     _check_size(given.get(_TARGET_SIZE), limits)
     settings = {setting.argument: given[name] for name, setting in contract.fields.items() if name in given}

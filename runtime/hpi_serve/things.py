@@ -1,15 +1,16 @@
-"""Answers about pictures: the things found in one, or the class of each pixel."""
+"""Answers about pictures and series: the things found in one, the class of each pixel, or a table."""
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from hpi_runtime.results.result import Result
+from hpi_runtime.results.result import DRAWING, Result
 
 from hpi_serve import pictures
-from hpi_serve.contract import Contract, Thing
+from hpi_serve.contract import TABLE, Contract, Thing
 
 
 def answer(contract: Contract, result: Result, visualize: bool) -> dict[str, Any]:
@@ -17,12 +18,27 @@ def answer(contract: Contract, result: Result, visualize: bool) -> dict[str, Any
 
     Args:
         contract: of the pipeline.
-        result: of the picture, not failed.
+        result: of the input, not failed.
         visualize: with a drawing of it.
     """
-    found = _map(result[contract.map]) if contract.map is not None else {contract.gives: _things(contract, result)}
+    found = _found(contract, result)
     drawing = next(iter(result.img.values()), None) if visualize else None
     return found if drawing is None else {**found, "image": pictures.drawn(drawing)}
+
+
+def _found(contract: Contract, result: Result) -> dict[str, Any]:
+    if contract.map is not None:
+        return _map(result[contract.map])
+    if contract.table is not None:
+        return {TABLE: base64.b64encode(result.attachments()[f"{DRAWING}.csv"]).decode()}
+    if contract.row is not None:
+        name, columns = contract.row
+        (row,) = result[name]
+        # A class is told by its text, as in PaddleX.
+        return {
+            key: str(row[column]) if isinstance(row[column], int) else row[column] for key, column in columns.items()
+        }
+    return {contract.gives: _things(contract, result)}
 
 
 def _map(rows: Sequence[Sequence[Sequence[int]]]) -> dict[str, Any]:

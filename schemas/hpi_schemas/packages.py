@@ -2,8 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
 _OURS = "hpi-plan"
 RUN = "run"
+
+
+@dataclass(frozen=True)
+class Needs:
+    """A package that an op or a task needs.
+
+    Attributes:
+        distributions: any of which holds it.
+        extra: of hpi-plan that brings it.
+    """
+
+    distributions: tuple[str, ...]
+    extra: str
+
+
+def needs_of(data: Mapping[str, Any] | None) -> Needs | None:
+    """Return the package that a contract names, None for none."""
+    return None if data is None else Needs(tuple(data["distributions"]), data["extra"])
 
 
 def install(extra: str) -> str:

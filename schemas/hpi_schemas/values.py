@@ -11,6 +11,8 @@ from typing import Any
 
 RECORD = "record"
 PICTURE = "picture"
+SERIES = "series"
+CLIP = "clip"
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,8 @@
 """Runs models on the real PaddleX: one JSON question per line on stdin, one JSON answer per line on stdout.
 
 A question is ``{"model_name", "model_dir", "settings", "batch_size", "pictures"}`` for a model, or ``{"pipeline",
-"pictures", "arguments"}`` for a pipeline's YAML. An answer is a list of results as PaddleX writes them as JSON, or
-``{"error"}``.
+"pictures", "arguments"}`` for a pipeline's YAML. An answer is a list of results as PaddleX writes them as JSON, with
+their Markdown or CSV, or ``{"error"}``.
 """
 
 from __future__ import annotations
@@ -27,6 +27,9 @@ _UNBOUND = (
     ("image_feature", "ImageFeatureRunnerPredictor", "general_recognition"),
     ("face_feature", "FaceFeaturePredictor", "face_recognition"),
     ("instance_segmentation", "InstanceSegRunnerPredictor", "instance_segmentation"),
+    ("ts_forecasting", "TSFcRunnerPredictor", "ts_forecast"),
+    ("ts_anomaly_detection", "TSAdRunnerPredictor", "ts_anomaly_detection"),
+    ("ts_classification", "TSClsRunnerPredictor", "ts_classification"),
 )
 _ENGINE = {"device": "cpu", "engine": "onnxruntime"}
 
@@ -61,7 +64,12 @@ def _written(question: dict[str, Any], folder: Path) -> Iterator[dict[str, Any]]
         result.save_to_json(str(place))
         written = json.loads(place.read_text(encoding="utf-8"))
         text = getattr(result, "markdown", {}).get("markdown_texts")
-        yield written if text is None else {**written, "markdown": text}
+        more = {} if text is None else {"markdown": text}
+        if hasattr(result, "save_to_csv"):
+            table = folder / "result.csv"
+            result.save_to_csv(str(table))
+            more["csv"] = table.read_text(encoding="utf-8")
+        yield {**written, **more}
 
 
 def _predicted(question: dict[str, Any]) -> Any:

@@ -15,7 +15,7 @@ import joblib
 import numpy as np
 import pytest
 import yaml
-from hpi_paddlex import answers, dropin, guard, model_folders, pickles, scenes
+from hpi_paddlex import answers, dropin, guard, model_folders, scenes
 from hpi_paddlex.configuration import configuration, with_numbers
 from hpi_paddlex.engines import HostedEngines
 from hpi_planner.review.differences import compared
@@ -31,6 +31,7 @@ from hpi_schemas.plan.read import read
 from hpi_schemas.plan.write import write
 from sklearn import preprocessing
 from support.classifying import ADDRESS, run
+from support.programs import Program
 
 from hosted import media
 
@@ -340,80 +341,21 @@ def test_arguments_that_paddlex_would_swallow_and_other_services_are_refused(nam
 # -- what PaddleX would run ----------------------------------------------------------------------
 
 
-class Program:
-    """Runs when its pickle is loaded."""
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return (Path.touch, (Path("ran"),))
-
-
-PLAIN = {
-    "numbers": [np.eye(3), np.asfortranarray(np.ones((2, 3))), np.zeros((0, 3)), np.float64(3), np.int32(1)],
-    "texts": [np.array(["a", "bc"]), np.array([b"ab"]), "x", b"z", b""],
-    "others": (None, True, 2.5, 10**30, (), (1,), (1, 2, 3, 4), [[]], {}),
-}
-
-
-@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
-def test_pickles_of_values_and_arrays_are_read_and_programs_are_not(
-    protocol: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    found = pickles.read(pickle.dumps(PLAIN, protocol))
-    assert found["others"] == PLAIN["others"]
-    assert found["texts"][2:] == PLAIN["texts"][2:]
-    for value in (Program(), {"a": np.array([Program()], object)}, print, np.load, preprocessing.StandardScaler()):
-        with pytest.raises(ValueError, match=r"could run anything|of the type 'O8'"):
-            pickles.read(pickle.dumps(value, protocol))
-    for data in (b"no pickle", b"", pickle.dumps(PLAIN, protocol)[:-20]):
-        with pytest.raises(ValueError, match=r"no plain pickle|no end"):
-            pickles.read(data)
-    assert not Path("ran").exists()
-
-
-# What somebody found who looked for a way around a list of names, one line each.
-_TYPE = b"cnumpy\ndtype\n(V%b\nI00\nI01\ntR"
-TRICKS = {
-    "changes a function that it names": b"cnumpy._core.numeric\n_frombuffer\n}V__defaults__\nI1\nsb.",
-    "makes numbers of pointers": _TYPE % b"O8" + b".",
-    "takes the flags of pointers away": _TYPE % b"f8" + b"(I3\nV|\nNNNI-1\nI-1\nI32\ntb.",
-    "asks for two gigabytes": _TYPE % b"V2000000000" + b".",
-    "makes an array of nothing but a size": b"cnumpy\nndarray\n((I1000000000\nttR.",
-    "has fewer bytes than its shape": (
-        b"cnumpy._core.multiarray\n_reconstruct\n(cnumpy\nndarray\n(I0\ntc_codecs\nencode\n(Vb\nVlatin1\ntRtR"
-        + b"(I1\n(I9\nt"
-        + _TYPE % b"f8"
-        + b"I00\nc_codecs\nencode\n(Vx\nVlatin1\ntRtb."
-    ),
-    "decodes into another name": b"c_codecs\nencode\n(Vflfgrz\nVrot13\ntR.",
-    "takes an instance of the old kind": b"(ios\nsystem\n.",
-    "reaches for what others keep": b"Ppersistent\n.",
-    "has arrays as keys": b"}cnumpy._core.multiarray\nscalar\n("
-    + _TYPE % b"i1"
-    + b"c_codecs\nencode\n(V\x01\nVlatin1\ntRtRI1\ns.",
-}
-
-
-@pytest.mark.parametrize("trick", TRICKS)
-def test_a_pickle_that_goes_around_the_list_is_refused(trick: str) -> None:
-    with pytest.raises(ValueError):
-        pickles.read(TRICKS[trick], has_scaler=True)
-
-
 def test_scalers_are_loaded_and_programs_in_their_place_are_not(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    pickles.check_scaler(tmp_path)
+    (tmp_path / "inference.yml").write_text("Global: {}\n")
+    model_folders.check(tmp_path)
     scaler = preprocessing.StandardScaler().fit(np.arange(12.0).reshape(4, 3))
     joblib.dump(scaler, "scaler.pkl")
-    pickles.check_scaler(tmp_path)
+    model_folders.check(tmp_path)
     (tmp_path / "scaler.pkl").write_bytes(pickle.dumps(scaler))
-    pickles.check_scaler(tmp_path)
+    model_folders.check(tmp_path)
     for value in (Program(), np.array([Program()], object), {"scaler": scaler, "more": Program()}):
         joblib.dump(value, "scaler.pkl")
         with pytest.raises(PlanError, match=r"scaler\.pkl is not loaded: .*(could run anything|of the type 'O8')"):
-            pickles.check_scaler(tmp_path)
+            model_folders.check(tmp_path)
     assert not Path("ran").exists()
 
 

@@ -14,7 +14,7 @@ from hpi_runtime import OutputError
 from hpi_runtime.errors import PlanError
 from hpi_runtime.results.result import Result
 from hpi_runtime.run import arguments
-from hpi_schemas.plan.model import of_one
+from hpi_schemas.plan.graph import of_one
 from hpi_schemas.plan.read import read
 from support import fields
 
@@ -24,7 +24,7 @@ DIGITS = Path(__file__).parents[2] / "examples/digits/plan.json"
 
 def check(path: Path, module: str | None = None, **given: Any) -> None:
     plan = read(path.read_bytes(), str(path))
-    graph = plan.graph if module is None else of_one(module)
+    graph = plan.graph if module is None else of_one(module, plan.modules[module].module_name)
     assert graph is not None
     located: Any = SimpleNamespace(plan=plan, modules=plan.modules)
     arguments.check(located, graph, module, given)
@@ -164,8 +164,8 @@ def test_a_place_where_nothing_can_be_written_is_an_output_error(
 def test_one_form_is_saved_by_its_name_and_a_failure_has_only_its_record(result: Result, tmp_path: Path) -> None:
     assert result.save_to("json", tmp_path / "a.json") == tmp_path / "a.json"
     assert result.save_to("img", tmp_path / "a.png") == tmp_path / "a.png"
-    with pytest.raises(TypeError, match="no form 'csv'; it has: json, img"):
-        result.save_to("csv", tmp_path)
+    with pytest.raises(TypeError, match="no form 'parquet'; it has: json, img"):
+        result.save_to("parquet", tmp_path)
     failure = Result({"input_path": "x.png", "page_index": None, "plan": "", "error": {"code": "C", "message": "m"}})
     assert failure.save_to("csv", tmp_path) is None
     assert failure.save_to("json", tmp_path) == tmp_path / "x_res.json"

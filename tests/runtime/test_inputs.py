@@ -119,15 +119,15 @@ def test_every_page_of_a_tiff_is_an_input(tmp_path: Path) -> None:
     first.save(tmp_path / "two.tiff", save_all=True, append_images=[first.convert("L")])
     found = list(read([str(tmp_path / "two.tiff")]))
     assert [item.page for item in found] == [0, 1]
-    assert found[0].image is not None
-    assert close(found[0].image)
+    assert found[0].values
+    assert close(found[0].values["image"])
 
 
 def test_sixteen_bit_tiffs_are_scaled_and_not_white(tmp_path: Path) -> None:
     cv2.imwrite(str(tmp_path / "deep.tif"), colours()[..., ::-1].astype(np.uint16) * 257)
     (item,) = read([str(tmp_path / "deep.tif")])
-    assert item.image is not None
-    assert close(item.image)
+    assert item.values
+    assert close(item.values["image"])
 
 
 def test_pages_of_a_pdf_are_rendered_at_144_dpi(tmp_path: Path) -> None:
@@ -136,9 +136,9 @@ def test_pages_of_a_pdf_are_rendered_at_144_dpi(tmp_path: Path) -> None:
     found = list(read([str(tmp_path / "two.pdf")]))
     assert [item.page for item in found] == [0, 1]
     for item in found:
-        assert item.image is not None
-        assert item.image.shape == (800, 1200, 3)
-        assert item.image[100, 100].tolist()[::-1] == pytest.approx([255, 0, 0], abs=20)
+        assert item.values
+        assert item.values["image"].shape == (800, 1200, 3)
+        assert item.values["image"][100, 100].tolist()[::-1] == pytest.approx([255, 0, 0], abs=20)
 
 
 def test_a_broken_pdf_is_an_error_record(tmp_path: Path) -> None:
@@ -157,7 +157,7 @@ def test_folders_and_globs_are_sorted_and_deep(tmp_path: Path) -> None:
     assert [Path(path).name for path in expand([str(tmp_path / "**/*.webp")]).names] == ["c.webp"]
     both = expand([str(tmp_path / "b.png"), str(tmp_path / "sub")])
     assert [Path(path).name for path in both.names] == ["b.png", "c.webp"]
-    assert both.notes == [f"{tmp_path}/sub: 1 file passed over: no pictures by their names, or drawn here"]
+    assert both.notes == [f"{tmp_path}/sub: 1 file passed over: no pictures or PDFs by their names, or drawn here"]
 
 
 @pytest.mark.parametrize("name", ["nowhere.png", "*.png", "empty"])
@@ -203,7 +203,7 @@ def test_every_page_of_a_pdf_is_an_input_of_its_own(tmp_path: Path) -> None:
     (tmp_path / "d.pdf").write_bytes(document((100, 100, BLACK), (30_000, 30_000, BLACK), (200, 100, BLACK)))
     found = list(read([str(tmp_path / "d.pdf")]))
     assert told(found) == [(0, None), (1, "INPUT_TOO_LARGE"), (2, None)]
-    assert [item.image.shape for item in found if item.image is not None] == [(200, 200, 3), (200, 400, 3)]
+    assert [item.values["image"].shape for item in found if item.values] == [(200, 200, 3), (200, 400, 3)]
     assert "page 1 of" in str(found[1].error)
 
 
@@ -268,14 +268,14 @@ def test_what_is_filled_into_a_form_is_drawn() -> None:
     data = b"%PDF-1.7\n" + b"".join(b"%d 0 obj\n%s\nendobj\n" % item for item in enumerate(objects, 1))
     data += b"trailer << /Size 7 /Root 1 0 R >>\n%%EOF\n"
     (item,) = read([data])
-    assert item.image is not None
-    assert (item.image < 128).sum() > 500
+    assert item.values
+    assert (item.values["image"] < 128).sum() > 500
 
 
 @pytest.mark.parametrize("before", [b"", b"\r\n\xef\xbb\xbfjunk\n", b"x" * 1000, b"\n" * 100])
 def test_a_pdf_may_begin_within_the_first_kilobyte(before: bytes) -> None:
     (item,) = read([before + document((100, 100, BLACK))])
-    assert item.image is not None
+    assert item.values
     assert item.page == 0
 
 
@@ -300,7 +300,7 @@ def test_a_damaged_page_of_a_tiff_takes_no_page_before_it(tmp_path: Path) -> Non
     second = int.from_bytes(data[link : link + 4], "little")
     data[second : second + 60] = b"\xff" * 60
     found = list(read([bytes(data)]))
-    assert found[0].image is not None
+    assert found[0].values
     assert [item.error is not None for item in found[1:]] == [True] * (len(found) - 1)
     assert len(found) > 1
 
@@ -327,7 +327,7 @@ def test_a_folder_is_read_like_its_files_by_name(tmp_path: Path, kind: str) -> N
     (tmp_path / f"a.{kind}").write_bytes(data.tobytes())
     for named in (tmp_path, tmp_path / f"a.{kind}"):
         (item,) = read(expand([str(named)]).names)
-        assert item.image is not None
+        assert item.values
 
 
 def test_hidden_files_are_left_out_of_folders_and_globs_alike(tmp_path: Path) -> None:
@@ -419,8 +419,8 @@ def server() -> Iterator[str]:
 @pytest.mark.parametrize("path", ["/picture.png", "/moved", "/mit Leer é.png"])
 def test_a_picture_is_fetched_from_its_url(server: str, path: str) -> None:
     (item,) = read([server + path])
-    assert item.image is not None
-    assert close(item.image)
+    assert item.values
+    assert close(item.values["image"])
 
 
 @pytest.mark.fault("servers that are slow, cut off or hostile")
@@ -436,7 +436,7 @@ def test_a_redirect_into_a_private_network_is_followed_only_if_allowed(server: s
     assert item.error is not None
     assert re.search(r"redirects to the private address (127\.0\.0\.1|::1); --allow-private-redirects", str(item.error))
     (item,) = read([server + "/elsewhere"], Limits(private_redirects=True))
-    assert item.image is not None
+    assert item.values
 
 
 def bomb(width: int, height: int) -> bytes:
@@ -462,7 +462,7 @@ def test_the_limit_of_pixels_can_be_chosen(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(encoded(Image.fromarray(colours()), "PNG"))
     height, width = colours().shape[:2]
     (item,) = read([str(tmp_path / "a.png")], Limits(pixels=height * width))
-    assert item.image is not None
+    assert item.values
     (item,) = read([str(tmp_path / "a.png")], Limits(pixels=height * width - 1))
     assert item.error is not None
     assert f"{width} × {height} pixels, more than the {height * width - 1:,} allowed" in str(item.error)
@@ -471,8 +471,8 @@ def test_the_limit_of_pixels_can_be_chosen(tmp_path: Path) -> None:
 def test_a_page_of_too_many_pixels_is_refused_and_not_read_blurred(tmp_path: Path) -> None:
     Image.new("RGB", (200, 100)).save(tmp_path / "page.pdf", resolution=72)
     (item,) = read([str(tmp_path / "page.pdf")], Limits(pixels=400 * 200))
-    assert item.image is not None
-    assert item.image.shape == (200, 400, 3)
+    assert item.values
+    assert item.values["image"].shape == (200, 400, 3)
     (item,) = read([str(tmp_path / "page.pdf")], Limits(pixels=400 * 200 - 1))
     assert item.error is not None
     assert "page 0" in str(item.error)

@@ -58,7 +58,7 @@ HELD: dict[str, Callable[[Path], Any]] = {
 def test_the_same_picture_gives_the_same_pixels_however_it_is_held(file: Path, held: str) -> None:
     (item,) = read(each(HELD[held](file)))
     assert item.error is None
-    np.testing.assert_array_equal(item.image, PIXELS)
+    np.testing.assert_array_equal(item.values["image"], PIXELS)
 
 
 @pytest.mark.parametrize(

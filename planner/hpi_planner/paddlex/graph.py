@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from hpi_schemas.plan.graph import READ
 from hpi_schemas.plan.model import INPUT, Graph, Stage
 
 from hpi_planner.ir import Module, Pipeline
@@ -27,7 +28,7 @@ def build(pipeline: Pipeline, modules: Iterable[Module], external: Collection[st
         external: the addresses of what it uses beside them.
     """
     builder = Builder({module.path: module.settings for module in modules}, external)
-    builder.inline(pipeline, "", {"image": f"{INPUT}.image"})
+    builder.inline(pipeline, "", {port: f"{INPUT}.{port}" for port in READ})
     return builder
 
 

@@ -55,6 +55,7 @@ def _contradictions(module: Module) -> tuple[list[Contradiction], list[Contradic
             facts.processing,
             module.settings,
             module.batch_size or 1,
+            facts.files.get(form) or None,
         )
         for form in forms
     ]

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from hpi_schemas.plan.graph import typed
-from hpi_schemas.plan.model import of_one
+from hpi_schemas.plan.graph import of_one, typed
 from hpi_schemas.tasks import find
 
 from hpi_planner.diagnostics.model import Code, Diagnostic, Label, has_errors, warning
@@ -29,7 +28,8 @@ class Schedule:
         if ir.asked_host is not None:
             return ir
         if ir.pipeline is None:
-            return replace(ir, graph=of_one(ir.modules[0].address)) if is_native(ir) else ir
+            module = ir.modules[0]
+            return replace(ir, graph=of_one(module.address, module.module_name)) if is_native(ir) else ir
         builder = graph.build(ir.pipeline, ir.modules, ir.external)
         tasks = {module.address: module.module_name for module in ir.modules}
         if builder.missing or _unserved(ir):

@@ -40,6 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(options: argparse.Namespace, lines: BinaryIO) -> int:
+    from hpi_runtime.inputs import media
     from hpi_runtime.run import plan as plans
 
     plan = plans.load(Path(options.plan), _path(options.root), _paths(options.models))
@@ -47,7 +48,10 @@ def _run(options: argparse.Namespace, lines: BinaryIO) -> int:
     if problem is not None:
         raise PlanError(problem)
     pictures = options.save_images if options.save_images != "" else options.output
-    names = [*(input_names(NAME, options.input) if options.input else ()), *_listed(options.manifest)]
+    if options.module is not None:
+        plan.module(options.module)
+    kind = media.of(plan.plan, options.module)
+    names = [*(input_names(NAME, options.input, kind) if options.input else ()), *_listed(options.manifest)]
     if options.compare is not None:
         return _compare(options, plan, names, lines)
     from hpi_runtime import loader

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from hpi_schemas.files import ReadError, is_folder, read_bounded
 
 from hpi_runtime.errors import PlanError
-from hpi_runtime.inputs.named import PICTURES
+from hpi_runtime.inputs.media import PICTURE_FILES
 
 
 class Entry(NamedTuple):
@@ -43,7 +43,7 @@ def _of_folder(folder: Path) -> list[Entry]:
         Entry(str(path), label.name)
         for label in labels
         for path in sorted(label.rglob("*"))
-        if path.suffix.lower() in PICTURES and path.is_file()
+        if path.suffix.lower() in PICTURE_FILES and path.is_file()
     ]
 
 

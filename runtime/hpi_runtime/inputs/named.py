@@ -10,16 +10,9 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from hpi_runtime.errors import PlanError
+from hpi_runtime.inputs.media import PICTURES, Medium
 from hpi_runtime.results.marks import is_drawing
 
-# What OpenCV decodes, by the names that such files have.
-PICTURES = frozenset(
-    (
-        *(".avif", ".bmp", ".dib", ".gif", ".jfif", ".jp2", ".jpe", ".jpeg", ".jpg", ".pbm", ".pgm", ".png"),
-        *(".pnm", ".ppm", ".ras", ".sr", ".tif", ".tiff", ".webp"),
-    )
-)
-DOCUMENTS = frozenset({".pdf"})
 # What is read beside pictures, and so not passed over.
 _OURS = frozenset({"truth.json"})
 _BYTE_ORDER_MARKS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
@@ -37,12 +30,13 @@ class Named(NamedTuple):
     notes: list[str]
 
 
-def expand(arguments: Iterable[str], stdin: BinaryIO | None = None) -> Named:
+def expand(arguments: Iterable[str], stdin: BinaryIO | None = None, medium: Medium = PICTURES) -> Named:
     """Return every file and URL that arguments mean, folders and globs in sorted order.
 
     Args:
         arguments: as typed; ``-`` is the list on stdin.
         stdin: holds a name a line.
+        medium: what the files of folders must be.
 
     Raises:
         PlanError: an argument names nothing.
@@ -54,13 +48,13 @@ def expand(arguments: Iterable[str], stdin: BinaryIO | None = None) -> Named:
         elif is_url(item) or os.path.isfile(item):  # noqa: PTH113 (of a name that no file can have, Path raises)
             found.names.append(item)
         elif os.path.isdir(item):  # noqa: PTH112
-            files, passed_over = folder(Path(item))
+            files, passed_over = folder(Path(item), medium)
             if not files:
-                raise PlanError(f"--input {item}: the folder holds no pictures and no PDF{_also(passed_over)}")
+                raise PlanError(f"--input {item}: the folder holds no {medium.named}{_also(passed_over)}")
             found.names.extend(files)
             if passed_over:
                 found.notes.append(
-                    f"{item}: {_counted(passed_over)} passed over: no pictures by their names, or drawn here"
+                    f"{item}: {_counted(passed_over)} passed over: no {medium.named} by their names, or drawn here"
                 )
         else:
             matches = _matches(item)
@@ -68,7 +62,7 @@ def expand(arguments: Iterable[str], stdin: BinaryIO | None = None) -> Named:
                 raise PlanError(f"--input {item}: there is no such file, folder or URL, and no file matches it")
             found.names.extend(matches)
     if not found.names:
-        raise PlanError("--input names no pictures")
+        raise PlanError("--input names no files")
     return found
 
 
@@ -92,13 +86,12 @@ def is_url(item: str) -> bool:
     return item.lower().startswith(("http://", "https://"))
 
 
-def folder(path: Path) -> tuple[list[str], int]:
-    """Return the pictures and documents in a folder and those below it, and how many files are none by their names.
+def folder(path: Path, medium: Medium = PICTURES) -> tuple[list[str], int]:
+    """Return the files of a medium in a folder and those below it, and how many files are none by their names.
 
     Names that begin with a dot are left out, as a shell does, and so is what we have drawn; links to folders are not
     followed.
     """
-    suffixes = PICTURES | DOCUMENTS
     found: list[str] = []
     passed_over = 0
     for place, folders, files in os.walk(path):
@@ -107,7 +100,7 @@ def folder(path: Path) -> tuple[list[str], int]:
             if name.startswith("."):
                 continue
             file = Path(place, name)
-            if file.suffix.lower() in suffixes and file.is_file() and not is_drawing(file):
+            if file.suffix.lower() in medium.suffixes and file.is_file() and not is_drawing(file):
                 found.append(str(file))
             elif name not in _OURS:
                 passed_over += 1

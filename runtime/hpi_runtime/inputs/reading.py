@@ -1,11 +1,11 @@
-"""From inputs, one after the other, to pictures; a bad input or page is an error of its own, and the others go on."""
+"""From inputs, one after the other, to what a graph reads; a bad input or page is an error of its own."""
 
 from __future__ import annotations
 
 import stat
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,53 +14,59 @@ from hpi_schemas.files import LFS, LFS_POINTER
 from hpi_runtime.errors import InputError
 from hpi_runtime.inputs import images
 from hpi_runtime.inputs.limits import DEFAULT, Limits
+from hpi_runtime.inputs.media import PICTURES, SERIES, Medium
 from hpi_runtime.inputs.named import is_url
 from hpi_runtime.inputs.pdf import Documents, is_pdf
 from hpi_runtime.pictures import Image
+from hpi_runtime.series.table import is_table, parse
 
 
 @dataclass
 class Input:
-    """One picture, or the reason why there is none.
+    """One picture, table or clip, or the reason why there is none.
 
     Attributes:
         path: as it was named, None for what has no name.
         page: of a PDF or TIFF, from 0, None otherwise.
-        image: height × width × 3, uint8, BGR.
-        error: why there is no picture.
+        values: what was read, by port of the graph's input: an ``image`` (height × width × 3, uint8, BGR), a ``series``
+            (a table of pandas), or a ``clip`` and its first ``image``.
+        error: why there is nothing.
     """
 
     path: str | None
     page: int | None = None
-    image: Image | None = None
+    values: dict[str, Any] = field(default_factory=dict)
     error: InputError | None = None
 
 
-def read(items: Iterable[Any], limits: Limits = DEFAULT) -> Iterator[Input]:
+def read(items: Iterable[Any], limits: Limits = DEFAULT, medium: Medium = PICTURES) -> Iterator[Input]:
     """Decode inputs one after the other; a bad one yields its error and the others go on.
 
     Args:
         items: single ones, as ``values.each`` gives them.
         limits: what each may cost.
+        medium: what they are.
     """
     with ExitStack() as stack:
         documents = stack.enter_context(Documents(limits))
         for item in items:
-            yield from _one(item, limits, documents)
+            yield from _one(item, limits, documents, medium)
 
 
-def _one(item: Any, limits: Limits, documents: Documents) -> Iterator[Input]:
+def _one(item: Any, limits: Limits, documents: Documents, medium: Medium) -> Iterator[Input]:
     path = _name(item)
     name = path or "the input"
     try:
         if isinstance(item, str) or hasattr(item, "read") or isinstance(item, (bytes, bytearray, memoryview)):
-            yield from _pages(path, name, _data(item, name, limits), limits, documents)
+            data = _data(item, name, limits, medium)
+            if data.startswith(LFS_POINTER):
+                raise InputError("INPUT_UNREADABLE", f"{name} {LFS}")
+            if medium is PICTURES:
+                yield from _pages(path, name, data, limits, documents)
+            else:
+                yield Input(path, values={medium.port: parse(data, name)})
         else:
-            from hpi_runtime.inputs.values import as_image
-
-            image = as_image(item)
-            images.check_size((image.shape[1], image.shape[0]), name, limits)
-            yield Input(path, None, image)
+            yield Input(path, values={medium.port: _given(item, name, limits, medium)})
     except InputError as fault:
         yield Input(path, error=fault)
     except OSError as fault:
@@ -76,11 +82,24 @@ def _name(item: Any) -> str | None:
     return name if isinstance(name, str) else None
 
 
-def _data(item: Any, name: str, limits: Limits) -> bytes:
+def _given(item: Any, name: str, limits: Limits, medium: Medium) -> Any:
+    """Return what a program hands over: a picture or a table."""
+    if is_table(item) != (medium is SERIES) or medium not in (PICTURES, SERIES):
+        raise InputError("INPUT_UNSUPPORTED", f"the plan takes {medium.named}, not a {type(item).__name__}")
+    if is_table(item):
+        return item
+    from hpi_runtime.inputs.values import as_image
+
+    image = as_image(item)
+    images.check_size((image.shape[1], image.shape[0]), name, limits)
+    return image
+
+
+def _data(item: Any, name: str, limits: Limits, medium: Medium) -> bytes:
     if isinstance(item, str):
         if not item:
             raise InputError("INPUT_UNREADABLE", "an empty text names no file")
-        return _fetched(item, limits) if is_url(item) else _file(Path(item), name, limits)
+        return _fetched(item, limits) if is_url(item) else _file(Path(item), name, limits, medium)
     try:
         data = item.read(limits.bytes + 1) if hasattr(item, "read") else bytes(item)
     except UnicodeDecodeError:
@@ -103,10 +122,10 @@ def _fetched(url: str, limits: Limits) -> bytes:
     return fetch(url, limits)
 
 
-def _file(path: Path, name: str, limits: Limits) -> bytes:
+def _file(path: Path, name: str, limits: Limits, medium: Medium) -> bytes:
     found = path.stat()
     if stat.S_ISDIR(found.st_mode):
-        raise InputError("INPUT_UNREADABLE", f"{name} is a folder without pictures and PDFs")
+        raise InputError("INPUT_UNREADABLE", f"{name} is a folder with no {medium.named}")
     if not stat.S_ISREG(found.st_mode):
         # A pipe or a device could keep the run waiting for ever.
         raise InputError("INPUT_UNREADABLE", f"{name} is not a file")
@@ -116,14 +135,12 @@ def _file(path: Path, name: str, limits: Limits) -> bytes:
 
 
 def _pages(path: str | None, name: str, data: bytes, limits: Limits, documents: Documents) -> Iterator[Input]:
-    if data.startswith(LFS_POINTER):
-        raise InputError("INPUT_UNREADABLE", f"{name} {LFS}")
     if is_pdf(data):
         pages: Iterator[Image | InputError] = documents.pages(data, name)
     elif images.is_tiff(data):
         pages = images.decode_pages(data, name, limits)
     else:
-        yield Input(path, None, images.decode(data, name, limits))
+        yield Input(path, values={PICTURES.port: images.decode(data, name, limits)})
         return
     pixels = 0
     for page, found in enumerate(pages):
@@ -132,4 +149,7 @@ def _pages(path: str | None, name: str, data: bytes, limits: Limits, documents: 
             told = f"{name} has more than {limits.document_pixels:,} pixels on its first {page + 1} pages"
             yield Input(path, page, error=InputError("INPUT_TOO_LARGE", told))
             return
-        yield Input(path, page, error=found) if isinstance(found, InputError) else Input(path, page, found)
+        if isinstance(found, InputError):
+            yield Input(path, page, error=found)
+        else:
+            yield Input(path, page, {PICTURES.port: found})

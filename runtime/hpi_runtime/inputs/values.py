@@ -1,4 +1,4 @@
-"""What Python programs hand over instead of paths: bytes, files, pictures of Pillow, and arrays."""
+"""What Python programs hand over instead of paths: bytes, files, pictures of Pillow, arrays, and tables of pandas."""
 
 from __future__ import annotations
 
@@ -13,50 +13,59 @@ from hpi_schemas.files import is_folder
 
 from hpi_runtime.errors import InputError
 from hpi_runtime.inputs import named
+from hpi_runtime.inputs.media import PICTURES, Medium
 from hpi_runtime.pictures import Image
+from hpi_runtime.series.table import is_table
 
 _TAKEN = (
     "a path, a URL, bytes, a file open for reading bytes, a picture of Pillow, an array (height × width, or × 1, 3 or "
-    "4 in BGR order), or a list or other iterable of these"
+    "4 in BGR order), a table of pandas, or a list or other iterable of these"
 )
 _BYTES = (bytes, bytearray, memoryview)
 
 
-def each(inputs: Any) -> Iterator[Any]:
-    """Return an iterator over single inputs: paths and URLs as text, bytes, files, pictures and arrays.
+def each(inputs: Any, medium: Medium = PICTURES) -> Iterator[Any]:
+    """Return an iterator over single inputs: paths and URLs as text, bytes, files, pictures, arrays and tables.
 
     Args:
         inputs: one of these, a folder, or an iterable of any.
+        medium: what the files of folders must be.
 
     Raises:
         TypeError: it is none; of an iterable that is no sequence, when its turn comes.
     """
     if is_single(inputs):
-        return iter(_files([inputs]))
+        return iter(_files([inputs], medium))
     if isinstance(inputs, (dict, set, frozenset)) or not isinstance(inputs, Iterable):
         raise TypeError(f"an input must be {_TAKEN}; not {_named(inputs)}")
     if isinstance(inputs, Sequence):
         for place, item in enumerate(inputs):
             _check(item, place)
-        return iter(_files(inputs))
-    return _files(_checked(inputs))
+        return iter(_files(inputs, medium))
+    return _files(_checked(inputs), medium)
 
 
 def is_single(item: Any) -> bool:
     """Tell whether something is one input and no collection of them."""
-    return isinstance(item, (str, PathLike, *_BYTES)) or hasattr(item, "read") or _is_picture(item)
+    return isinstance(item, (str, PathLike, *_BYTES)) or hasattr(item, "read") or is_table(item) or is_picture(item)
 
 
-def paths(inputs: Any) -> Iterator[str]:
+def is_picture(item: Any) -> bool:
+    """Tell a picture of Pillow, or an array."""
+    return hasattr(item, "getexif") or (hasattr(item, "dtype") and hasattr(item, "shape"))
+
+
+def paths(inputs: Any, medium: Medium = PICTURES) -> Iterator[str]:
     """Yield the paths of the files that inputs are read from, as far as they are known before they are read.
 
     Args:
         inputs: as for ``each``; of an iterable that is no sequence, nothing is known.
+        medium: as for ``each``.
     """
     items = [inputs] if is_single(inputs) else inputs
     if not isinstance(items, Sequence):
         return
-    for item in _files(items):
+    for item in _files(items, medium):
         path = item if isinstance(item, str) else getattr(item, "filename", None) or getattr(item, "name", None)
         if isinstance(path, str):
             yield path
@@ -80,7 +89,7 @@ def as_image(item: Any) -> Image:
     return pixels if pixels.shape[2] == 3 else np.ascontiguousarray(pixels[:, :, :3])
 
 
-def _files(items: Iterable[Any]) -> Iterator[Any]:
+def _files(items: Iterable[Any], medium: Medium) -> Iterator[Any]:
     for item in items:
         if not isinstance(item, (str, PathLike)):
             yield item
@@ -90,7 +99,7 @@ def _files(items: Iterable[Any]) -> Iterator[Any]:
         # An empty text is no name, though to `Path` it is the current folder.
         if path and not named.is_url(path) and is_folder(path):
             # An empty one stays what it is, and becomes an error of its own.
-            yield from named.folder(Path(path))[0] or [path]
+            yield from named.folder(Path(path), medium)[0] or [path]
         else:
             yield path
 
@@ -104,10 +113,6 @@ def _checked(items: Iterable[Any]) -> Iterator[Any]:
 def _check(item: Any, place: int) -> None:
     if not is_single(item):
         raise TypeError(f"the input {place} must be {_TAKEN.partition(', or a list')[0]}; not {_named(item)}")
-
-
-def _is_picture(item: Any) -> bool:
-    return hasattr(item, "getexif") or (hasattr(item, "dtype") and hasattr(item, "shape"))
 
 
 def _named(item: Any) -> str:

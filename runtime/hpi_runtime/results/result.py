@@ -21,6 +21,7 @@ from hpi_runtime.errors import InputError
 from hpi_runtime.pictures import Image
 from hpi_runtime.results import marks, pages
 from hpi_runtime.results.places import beside, place
+from hpi_runtime.series.table import Table
 
 if TYPE_CHECKING:
     import PIL.Image
@@ -29,7 +30,7 @@ _FACTS = ("input_path", "page_index", "plan")
 # What PaddleX calls the drawing of a single module's result.
 DRAWING = "res"
 # What the files of forms end with, the first one first.
-_ENDINGS = {"html": (".html",), "xlsx": (".xlsx",), "markdown": (pages.ENDING, ".jpg")}
+_ENDINGS = {"csv": (".csv",), "html": (".html",), "xlsx": (".xlsx",), "markdown": (pages.ENDING, ".jpg")}
 
 
 def unprotected() -> Outputs:
@@ -46,9 +47,11 @@ class Result(dict[str, Any]):
         fields: what each of its fields is.
         pictures: those that are part of it, by field; JSON has none.
         input_image: the picture that was read, BGR, where whoever loaded the plan asked to keep it.
+        series: the table that it is about, None for pictures and after a failure.
     """
 
     input_image: Image | None = None
+    series: Table | None = None
 
     def __init__(
         self,
@@ -199,7 +202,7 @@ class Result(dict[str, Any]):
         return path
 
     def save_to(self, form: str, save_path: str | Path) -> Path | None:
-        """Write one form (json, img, html, xlsx, markdown) and return where; None where there is nothing.
+        """Write one form (json, img, csv, html, xlsx, markdown) and return where; None where there is nothing.
 
         Of several tables, that is where the first one is: in a file that ``save_path`` names by its ending, and the
         others beside it, or in a folder.
@@ -227,6 +230,10 @@ class Result(dict[str, Any]):
         self.save_to_json(save_path)
         self.save_to_img(save_path)
         self._save_files(save_path)
+
+    def save_to_csv(self, save_path: str | Path) -> Path | None:
+        """Write what was found of a series as a table, ``NAME_res.csv``, as ``save_to`` does."""
+        return self.save_to("csv", save_path)
 
     def save_to_html(self, save_path: str | Path) -> Path | None:
         """Write each table as a page of HTML into a folder, ``NAME_table_1.html``, as ``save_to`` does."""
@@ -259,6 +266,10 @@ class Result(dict[str, Any]):
         return found
 
     def _drawing(self) -> PIL.Image.Image | None:
+        if self.series is not None:
+            from hpi_runtime.results.plot import plot
+
+            return plot(self, self.fields, self.series)
         if self.image is None:
             return None
         from hpi_runtime.results.canvas import draw

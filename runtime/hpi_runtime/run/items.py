@@ -1,4 +1,4 @@
-"""Inputs on their way: each decoded picture becomes an item."""
+"""Inputs on their way: each that was read becomes an item."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from hpi_schemas.plan.model import INPUT
 
 from hpi_runtime.inputs.reading import Input
 from hpi_runtime.run.executor import Item
-from hpi_runtime.run.reporting import IMAGE
 from hpi_runtime.run.runner import DECODE, Timer
 
 
@@ -28,7 +27,6 @@ def items(inputs: Iterator[Input], measure: Timer | None) -> Iterator[Item[Input
         if measure is not None:
             measure(INPUT, DECODE, time.perf_counter() - started)
         item = Item(source, error=source.error)
-        if source.image is not None:
-            item.values[IMAGE] = source.image
-            source.image = None
+        item.values.update({f"{INPUT}.{port}": value for port, value in source.values.items()})
+        source.values = {}
         yield item

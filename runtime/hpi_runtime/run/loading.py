@@ -63,10 +63,12 @@ def make_task(address: str, record: ModuleRecord, folder: Path) -> Task:
         raise EngineError(f"{address}: {path} {fault}") from None
     except OSError as fault:
         raise EngineError(f"{address}: {path} cannot be read: {fault.strerror}") from None
-    facts = Facts({}, {}, processing(config), record.settings, record.batch_size)
+    facts = Facts({}, {}, processing(config), record.settings, record.batch_size, record.model.files)
     _refuse(address, path, contradictions(record.module_name, facts))
     try:
-        return kind(config, record.settings, record.batch_size)
+        task = kind(config, record.settings, record.batch_size)
+        task.read_companions(folder)
+        return task
     except EngineError as fault:
         raise EngineError(f"{address}: {folder / CONFIG_FILE}: {fault}") from None
     except (ArithmeticError, TypeError, ValueError, LookupError, AttributeError) as fault:

@@ -9,7 +9,8 @@ from functools import cache, partial
 from itertools import chain, islice
 from typing import Any
 
-from hpi_schemas.plan.model import Graph, of_one
+from hpi_schemas.plan.graph import of_one
+from hpi_schemas.plan.model import Graph
 from hpi_schemas.values import Value
 
 from hpi_runtime import argument_checks
@@ -104,7 +105,8 @@ class NativePipeline(Pipeline):
 
         Args:
             input: a path, a folder, a URL, bytes, a file open for reading bytes, a picture of Pillow, an array in BGR
-                order (height × width × 3, uint8; see ``inputs.values.as_image`` for others), or an iterable of such.
+                order (height × width × 3, uint8; see ``inputs.values.as_image`` for others), a table of pandas, or an
+                iterable of such.
             batch_size: as in PaddleX; a frozen plan takes what it has, and None.
             limits: what each input may cost.
             settings: the same for the other arguments that PaddleX's ``predict`` has here, such as ``text_det_thresh``.
@@ -134,7 +136,7 @@ class NativePipeline(Pipeline):
 
     def read(self, input: Any, limits: Limits = DEFAULT) -> Iterator[Item[Input]]:
         """Decode inputs one after the other, as ``predict`` takes them."""
-        return items(read(values.each(input), limits), self._measure)
+        return items(read(values.each(input, self.medium), limits, self.medium), self._measure)
 
     def varied(self, graph: Graph, settings: Mapping[str, Mapping[str, Any]]) -> Variant:
         """Return this pipeline with other settings, over the same engines; this one must outlive it.
@@ -225,5 +227,4 @@ class NativePipeline(Pipeline):
 def _graph(plan: LocatedPlan, module: str | None) -> Graph:
     if module is None:
         return plan.graph
-    plan.module(module)
-    return of_one(module)
+    return of_one(module, plan.module(module).module_name)

@@ -12,7 +12,7 @@ from hpi_schemas.files import Outputs
 
 from hpi_runtime.engines.base import Engine
 from hpi_runtime.errors import PlanError
-from hpi_runtime.inputs import values
+from hpi_runtime.inputs import media, values
 from hpi_runtime.inputs.limits import DEFAULT, Limits
 from hpi_runtime.results.result import Result
 from hpi_runtime.run.executor import forked
@@ -26,6 +26,7 @@ class Pipeline(ABC):
     Attributes:
         plan: that it executes.
         module: the address of the one module that runs, None for the whole pipeline.
+        medium: what its inputs are.
     """
 
     def __init__(self, plan: LocatedPlan, module: str | None, engines: OwnedEngines, warnings: Sequence[str]) -> None:
@@ -43,6 +44,7 @@ class Pipeline(ABC):
         self._warnings = warnings
         self._process = os.getpid()
         self._closed = False
+        self.medium = media.of(plan.plan, module)
 
     @property
     def engines(self) -> Mapping[str, Engine]:
@@ -105,7 +107,7 @@ class Pipeline(ABC):
 
     def _outputs(self, inputs: Any) -> Outputs:
         """Return what results of these inputs may be written over: anything, as PaddleX does, but what is read."""
-        return Outputs([*self.plan.files(), *values.paths(inputs)], overwrite=True)
+        return Outputs([*self.plan.files(), *values.paths(inputs, self.medium)], overwrite=True)
 
     def actual(self) -> dict[str, Any]:
         """Return what every engine really runs, by module address."""

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-from hpi_schemas import ops, probe
+from hpi_schemas import ops, probe, tasks
 from hpi_schemas.canonical import digest_file
 from hpi_schemas.device import CPU, Device
 from hpi_schemas.files import is_lfs_pointer
 from hpi_schemas.model_inputs import ModelFileError, read_header
 from hpi_schemas.model_store import CONFIG_FILE, ONNX_FILE
 from hpi_schemas.packages import install
-from hpi_schemas.plan.model import EngineRecord, Graph
+from hpi_schemas.plan.model import EngineRecord, Graph, ModuleRecord
 from hpi_schemas.target import Target
 
 from hpi_runtime import engines
@@ -71,7 +71,7 @@ def check(
         _device(device, failures)
     failures += sorted({line for address in wanted for line in _tools(plan.modules[address].engine)})
     if graph is not None:
-        failures += sorted(set(_packages(graph)))
+        failures += sorted(set(_packages(graph, plan.modules)))
         folders |= _read_by_ops(plan, graph, failures)
     _raise(failures)
     return folders, warnings
@@ -109,15 +109,16 @@ def _tools(engine: EngineRecord) -> Iterator[str]:
                 yield f"{tool.distributions[0]} is not installed: {install(tool.extra)}"
 
 
-def _packages(graph: Graph) -> Iterator[str]:
-    """Yield what is not installed of what operations need."""
+def _packages(graph: Graph, modules: Mapping[str, ModuleRecord]) -> Iterator[str]:
+    """Yield what is not installed of what operations and tasks need."""
     for stage in graph.stages.values():
         if stage.each is not None:
-            yield from _packages(stage.each)
-        contract = None if stage.op is None else ops.find(stage.op)
+            yield from _packages(stage.each, modules)
+        name = stage.op if stage.module is None else modules[stage.module].module_name
+        contract = None if name is None else ops.find(name) if stage.module is None else tasks.find(name)
         needs = None if contract is None else contract.needs
         if needs is not None and probe.installed(needs.distributions) is None:
-            yield f"{needs.distributions[0]} is not installed, which {stage.op} needs: {install(needs.extra)}"
+            yield f"{needs.distributions[0]} is not installed, which {name} needs: {install(needs.extra)}"
 
 
 def _machine(target: Target, failures: list[str]) -> None:

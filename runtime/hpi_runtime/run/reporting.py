@@ -58,9 +58,11 @@ class Reporter:
         fallbacks = self._fallbacks()
         if fallbacks:
             given["fallback"] = dict(fallbacks)
-        record, image = item.values[named["result"]], item.values[named["image"]]
+        record = item.values[named["result"]]
+        image, series = (item.values.get(named.get(port, "")) for port in ("image", "series"))
         given |= kinds.to_json(record, Value(RECORD, fields=self.fields))
         pictures = {name: record[name] for name, field in self.fields.items() if field.kind == PICTURE}
         made = Result(given, image, self.graph.drawing, outputs, self.fields, pictures)
+        made.series = series
         made.input_image = item.values.get(IMAGE)
         return made

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from hpi_schemas.plan.model import Graph
 
+from hpi_runtime.inputs import media
 from hpi_runtime.inputs.limits import DEFAULT, Limits
 from hpi_runtime.inputs.reading import read
 from hpi_runtime.inputs.values import each
@@ -64,11 +65,12 @@ class Variant:
         loaded = {address: _with(parts, address, settings[address]) for address in graph.modules}
         self._workers = workers(graph, loaded, parts.measure, keep=parts.keep, held=parts.held)
         self._measure = parts.measure
+        self._medium = media.of(parts.plan.plan)
         self._reporter = reporter
 
     def predict(self, input: Any, *, limits: Limits = DEFAULT) -> Iterator[Result]:
         """Yield a result for each picture or page of an input, as ``Pipeline.predict`` takes it."""
-        for item in items(read(each(input), limits), self._measure):
+        for item in items(read(each(input, self._medium), limits, self._medium), self._measure):
             yield self._reporter.result(unprotected, execute_one(item, self._workers))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -94,6 +95,16 @@ class Task(ABC):
         self.batch_size = batch_size
         # As the planner takes it: whatever stands there, by its text.
         self.model_name = str((config.get("Global") or {}).get("model_name"))
+
+    def read_companions(self, folder: Path) -> None:  # noqa: B027 (most tasks have none)
+        """Read what lies beside the model; called once, before anything else.
+
+        Args:
+            folder: of the model, whose files were checked.
+
+        Raises:
+            EngineError: something cannot be used.
+        """
 
     @abstractmethod
     def feeds(self, values: Mapping[str, Sequence[Any]]) -> Feeds:

@@ -12,23 +12,11 @@ from functools import cache
 from pathlib import Path
 
 from hpi_schemas import packaged, values, yaml_data
+from hpi_schemas.packages import Needs, needs_of
 from hpi_schemas.values import Value
 
 ENTRY_POINTS = "hpi_plan.ops"
 _FOLDER = Path(__file__).parent
-
-
-@dataclass(frozen=True)
-class Needs:
-    """A package that an op needs.
-
-    Attributes:
-        distributions: any of which holds it.
-        extra: of hpi-plan that brings it.
-    """
-
-    distributions: tuple[str, ...]
-    extra: str
 
 
 @dataclass(frozen=True)
@@ -64,7 +52,6 @@ def find(name: str) -> OpContract | None:
     if path is None:
         return None
     data = yaml_data.load(path.read_text(encoding="utf-8"))
-    needs = data.get("package")
     return OpContract(
         name=name,
         help=data["help"],
@@ -72,7 +59,7 @@ def find(name: str) -> OpContract | None:
         takes=values.read_all(data.get("takes", {})),
         params=data.get("params", {}),
         gives=values.read_all(data["gives"]),
-        needs=None if needs is None else Needs(tuple(needs["distributions"]), needs["extra"]),
+        needs=needs_of(data.get("package")),
         folder=data.get("folder", ""),
     )
 

@@ -7,10 +7,13 @@ from dataclasses import replace
 
 from hpi_schemas import ops, tasks, value_types
 from hpi_schemas.plan.model import INPUT, External, Graph, ModuleRecord, Plan, Stage, source
-from hpi_schemas.values import PICTURE, RECORD, Value
+from hpi_schemas.values import CLIP, PICTURE, RECORD, SERIES, Value
 
-# What is read from an input.
-_READ = {"image": Value(PICTURE)}
+# What may be read from an input, by port: of a clip also its first picture.
+READ = {"image": Value(PICTURE), "series": Value(SERIES), "clip": Value(CLIP)}
+_IMAGE = "image"
+# What a result is drawn on, where that is no picture.
+_SUBJECTS = {"series": "series"}
 # The record of one picture that went through a module, which every module's stage gives.
 RESULT = "result"
 
@@ -42,14 +45,14 @@ def typed(
     Args:
         graph: to look at.
         modules: the task of each, by address.
-        given: what is read from an input, by port; by default a picture as ``image``.
+        given: what is read from an input, by port; by default what ``READ`` has.
 
     Raises:
         GraphError: something refers to nothing, or flows where it does not fit.
     """
     if sorted(graph.order) != sorted(graph.stages):
         raise GraphError("`graph.order` does not name every stage once")
-    types: dict[str, Value | None] = {f"{INPUT}.{port}": value for port, value in (given or _READ).items()}
+    types: dict[str, Value | None] = {f"{INPUT}.{port}": value for port, value in (given or READ).items()}
     done: dict[str, bool] = {INPUT: True}
     for name, stage in graph.in_order():
         flowing: dict[str, Value | None] = {}
@@ -67,6 +70,37 @@ def fields(graph: Graph, modules: Mapping[str, ModuleRecord]) -> Mapping[str, Va
     """Return the fields of the record that a graph gives, in order; none where nobody here knows them."""
     found = typed(graph, task_names(modules)).get(graph.outputs[RESULT])
     return {} if found is None else found.fields
+
+
+def of_one(address: str, task: str) -> Graph:
+    """Return the graph of a single module.
+
+    Args:
+        address: of the module.
+        task: what it does.
+    """
+    contract = tasks.find(task)
+    port = _IMAGE if contract is None else next(iter(contract.takes))
+    subject = _SUBJECTS.get(port, _IMAGE)
+    return Graph(
+        stages={"module": Stage({port: f"{INPUT}.{port}"}, module=address)},
+        order=("module",),
+        outputs={subject: f"{INPUT}.{subject}", RESULT: f"module.{RESULT}"},
+        drawing="res",
+    )
+
+
+def medium(graph: Graph) -> str:
+    """Return what the inputs of a graph are: one of the ports of ``READ``.
+
+    Raises:
+        GraphError: it is several things at once, of which no input can be both.
+    """
+    refs = [ref for stage in graph.stages.values() for ref in stage.inputs.values()] + [*graph.outputs.values()]
+    ports = {ref.rpartition(".")[2] for ref in refs if source(ref) == INPUT} - {_IMAGE}
+    if len(ports) > 1:
+        raise GraphError(f"the graph reads {' and '.join(sorted(ports))} of each input")
+    return next(iter(ports), _IMAGE)
 
 
 def task_names(modules: Mapping[str, ModuleRecord]) -> dict[str, str]:
@@ -167,7 +201,8 @@ def _check_folders(graph: Graph, external: Mapping[str, External]) -> None:
 
 
 def _check_outputs(graph: Graph, types: Mapping[str, Value | None]) -> None:
-    for port, kind in (("image", PICTURE), (RESULT, RECORD)):
+    subject = _SUBJECTS.get(medium(graph), _IMAGE)
+    for port, kind in ((subject, READ[subject].kind), (RESULT, RECORD)):
         reference = graph.outputs.get(port)
         if reference is None:
             raise GraphError(f"`graph.outputs.{port}` refers to no stage")

@@ -236,17 +236,6 @@ class Graph:
         return tuple(found)
 
 
-def of_one(address: str) -> Graph:
-    """Return the graph of a single module that takes pictures."""
-    image = {"image": f"{INPUT}.image"}
-    return Graph(
-        stages={"module": Stage(image, module=address)},
-        order=("module",),
-        outputs={**image, "result": "module.result"},
-        drawing="res",
-    )
-
-
 @dataclass(frozen=True)
 class PipelineRecord:
     """The pipeline that the plan is of.

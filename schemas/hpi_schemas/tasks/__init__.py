@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from hpi_schemas import packaged, settings, values, yaml_data
+from hpi_schemas.packages import Needs, needs_of
 from hpi_schemas.settings import Setting
 from hpi_schemas.values import Value
 
@@ -79,6 +80,9 @@ class Contract:
         multiple: of what they must be a multiple.
         transforms: of its ``inference.yml``; None leaves them free.
         postprocess: the rules of postprocessing, by dotted key.
+        inputs_listed: where an ``inference.yml`` lists the inputs of the model by their roles; empty if nowhere.
+        needs: the package that it needs beside the runner's own, None for none.
+        companions: files that lie beside the model if a key of its ``inference.yml`` is true, and that key.
     """
 
     name: str
@@ -99,6 +103,9 @@ class Contract:
     multiple: int
     transforms: Transforms | None
     postprocess: Mapping[str, Mapping[str, Any]]
+    inputs_listed: str
+    companions: Mapping[str, str]
+    needs: Needs | None
 
 
 def find(task: str) -> Contract | None:
@@ -179,6 +186,9 @@ def _contract(name: str, data: Mapping[str, Any]) -> Contract:
         multiple=data.get("multiple", 1),
         transforms=_transforms(data["transforms"]),
         postprocess=data["postprocess"],
+        inputs_listed=data.get("inputs_listed", ""),
+        companions=data.get("companions", {}),
+        needs=needs_of(data.get("package")),
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 from hpi_schemas.tasks import Contract, Tensor
 
@@ -30,7 +30,8 @@ class Binding(NamedTuple):
 def bind_inputs(contract: Contract, tensors: Tensors) -> dict[str, str]:
     """Return the name of the input that each role has.
 
-    An input that is called like a role is it; the others are found by what only one of them can be.
+    An input that is called like a role is it; the others are found by what only one of them can be. A model with one
+    input, of a task that could do without each, has the first that it can be.
 
     Raises:
         BindError: one is missing, could be several, or is nobody's.
@@ -38,6 +39,9 @@ def bind_inputs(contract: Contract, tensors: Tensors) -> dict[str, str]:
     found = {role: role for role in contract.inputs if role in tensors}
     left = [name for name in tensors if name not in found]
     wanted = {role: tensor for role, tensor in contract.inputs.items() if role not in found}
+    if len(tensors) == len(left) == 1 and all(tensor.optional for tensor in wanted.values()):
+        able = [role for role, tensor in wanted.items() if fits(tensors[left[0]][1], tensor)]
+        return dict(zip(able[:1], left, strict=True)) if able else _refuse(contract, tensors)
     for role, tensor in wanted.items():
         if len(wanted) == len(left) == 1 and not tensor.optional:
             # What else is wrong with it is told by its dtype and dimensions.
@@ -48,9 +52,9 @@ def bind_inputs(contract: Contract, tensors: Tensors) -> dict[str, str]:
             found[role] = able[0]
             left.remove(able[0])
         elif not tensor.optional:
-            raise BindError(_unbound(contract, tensors))
+            _refuse(contract, tensors)
     if left:
-        raise BindError(_unbound(contract, tensors))
+        _refuse(contract, tensors)
     return {role: found[role] for role in contract.inputs if role in found}
 
 
@@ -83,9 +87,15 @@ def _rivals(name: str, role: str, wanted: Mapping[str, Tensor], tensors: Tensors
     return sum(dtype in tensor.dtypes and fits(dims, tensor) for tensor in others) if len(wanted) > 1 else 0
 
 
+def _refuse(contract: Contract, tensors: Tensors) -> NoReturn:
+    raise BindError(_unbound(contract, tensors))
+
+
 def _unbound(contract: Contract, tensors: Tensors) -> str:
     have = f"the model takes {len(tensors)} input{'s' if len(tensors) > 1 else ''} ({', '.join(tensors)})"
     wanted = [f"{role} ({tensor})" for role, tensor in contract.inputs.items() if not tensor.optional]
+    if not wanted:
+        return f"{have}, and the task some of {', '.join(contract.inputs)}, by these names"
     if len(wanted) == 1:
         return f"{have}, the task one"
     return f"{have}, and the task {' and '.join(wanted)}: inputs are found by these names, or by their shapes"

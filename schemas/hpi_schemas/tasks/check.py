@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from hpi_schemas import tasks
@@ -102,11 +102,42 @@ def _inputs(contract: Contract, facts: Facts) -> Iterator[Contradiction]:
     if any(problems):
         yield from filter(None, problems)
         return
+    if contract.inputs_listed:
+        yield from _listed(contract, facts, bound)
+        return
     for role, name in bound.items():
         dims = facts.inputs[name][1]
         if dims is not None and contract.inputs[role].dims[2:] == ("H", "W"):
             yield from _batch(contract, facts, name, dims[0])
             yield from _sides(contract, facts, name, dims[2], dims[3])
+
+
+def _listed(contract: Contract, facts: Facts, bound: Mapping[str, str]) -> Iterator[Contradiction]:
+    """Yield where the inputs of a model are not those that its ``inference.yml`` lists."""
+    listed = at((facts.processing or {}).get("postprocess"), contract.inputs_listed)
+    if not isinstance(listed, Mapping):
+        return
+    unknown = sorted(str(role) for role in set(listed) - set(contract.inputs))
+    if unknown:
+        known = ", ".join(contract.inputs)
+        yield Contradiction(MODEL, f"{CONFIG} lists {unknown[0]} in {contract.inputs_listed}; known here: {known}")
+        return
+    # The only one may be called anything.
+    roles = dict.fromkeys(listed) if len(listed) == len(bound) == 1 else dict.fromkeys(bound)
+    if set(listed) != set(roles):
+        have, want = ", ".join(sorted(bound.values())), ", ".join(sorted(map(str, listed)))
+        message = f"{CONFIG} lists {want} in {contract.inputs_listed}, and the model takes {have}"
+        yield Contradiction(MODEL, message, "take the list that belongs to this model")
+        return
+    for role, name in zip(roles, bound.values(), strict=True):
+        dims, shape = facts.inputs[name][1], listed[role]
+        if dims is None:
+            continue
+        yield from _batch(contract, facts, name, dims[0])
+        fixed = zip(dims[1:], shape[1:], strict=True) if isinstance(shape, list) and len(shape) == len(dims) else ()
+        if any(isinstance(have, int) and is_size(want) and have != want for have, want in fixed):
+            message = f"the model's input `{name}` has the shape {_shown(dims)}, and {CONFIG} says {shape}"
+            yield Contradiction(MODEL, message, f"take the {CONFIG} that belongs to this model")
 
 
 def _batch(contract: Contract, facts: Facts, name: str, fixed: Any) -> Iterator[Contradiction]:
@@ -199,5 +230,9 @@ def _unlike(name: str, what: str, tensor: tuple[str, Any], wanted: Tensor, also:
         return Contradiction(MODEL, f"the model's {what} `{name}` is {dtype}, and the task takes {wanted}")
     if dims is None or fits(dims, wanted):
         return None
-    have = ", ".join("?" if dim is None else str(dim) for dim in dims)
-    return Contradiction(MODEL, f"the model's {what} `{name}` is {dtype} [{have}], and the task takes {wanted}")
+    told = f"the model's {what} `{name}` is {dtype} {_shown(dims)}, and the task takes {wanted}"
+    return Contradiction(MODEL, told)
+
+
+def _shown(dims: Sequence[Any]) -> str:
+    return f"[{', '.join('?' if dim is None else str(dim) for dim in dims)}]"

@@ -17,9 +17,12 @@ def processing_faults(contract: Contract, facts: Facts) -> Iterator[Contradictio
         return
     if contract.transforms is not None:
         listed = facts.processing.get("transforms")
-        wrong = list(_transforms(contract.transforms, listed))
-        yield from wrong or (*_order(contract, listed), *_multiples(contract, facts))
+        found = list(_transforms(contract.transforms, listed))
+        yield from found or (*_order(contract, listed), *_multiples(contract, facts))
     yield from _postprocess(contract, facts.processing.get("postprocess"))
+    for name, key in contract.companions.items():
+        if at(facts.processing.get("postprocess"), key) and facts.files is not None and name not in facts.files:
+            yield wrong(f"has `{key}: true`, and there is no {name} beside it", "export it again")
 
 
 def _transforms(wanted: Transforms, listed: Any) -> Iterator[Contradiction]:
@@ -69,6 +72,11 @@ _PICTURE = "picture"
 _PLACES = {"classic": "PreProcess.transform_ops", "detector": "Preprocess", "deploy": "Deploy.transforms"}
 
 
+# Where postprocessing stands, and what a file without such a place lacks.
+_SECTIONS = {"classic": "PostProcess"}
+_HERE = "description of what the model takes"
+
+
 def _multiples(contract: Contract, facts: Facts) -> Iterator[Contradiction]:
     for source in contract.size:
         sides = argument(contract, source, facts) if "transform" in source else None
@@ -102,8 +110,9 @@ def _arguments(dialect: str, name: str, given: Mapping[str, Any]) -> Iterator[Co
 def _postprocess(contract: Contract, given: Any) -> Iterator[Contradiction]:
     if not contract.postprocess:
         return
+    dialect = "" if contract.transforms is None else contract.transforms.dialect
     if not isinstance(given, Mapping):
-        yield wrong("has no PostProcess")
+        yield wrong(f"has no {_SECTIONS.get(dialect, _HERE)}")
         return
     for key, rule in contract.postprocess.items():
         value = at(given, key)
@@ -111,7 +120,8 @@ def _postprocess(contract: Contract, given: Any) -> Iterator[Contradiction]:
             continue
         problem = _problem(contract, value, rule)
         if problem is not None:
-            yield wrong(f"PostProcess.{key} {problem}, not {short(value)}", _mend(key, value))
+            named = f"PostProcess.{key}" if dialect in _SECTIONS else key
+            yield wrong(f"{named} {problem}, not {short(value)}", _mend(key, value))
 
 
 def _problem(contract: Contract, value: Any, rule: Mapping[str, Any]) -> str | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +22,7 @@ class Facts:
         processing: as ``processing`` returns it; None where it is not known.
         settings: the plan's, of the module.
         batch_size: pictures that a run takes at most.
+        files: names of those beside the model that are read with it; None where they are not known.
     """
 
     inputs: Tensors
@@ -29,6 +30,7 @@ class Facts:
     processing: Mapping[str, Any] | None
     settings: Mapping[str, Any]
     batch_size: int
+    files: Collection[str] | None = None
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,9 @@ _ARITHMETIC: Mapping[type, Callable[[float, float], float]] = {ast.Div: operator
 
 # What PaddleDetection writes at the top of an ``inference.yml``, and others below PostProcess.
 _DETECTOR = ("draw_threshold", "label_list", "layout_merge_bboxes_mode", "layout_nms", "layout_unclip_ratio")
+# What PaddleTS does, and what tells that it did.
+_SERIES = ("holiday", "info_params", "input_data", "model_threshold", "scale", "size", "time_feat")
+_SERIES_MARK = "info_params"
 
 
 def transforms(config: Mapping[str, Any]) -> Any:
@@ -36,9 +39,13 @@ def transforms(config: Mapping[str, Any]) -> Any:
 
 
 def postprocess(config: Mapping[str, Any]) -> Any:
-    """Return what an ``inference.yml`` says of postprocessing, whichever way it is written."""
-    if "Preprocess" in config:
-        return {key: config[key] for key in _DETECTOR if key in config}
+    """Return what an ``inference.yml`` says of postprocessing, whichever way it is written.
+
+    Of a model of series, that is all that it says.
+    """
+    for mark, keys in (("Preprocess", _DETECTOR), (_SERIES_MARK, _SERIES)):
+        if mark in config:
+            return {key: config[key] for key in keys if key in config}
     return config.get("PostProcess")
 
 

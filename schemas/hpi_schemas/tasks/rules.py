@@ -72,6 +72,22 @@ def _integers(value: Any, rule: Mapping[str, Any]) -> str | None:
     return f"must begin with {rule['first']}" if rule.get("first", value[0]) != value[0] else None
 
 
+def _names(value: Any, rule: Mapping[str, Any]) -> str | None:
+    listed = isinstance(value, list) and value and all(isinstance(item, str) for item in value)
+    is_long = isinstance(value, Mapping) and set(value) == {"entries"}
+    return None if isinstance(value, str) or listed or is_long else "must be a name, or a list of names"
+
+
+def _rhythm(value: Any, rule: Mapping[str, Any]) -> str | None:
+    if isinstance(value, str) and value:
+        return None
+    return None if is_size(value) else "must be a rhythm such as `h` or `1D`, or the step between whole numbers"
+
+
+def _mapping(value: Any, rule: Mapping[str, Any]) -> str | None:
+    return None if isinstance(value, Mapping) and value else "must say something by name"
+
+
 def _size(value: Any, rule: Mapping[str, Any]) -> str | None:
     sides = value if isinstance(value, list) else [value]
     if len(sides) not in (1, 2) or (isinstance(value, list) and len(sides) != 2) or not all(map(is_size, sides)):
@@ -125,8 +141,11 @@ _KINDS: Mapping[str, Callable[[Any, Mapping[str, Any]], str | None]] = {
     "expression": _expression,
     "integer": _integer,
     "integers": _integers,
+    "mapping": _mapping,
+    "names": _names,
     "number": _number,
     "numbers": _numbers,
+    "rhythm": _rhythm,
     "size": _size,
     "string": _string,
 }

@@ -1,4 +1,4 @@
-"""Pickles that PaddleX loads, read first without executing them: loading a pickle runs whatever it says.
+"""A machine for pickles that makes plain values of them, and executes nothing.
 
 Two kinds are known: what a scene for ``3d_bev_detection`` says of its files, and the scaler of a model of series. Here
 they are read operation by operation (``pickletools``), and nothing that they name is ever called or even looked up.
@@ -10,24 +10,19 @@ from __future__ import annotations
 import io
 import pickletools
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
-from hpi_runtime.errors import PlanError
-from hpi_schemas.files import ReadError, read_bounded
-from hpi_schemas.model_store import SCALER_FILE
-
-from hpi_paddlex.pickled_arrays import (
+from hpi_runtime.pickles.arrays import (
     NDARRAY,
     Array,
     Name,
     RefusedError,
     Type,
     called,
-    check_array_state,
-    check_type_state,
     count,
     is_listed,
+    set_array_state,
+    set_type_state,
 )
 
 _SCALERS = frozenset(
@@ -37,11 +32,21 @@ _WRAPPER = Name("joblib.numpy_pickle", "NumpyArrayWrapper")
 _MARK = object()
 
 
-class _Scaler:
-    """A scaler of scikit-learn, or an array that joblib keeps beside the pickle."""
+class Scaler:
+    """A scaler of scikit-learn.
 
-    def __init__(self, is_wrapper: bool) -> None:
-        self.is_wrapper = is_wrapper
+    Attributes:
+        kind: the name of its class.
+        state: its attributes; arrays are stand-ins.
+    """
+
+    def __init__(self, kind: str) -> None:
+        self.kind = kind
+        self.state: dict[str, Any] = {}
+
+
+class _Wrapper:
+    """Describes an array that joblib keeps behind this description."""
 
 
 def read(data: bytes, has_scaler: bool = False) -> Any:
@@ -60,21 +65,6 @@ def read(data: bytes, has_scaler: bool = False) -> Any:
         raise
     except Exception as fault:
         raise ValueError(f"it is no plain pickle: {type(fault).__name__}: {fault}") from fault
-
-
-def check_scaler(folder: Path) -> None:
-    """Look whether the scaler of a model, if it has one, is a scaler and nothing else.
-
-    Raises:
-        PlanError: it is not, or cannot be read.
-    """
-    path = folder / SCALER_FILE
-    if not path.exists():
-        return
-    try:
-        read(read_bounded(path), has_scaler=True)
-    except (ReadError, ValueError) as fault:
-        raise PlanError(f"{path} is not loaded: {fault}") from fault
 
 
 class _Reader:
@@ -168,31 +158,39 @@ class _Reader:
         kind, arguments = self.top(2)
         if kind not in {_WRAPPER, *_SCALERS} or arguments != ():
             raise RefusedError("it makes something that is no scaler")
-        self.push(_Scaler(kind == _WRAPPER))
+        self.push(_Wrapper() if kind == _WRAPPER else Scaler(kind.name))
 
     def build(self, _: Any) -> None:
         state = self.top(1)[0]
         made = self._stack[-1]
         if isinstance(made, Type):
-            check_type_state(made, state)
+            set_type_state(made, state)
         elif isinstance(made, Array):
-            check_array_state(state)
-        elif isinstance(made, _Scaler) and type(state) is dict and all(type(key) is str for key in state):
-            if made.is_wrapper:
-                self._skip_array(state)
-                self._stack[-1] = Array()
+            set_array_state(made, state)
+        elif isinstance(made, Scaler) and _is_state(state):
+            made.state = state
+        elif isinstance(made, _Wrapper) and _is_state(state):
+            self._stack[-1] = self._array_behind(state)
         else:
             raise RefusedError("it changes something that is no array, type or scaler")
 
-    def _skip_array(self, state: dict[str, Any]) -> None:
-        """Read over an array that joblib wrote behind its description."""
+    def _array_behind(self, state: dict[str, Any]) -> Array:
+        """Return an array that joblib wrote behind its description."""
         if state.get("subclass") != NDARRAY or not isinstance(state.get("dtype"), Type):
             raise RefusedError("it has an array of something that is no number and no text")
         size = count(state["shape"]) * state["dtype"].size
         if state.get("numpy_array_alignment_bytes") is not None:
             self._stream.read(self._stream.read(1)[0])
-        if len(self._stream.read(size)) != size:
+        data = self._stream.read(size)
+        if len(data) != size:
             raise ValueError("an array ends early")
+        found = Array()
+        found.fill(state["dtype"], state["shape"], "F" if state.get("order") == "F" else "C", data)
+        return found
+
+
+def _is_state(state: Any) -> bool:
+    return type(state) is dict and all(type(key) is str for key in state)
 
 
 def _pushes(reader: _Reader, value: Any) -> None:

@@ -6,6 +6,8 @@ import math
 import re
 from typing import Any, NamedTuple
 
+import numpy as np
+
 
 class RefusedError(ValueError):
     """Something that is not on the lists."""
@@ -18,17 +20,45 @@ class Name(NamedTuple):
     name: str
 
 
-class Type(NamedTuple):
-    """A NumPy dtype: of what kind, and the bytes of a value."""
+class Type:
+    """A NumPy dtype.
 
-    kind: str
-    size: int
+    Attributes:
+        kind: its letter.
+        size: the bytes of a value.
+        order: of these bytes, as NumPy writes it.
+    """
+
+    def __init__(self, kind: str, size: int, order: str) -> None:
+        self.kind = kind
+        self.size = size
+        self.order = order
 
 
 class Array:
-    """An array or a number of NumPy, which nobody needs; no key of a mapping, where equal ones would be one."""
+    """An array or a number of NumPy; no key of a mapping, where equal ones would be one."""
 
     __hash__ = None  # type: ignore[assignment]
+
+    def __init__(self) -> None:
+        self._content: tuple[Type, tuple[int, ...], str, bytes] | None = None
+
+    def fill(self, of: Type, shape: tuple[int, ...], layout: str, data: bytes) -> None:
+        """Take what it holds: the bytes of a shape's values, ``C`` or ``F`` ordered."""
+        self._content = of, shape, layout, data
+
+    def numbers(self) -> np.ndarray[Any, np.dtype[np.float64]]:
+        """Return its values as doubles.
+
+        Raises:
+            ValueError: it holds no real numbers.
+        """
+        if self._content is None or self._content[0].kind not in _REAL:
+            raise ValueError("it has an array of something that is no number")
+        of, shape, layout, data = self._content
+        order = of.order if of.order in "<>" else "="
+        found = np.frombuffer(data, np.dtype(f"{order}{of.kind}{of.size}"))
+        return found.reshape(shape, order="F" if layout == "F" else "C").astype(np.float64)
 
 
 _CORES = ("numpy.core", "numpy._core")
@@ -38,8 +68,9 @@ _EMPTY = frozenset(Name(f"{core}.multiarray", "_reconstruct") for core in _CORES
 _SCALAR = frozenset(Name(f"{core}.multiarray", "scalar") for core in _CORES)
 _BUFFER = frozenset(Name(f"{core}.numeric", "_frombuffer") for core in _CORES)
 # Numbers and texts; no objects, whose bytes are pointers, and nothing without a size.
-_TYPES = re.compile(r"[<>|=]?(?:(?P<kind>[biufcSU])(?P<size>[1-9][0-9]{0,3})|(?P<truth>\?))")
+_TYPES = re.compile(r"(?P<order>[<>|=]?)(?:(?P<kind>[biufcSU])(?P<size>[1-9][0-9]{0,3})|(?P<truth>\?))")
 _NUMBERS = frozenset("biufc")
+_REAL = frozenset("iuf")
 _LARGEST_NUMBER = 16
 # The states of such types, as NumPy writes them: no fields, no subarray; then the size of a text (None), its alignment,
 # and flags, of which texts of Unicode have that they begin empty.
@@ -65,11 +96,18 @@ def called(function: Any, arguments: Any) -> Any:
     if function in _NO_BYTES and arguments == ():
         return b""
     if function in _SCALAR and _is_number(arguments):
-        return Array()
+        return _filled(arguments[0], (), "C", arguments[1])
     if function in _BUFFER and _is_buffer(arguments):
-        return Array()
+        data, of, shape, layout = arguments
+        return _filled(of, shape, layout, data)
     name = ".".join(function) if isinstance(function, Name) else type(function).__name__
     raise RefusedError(f"it calls {name} in a way that could do anything")
+
+
+def _filled(of: Type, shape: tuple[int, ...], layout: str, data: bytes) -> Array:
+    made = Array()
+    made.fill(of, shape, layout, data)
+    return made
 
 
 def _is_number(arguments: tuple[Any, ...]) -> bool:
@@ -90,16 +128,17 @@ def _type(text: str) -> Type:
     found = _TYPES.fullmatch(text)
     if found is None:
         raise RefusedError(f"it has an array of the type {text!r}")
+    order = found["order"] or "="
     if found["truth"]:
-        return Type("b", 1)
+        return Type("b", 1, order)
     kind, size = found["kind"], int(found["size"])
     if kind in _NUMBERS and size > _LARGEST_NUMBER:
         raise RefusedError(f"it has an array of the type {text!r}")
-    return Type(kind, 4 * size if kind == "U" else size)
+    return Type(kind, 4 * size if kind == "U" else size, order)
 
 
-def check_type_state(made: Type, state: Any) -> None:
-    """Look whether a type gets the state that NumPy writes of it.
+def set_type_state(made: Type, state: Any) -> None:
+    """Give a type the state that NumPy writes of it: the order of its bytes.
 
     Raises:
         RefusedError: it becomes another type; its flags say which bytes are pointers.
@@ -109,10 +148,11 @@ def check_type_state(made: Type, state: Any) -> None:
     wanted = [(_VERSION, order, None, None, None, *sizes) for order in "<>|="]
     if type(state) is not tuple or state not in wanted:
         raise RefusedError("it has a type that is changed into another")
+    made.order = state[1]
 
 
-def check_array_state(state: Any) -> None:
-    """Look whether an array gets a shape, a type and just as many bytes.
+def set_array_state(made: Array, state: Any) -> None:
+    """Give an array a shape, a type and just as many bytes.
 
     Raises:
         RefusedError: it does not.
@@ -120,6 +160,7 @@ def check_array_state(state: Any) -> None:
     is_state = type(state) is tuple and len(state) == 5 and isinstance(state[2], Type) and type(state[3]) is bool
     if not is_state or not _is_bytes(state[4], count(state[1]) * state[2].size):
         raise RefusedError("it has an array whose bytes are not those of its shape")
+    made.fill(state[2], state[1], "F" if state[3] else "C", bytes(state[4]))
 
 
 def count(shape: Any) -> int:

@@ -1,0 +1,1 @@
+"""Pickles read without executing them: loading one runs whatever it says."""
