@@ -11,7 +11,7 @@ from typing import Any
 
 from hpi_schemas import yaml_data
 
-# What a request names that is read: a document with its pages, one picture, or a table.
+# What a request names that is read: a document with its pages, one picture, a table; else a video.
 FILE, IMAGE, TABLE = "file", "image", "csv"
 _UPPER = re.compile(r"(?<!^)(?=[A-Z])")
 
@@ -51,7 +51,7 @@ class Contract:
 
     Attributes:
         path: of the route.
-        takes: ``file``, ``image`` or ``csv``.
+        takes: ``file``, ``image``, ``csv`` or ``video``.
         has_log_id: a request may bring its own.
         fields: settings by their names in a request.
         gives: the field of the answer that holds a page or a thing each.
@@ -64,6 +64,7 @@ class Contract:
         row: the field of the record that is a table of one row, where the answer is that, and the names of its columns
             by the field of the answer.
         map: the field of the record with the classes of pixels, where the answer is those.
+        drawn: whether an answer may have a drawing.
     """
 
     path: str
@@ -79,6 +80,7 @@ class Contract:
     table: str | None = None
     row: tuple[str, Mapping[str, str]] | None = None
     map: str | None = None
+    drawn: bool = True
 
 
 def find(pipeline: str | None) -> Contract | None:
@@ -94,7 +96,7 @@ def load_all() -> Mapping[str, Contract]:
 
 
 def _contract(data: Mapping[str, Any]) -> Contract:
-    plain = ("path", "takes", "gives", "picture", "page", "of", "masks", "table", "map")
+    plain = ("path", "takes", "gives", "picture", "page", "of", "masks", "table", "map", "drawn")
     own = {key: data[key] for key in plain if key in data}
     if "row" in data:
         own["row"] = data["row"]["of"], {key: name for key, name in data["row"].items() if key != "of"}

@@ -22,7 +22,7 @@ def answer(contract: Contract, result: Result, visualize: bool) -> dict[str, Any
         visualize: with a drawing of it.
     """
     found = _found(contract, result)
-    drawing = next(iter(result.img.values()), None) if visualize else None
+    drawing = next(iter(result.img.values()), None) if visualize and contract.drawn else None
     return found if drawing is None else {**found, "image": pictures.drawn(drawing)}
 
 

@@ -30,6 +30,7 @@ _UNBOUND = (
     ("ts_forecasting", "TSFcRunnerPredictor", "ts_forecast"),
     ("ts_anomaly_detection", "TSAdRunnerPredictor", "ts_anomaly_detection"),
     ("ts_classification", "TSClsRunnerPredictor", "ts_classification"),
+    ("video_classification", "VideoClasRunnerPredictor", "video_classification"),
 )
 _ENGINE = {"device": "cpu", "engine": "onnxruntime"}
 

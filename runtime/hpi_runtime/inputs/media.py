@@ -33,7 +33,7 @@ PICTURE_FILES = frozenset(
 DOCUMENT_FILES = frozenset({".pdf"})
 PICTURES = Medium("image", PICTURE_FILES | DOCUMENT_FILES, "pictures or PDFs")
 SERIES = Medium("series", frozenset({".csv"}), "CSV files")
-CLIPS = Medium("clip", frozenset({".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".webm"}), "videos")
+CLIPS = Medium("clip", frozenset({".avi", ".m4v", ".mkv", ".mov", ".mp4", ".webm"}), "videos")
 _BY_PORT = {item.port: item for item in (PICTURES, SERIES, CLIPS)}
 
 

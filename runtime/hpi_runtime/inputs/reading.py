@@ -64,7 +64,7 @@ def _one(item: Any, limits: Limits, documents: Documents, medium: Medium) -> Ite
             if medium is PICTURES:
                 yield from _pages(path, name, data, limits, documents)
             else:
-                yield Input(path, values={medium.port: parse(data, name)})
+                yield Input(path, values=_parsed(data, name, limits, medium))
         else:
             yield Input(path, values={medium.port: _given(item, name, limits, medium)})
     except InputError as fault:
@@ -80,6 +80,16 @@ def _name(item: Any) -> str | None:
         return item
     name = getattr(item, "name", None) if hasattr(item, "read") else None
     return name if isinstance(name, str) else None
+
+
+def _parsed(data: bytes, name: str, limits: Limits, medium: Medium) -> dict[str, Any]:
+    """Return what the bytes of a file are that is no picture."""
+    if medium is SERIES:
+        return {medium.port: parse(data, name)}
+    from hpi_runtime.inputs.clips import Clip
+
+    clip = Clip(data, name, limits)
+    return {medium.port: clip, PICTURES.port: clip.first}
 
 
 def _given(item: Any, name: str, limits: Limits, medium: Medium) -> Any:

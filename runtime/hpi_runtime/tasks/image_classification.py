@@ -10,8 +10,7 @@ import numpy as np
 
 from hpi_runtime.pictures import Image, transforms
 from hpi_runtime.tasks.base import Arrays, Batch, Feeds, Task, check_scores, check_shape, chunks
-
-_DECIMALS = 5
+from hpi_runtime.tasks.best import Best
 
 
 class Classifier(Task):
@@ -52,28 +51,17 @@ class ImageClassification(Classifier):
     def __init__(self, config: Mapping[str, Any], settings: Mapping[str, Any], batch_size: int) -> None:
         """Read the transforms and the labels."""
         super().__init__(config, settings, batch_size)
-        top: Mapping[str, Any] = (config.get("PostProcess") or {}).get("Topk") or {}
-        self._labels: list[Any] = top.get("label_list") or []
-        self._topk = int(self.setting("topk", top.get("topk", 5)))
+        self._best = Best((config.get("PostProcess") or {}).get("Topk") or {}, self.setting("topk"))
 
     def read(self, outputs: Iterable[Arrays], context: Any) -> dict[str, list[Any]]:
-        """Return ``class_ids``, ``scores`` (rounded to 5 decimals, as PaddleX does) and ``label_names``."""
-        values: dict[str, list[Any]] = {"class_ids": [], "scores": [], "label_names": []}
-        for probabilities in (row for output in outputs for row in self._checked(output["probabilities"])):
-            best = probabilities.argsort()[-self._topk :][::-1]
-            values["class_ids"].append([int(index) for index in best])
-            values["scores"].append([float(str(score)) for score in np.around(probabilities[best], _DECIMALS)])
-            values["label_names"].append([self._label(int(index)) for index in best])
-        return values
+        """Return ``class_ids``, ``scores`` and ``label_names``."""
+        return self._best.of(row for output in outputs for row in self._checked(output["probabilities"]))
 
     @staticmethod
     def _checked(output: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
         check_shape("probabilities", output, None, None)
         check_scores("probabilities", output)
         return output
-
-    def _label(self, index: int) -> str:
-        return str(self._labels[index]) if index < len(self._labels) else str(index)
 
 
 TASK = ImageClassification

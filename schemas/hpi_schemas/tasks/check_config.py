@@ -69,11 +69,15 @@ def _order(contract: Contract, listed: Any) -> Iterator[Contradiction]:
 
 
 _PICTURE = "picture"
-_PLACES = {"classic": "PreProcess.transform_ops", "detector": "Preprocess", "deploy": "Deploy.transforms"}
+_PLACES = {
+    **dict.fromkeys(("classic", "clip"), "PreProcess.transform_ops"),
+    "detector": "Preprocess",
+    "deploy": "Deploy.transforms",
+}
 
 
 # Where postprocessing stands, and what a file without such a place lacks.
-_SECTIONS = {"classic": "PostProcess"}
+_SECTIONS = dict.fromkeys(("classic", "clip"), "PostProcess")
 _HERE = "description of what the model takes"
 
 
