@@ -46,7 +46,8 @@ class EveryModel:
         }
         contract = tasks.find(knowledge.module_of(model_name) or "")
         taken: Tensors = {"x": ("float32", [None, 3, None, None])}
-        if contract is not None and (len(contract.inputs) > 1 or "image" not in contract.takes):
+        channels = contract and next(iter(contract.inputs.values())).dims[1]
+        if contract is not None and (len(contract.inputs) > 1 or channels != (3,)):
             # Whatever size: every dimension is free.
             taken = {role: (item.dtypes[0], [None] * len(item.dims)) for role, item in contract.inputs.items()}
         inputs = dict.fromkeys(files, taken)
