@@ -1,4 +1,4 @@
-"""What all nine command lines share, through the installed commands."""
+"""What all ten command lines share, through the installed commands."""
 
 from __future__ import annotations
 
@@ -16,12 +16,13 @@ from support.terminal import on_terminal
 
 BIN = Path(sys.executable).parent
 COMMANDS = (
-    *("hpi-bench", "hpi-cache", "hpi-doctor", "hpi-index", "hpi-plan"),
+    *("hpi-bench", "hpi-bundle", "hpi-cache", "hpi-doctor", "hpi-index", "hpi-plan"),
     *("hpi-review", "hpi-run", "hpi-serve", "hpi-target"),
 )
 PARTS = [
     *((name,) for name in COMMANDS),
     *(("hpi-review", part) for part in ("show", "diff", "why", "blame", "verify", "lint", "matrix")),
+    *(("hpi-bundle", part) for part in ("make", "check", "show", "unpack")),
     *(("hpi-cache", part) for part in ("list", "verify", "prune")),
     *(("hpi-index", part) for part in ("build", "add", "remove", "show")),
 ]

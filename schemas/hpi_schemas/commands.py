@@ -1,4 +1,4 @@
-"""The nine installed commands. Importing this imports nothing else: an interruption finds little to disturb."""
+"""The ten installed commands. Importing this imports nothing else: an interruption finds little to disturb."""
 
 from __future__ import annotations
 
@@ -12,6 +12,11 @@ if _signal.getsignal(_signal.SIGINT) != _signal.SIG_IGN:
 def hpi_bench() -> None:
     """Measure plans side by side."""
     _start("hpi-bench", "hpi_runtime.cli.bench")
+
+
+def hpi_bundle() -> None:
+    """Put a plan with everything that it needs into one archive."""
+    _start("hpi-bundle", "hpi_runtime.cli.bundle")
 
 
 def hpi_cache() -> None:

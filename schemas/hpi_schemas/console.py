@@ -12,6 +12,7 @@ from contextlib import contextmanager, suppress
 from typing import IO, Any, BinaryIO, NoReturn, TextIO
 
 from hpi_schemas.cleaning import clean, clean_line
+from hpi_schemas.leaving import leave
 
 DONE, NEGATIVE, WRONG, UNSATISFIED, FAILED, INTERRUPTED = 0, 1, 2, 3, 4, 130
 # Seconds that a command has to end by itself after an interruption.
@@ -85,6 +86,7 @@ def finish(name: str, code: int) -> NoReturn:
             code = code or WRONG
     with suppress(OSError, ValueError):
         sys.stderr.flush()
+    leave()
     os._exit(code)
 
 

@@ -16,7 +16,7 @@ _MOST, _MOST_SORTED = 20, 1000
 # Of a place, and of what is said of it.
 _LONGEST_PLACE, _LONGEST = 300, 200
 # Numbers, texts, lists and objects in a document: the plan of our example with four models has 482.
-_MOST_VALUES = {"plan": 200_000, "candidates": 1_000_000}
+_MOST_VALUES = {"plan": 200_000, "candidates": 1_000_000, "bundle": 1_000_000}
 
 
 @cache
@@ -30,7 +30,7 @@ def faults(name: str, value: Any) -> list[str]:
     """Return what is wrong with ``value``, one line each, and how much more; none when it is valid.
 
     Args:
-        name: ``pipeline``, ``target``, ``plan``, ``candidates``, ``profile`` or ``results``.
+        name: ``pipeline``, ``target``, ``plan``, ``candidates``, ``profile``, ``bundle`` or ``results``.
         value: plain JSON values.
     """
     most = _MOST_VALUES.get(name)

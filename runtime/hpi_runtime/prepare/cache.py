@@ -133,7 +133,8 @@ def caches(model_folder: Path) -> list[Path]:
     if override:
         try:
             # No shell expands what an image or a service file sets.
-            return [Path(override).expanduser()]
+            # What lies beside a model may have come with it.
+            return [Path(override).expanduser(), model_folder / ".cache"]
         except RuntimeError:
             raise PrepareError(f"HPI_CACHE_DIR={override} names the home of a user that does not exist") from None
     from platformdirs import user_cache_path

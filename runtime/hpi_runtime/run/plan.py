@@ -89,7 +89,7 @@ def load(path: Path, root: Path | None = None, models: Sequence[Path] = ()) -> L
     """Read a plan from a file.
 
     Args:
-        path: the plan.
+        path: the plan, or a bundle of one.
         root: where relative model folders start; by default the folder of the YAML that
             the plan names, relative to the plan.
         models: folders with official models.
@@ -97,6 +97,11 @@ def load(path: Path, root: Path | None = None, models: Sequence[Path] = ()) -> L
     Raises:
         PlanError: it is not there, not a plan, or of a format that this reader does not know.
     """
+    from hpi_runtime.bundle import opening
+
+    if opening.is_bundle(path):
+        path, own, official = opening.plan_in(opening.opened(path))
+        root, models = root or own, (*models, official)
     try:
         text = read_bounded(path)
     except ReadError as fault:

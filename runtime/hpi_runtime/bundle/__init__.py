@@ -1,0 +1,1 @@
+"""Bundles: a plan with its models and prepared files in one archive, for machines without network."""

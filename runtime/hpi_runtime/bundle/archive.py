@@ -1,0 +1,91 @@
+"""Archives of bundles: tar, or tar in zstd; the same files make the same bytes."""
+
+from __future__ import annotations
+
+import tarfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from typing import IO, Any
+
+from hpi_schemas.packages import missing
+
+from hpi_runtime.errors import PlanError
+
+ZSTD_ENDING, TAR_ENDING = ".tar.zst", ".tar"
+_ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
+_USTAR_AT, _USTAR = 257, b"ustar"
+# Weights hardly get smaller; a higher level costs minutes.
+_LEVEL = 6
+_MODE = 0o644
+
+
+def is_archive(path: Path) -> bool:
+    """Tell an archive by its first bytes."""
+    try:
+        with path.open("rb") as stream:
+            head = stream.read(_USTAR_AT + len(_USTAR))
+    except (OSError, ValueError):
+        return False
+    return head.startswith(_ZSTD_MAGIC) or head[_USTAR_AT:] == _USTAR
+
+
+@contextmanager
+def writing(path: Path, is_small: bool) -> Iterator[tarfile.TarFile]:
+    """Give an archive to add files to.
+
+    Args:
+        path: to write.
+        is_small: in zstd; its bytes then depend on the version of zstandard.
+
+    Raises:
+        PlanError: zstandard is not installed.
+        OSError: it cannot be written.
+    """
+    with ExitStack() as stack:
+        stream: IO[bytes] = stack.enter_context(path.open("wb"))
+        if is_small:
+            options = {"level": _LEVEL, "write_checksum": True, "write_content_size": False}
+            stream = stack.enter_context(_zstandard().ZstdCompressor(**options).stream_writer(stream, closefd=False))
+        yield stack.enter_context(tarfile.open(fileobj=stream, mode="w|", format=tarfile.PAX_FORMAT))
+
+
+def add(archive: tarfile.TarFile, name: str, size: int, content: IO[bytes]) -> None:
+    """Add a file with nothing of the machine in it: no time, no owner."""
+    entry = tarfile.TarInfo(name)
+    entry.size, entry.mode = size, _MODE
+    archive.addfile(entry, content)
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[tarfile.TarFile]:
+    """Give an archive to read from its beginning to its end.
+
+    Raises:
+        PlanError: zstandard is not installed.
+        OSError: it cannot be read.
+        tarfile.TarError, and what ``faults`` has: it is damaged.
+    """
+    with ExitStack() as stack:
+        stream: IO[bytes] = stack.enter_context(path.open("rb"))
+        is_small = stream.read(len(_ZSTD_MAGIC)) == _ZSTD_MAGIC
+        stream.seek(0)
+        if is_small:
+            stream = stack.enter_context(_zstandard().ZstdDecompressor().stream_reader(stream, closefd=False))
+        yield stack.enter_context(tarfile.open(fileobj=stream, mode="r|"))
+
+
+def faults() -> tuple[type[Exception], ...]:
+    """Return what reading a damaged archive raises."""
+    found: list[type[Exception]] = [tarfile.TarError, EOFError, ValueError]
+    with suppress(PlanError):
+        found.append(_zstandard().ZstdError)
+    return tuple(found)
+
+
+def _zstandard() -> Any:
+    try:
+        import zstandard
+    except ImportError as fault:
+        raise PlanError(missing("zstandard")) from fault
+    return zstandard

@@ -1,0 +1,149 @@
+"""Making a bundle of a plan."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from hpi_schemas import ops, tasks
+from hpi_schemas.bundle import LOCK, MANIFEST, PLAN, File, Manifest, place, root
+from hpi_schemas.canonical import digest, digest_file
+from hpi_schemas.files import ReadError, read_bounded
+from hpi_schemas.packages import RUN
+from hpi_schemas.plan.model import Graph, ModuleRecord
+
+from hpi_runtime import prepare
+from hpi_runtime.bundle import archive, packages
+from hpi_runtime.errors import PlanError
+from hpi_runtime.prepare import cache, inventory
+from hpi_runtime.run.plan import LocatedPlan
+from hpi_runtime.run.preflight import check, check_folder
+
+# The extras that bring what a backend runs with, as far as they are on an index.
+_EXTRAS = {"onnxruntime": "cpu", "openvino": "cpu", "paddle": "paddle", "tensorrt": "tensorrt"}
+_ARTEFACTS = ".cache"
+
+
+def make(plan: LocatedPlan, output: Path, has_artefacts: bool, lock: Path | None) -> Manifest:
+    """Write a bundle of a plan and return what is in it.
+
+    Args:
+        plan: read from a file.
+        output: the archive.
+        has_artefacts: prepare what the plan needs, and take it along.
+        lock: requirements with hashes, to take those of what is installed along.
+
+    Raises:
+        PlanError: the plan cannot be bundled, or the lock does not fit.
+        PreflightError: a model is not the plan's, or this machine cannot prepare it.
+        PrepareError: a step failed.
+        OSError: the archive cannot be written.
+    """
+    assert plan.path is not None
+    references = [record.model.dir for record in plan.modules.values()]
+    references += [item.dir for item in plan.plan.external.values() if item.dir is not None]
+    start = root(references)
+    files = {PLAN: plan.path}
+    # What nothing is prepared for may be made anywhere.
+    folders = check(plan, plan.modules)[0] if has_artefacts else {}
+    for address, record in plan.modules.items():
+        folder = folders.get(address) or _folder(plan, record)
+        own = place(record.model.dir, start)
+        files |= {f"{own}/{name}": folder / name for name in record.model.files}
+    for address, item in plan.plan.external.items():
+        beside = check_folder(plan, address)
+        if item.dir is not None and beside is not None:
+            files |= {f"{place(item.dir, start)}/{name}": beside / name for name in item.files}
+    keys = _prepared(plan, folders, start, files) if has_artefacts else []
+    wanted = packages.versions(_extras(plan))
+    texts = {LOCK: packages.pinned(wanted) if lock is None else packages.locked(_text(lock), wanted)}
+    listed = {name: File(digest_file(path), path.stat().st_size) for name, path in files.items()}
+    listed |= {name: File(digest(text.encode()), len(text.encode())) for name, text in texts.items()}
+    if listed[PLAN].digest != plan.digest:
+        raise PlanError(f"{plan.path} changed while it was read")
+    manifest = Manifest(plan.digest, start, dict(sorted(listed.items())), keys, wanted)
+    _write(manifest, files, texts, output)
+    return manifest
+
+
+def _write(manifest: Manifest, files: dict[str, Path], texts: dict[str, str], output: Path) -> None:
+    """Write it whole or not at all."""
+    begun = output.with_name(f".{output.name}.begun")
+    try:
+        with archive.writing(begun, output.name.endswith(archive.ZSTD_ENDING)) as opened:
+            data = manifest.to_bytes()
+            archive.add(opened, MANIFEST, len(data), io.BytesIO(data))
+            for name, file in manifest.files.items():
+                if name in texts:
+                    archive.add(opened, name, file.size, io.BytesIO(texts[name].encode()))
+                else:
+                    with files[name].open("rb") as content:
+                        archive.add(opened, name, file.size, content)
+        begun.replace(output)
+    finally:
+        begun.unlink(missing_ok=True)
+
+
+def _folder(plan: LocatedPlan, record: ModuleRecord) -> Path:
+    try:
+        folder = plan.store.resolve(record.model.dir)
+    except FileNotFoundError as fault:
+        raise PlanError(str(fault)) from None
+    for name, wanted in record.model.files.items():
+        path = folder / name
+        if not path.is_file() or digest_file(path) != wanted:
+            raise PlanError(f"{path} is not the file of the plan")
+    return folder
+
+
+def _prepared(plan: LocatedPlan, folders: dict[str, Path], start: str, files: dict[str, Path]) -> list[str]:
+    """Prepare what engines load, add its files, and return the keys; of fallbacks what is there already."""
+    keys: set[str] = set()
+    for address, record in plan.modules.items():
+        prepare.engine_files(record.model, record.engine, folders[address], record.device)
+    needed = inventory.needed(plan)
+    for address, record in plan.modules.items():
+        for home in cache.caches(folders[address]):
+            for key in sorted(needed - keys):
+                if cache.is_whole(home / key):
+                    keys.add(key)
+                    own = f"{place(record.model.dir, start)}/{_ARTEFACTS}/{key}"
+                    files |= {f"{own}/{name}": home / key / name for name in _names(home / key)}
+    return sorted(keys)
+
+
+def _names(folder: Path) -> Iterator[str]:
+    for path in sorted(folder.rglob("*")):
+        if path.is_file():
+            yield path.relative_to(folder).as_posix()
+
+
+def _extras(plan: LocatedPlan) -> set[str]:
+    found = {RUN}
+    for record in plan.modules.values():
+        found |= {_EXTRAS[engine.backend] for engine in record.engines if engine.backend in _EXTRAS}
+        contract = tasks.find(record.module_name)
+        found |= {contract.needs.extra} if contract is not None and contract.needs is not None else set()
+    if plan.plan.graph is not None:
+        found |= set(_of_ops(plan.plan.graph))
+    return found
+
+
+def _of_ops(graph: Graph) -> Iterator[str]:
+    for stage in graph.stages.values():
+        if stage.each is not None:
+            yield from _of_ops(stage.each)
+        contract = None if stage.op is None else ops.find(stage.op)
+        if contract is not None and contract.needs is not None:
+            yield contract.needs.extra
+
+
+def _text(lock: Path) -> str:
+    with suppress(UnicodeDecodeError):
+        try:
+            return read_bounded(lock).decode()
+        except ReadError as fault:
+            raise PlanError(f"--lock: {fault}") from None
+    raise PlanError(f"--lock {lock} is no text")

@@ -1,0 +1,123 @@
+"""hpi-bundle: a plan with everything that it needs, in one archive."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hpi_schemas.cleaning import clean_line
+from hpi_schemas.command_line import CommandLine
+from hpi_schemas.console import DONE, FAILED, NEGATIVE, UNSATISFIED, WRONG, guarded, say, show
+
+from hpi_runtime.cli.telling import telling
+from hpi_runtime.errors import PlanError
+
+if TYPE_CHECKING:
+    from hpi_schemas.bundle import Manifest
+
+_NAME = "hpi-bundle"
+_EXIT_CODES = {
+    DONE: "done",
+    NEGATIVE: "check found damage",
+    WRONG: "a plan, a bundle or the command line is wrong",
+    UNSATISFIED: "a package is missing, or this machine does not satisfy the plan",
+    FAILED: "prepare failed",
+}
+_NOTES = """\
+A bundle is run as a plan is: `hpi-run NAME.tar.zst --input …`, `hpi-serve NAME.tar.zst`. So is the folder that one was
+unpacked into.
+examples:
+  hpi-bundle make plan.json --output pages.tar.zst
+  hpi-bundle unpack pages.tar.zst /srv/pages
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; the exit code is the return value."""
+    options = _parser().parse_args(arguments)
+
+    def work() -> int:
+        with telling(_NAME):
+            return _run(options)
+
+    return guarded(_NAME, work)
+
+
+def _parser() -> CommandLine:
+    description = "Put a plan with its models and prepared files into one archive, for machines without network."
+    parser = CommandLine(_NAME, description, _EXIT_CODES, _NOTES)
+    commands = parser.commands()
+    make = commands.add("make", help="make a bundle of a plan")
+    make.add_argument("plan", metavar="PLAN")
+    made = "NAME.tar, the same bytes wherever it is made, or NAME.tar.zst, which is smaller"
+    make.add_argument("--output", required=True, metavar="FILE", help=made)
+    make.add_argument("--lock", metavar="FILE", help="requirements with hashes; those of what is installed go along")
+    make.add_argument("--no-artefacts", action="store_true", help="models alone, nothing that is prepared of them")
+    make.add_argument(
+        "--root", metavar="DIR", help="where relative model folders start; default: beside the plan's YAML"
+    )
+    make.add_argument("--models", action="append", default=[], metavar="DIR", help="folder with official models")
+    for name, text in (("check", "is every file undamaged?"), ("show", "what is in a bundle")):
+        commands.add(name, help=text).add_argument("bundle", metavar="BUNDLE")
+    unpack = commands.add("unpack", help="unpack a bundle")
+    unpack.add_argument("bundle", metavar="BUNDLE")
+    unpack.add_argument("folder", metavar="DIR", help="a new folder")
+    return parser
+
+
+def _run(options: argparse.Namespace) -> int:
+    from hpi_runtime.bundle import opening
+
+    if options.command == "make":
+        return _make(options)
+    path = Path(options.bundle)
+    if not path.is_file():
+        raise PlanError(f"{path} is no file")
+    if options.command == "unpack":
+        opening.unpack(path, Path(options.folder))
+        return DONE
+    try:
+        manifest = opening.check(path)
+    except PlanError as fault:
+        if options.command == "show":
+            raise
+        say(_NAME, str(fault))
+        return NEGATIVE
+    if options.command == "show":
+        _show(manifest)
+    return DONE
+
+
+def _make(options: argparse.Namespace) -> int:
+    from hpi_schemas.files import Kind, OutputError, Outputs, make_folder
+
+    from hpi_runtime.bundle import archive, making
+    from hpi_runtime.run import plan as loader
+
+    output = Path(options.output)
+    if not output.name.endswith((archive.TAR_ENDING, archive.ZSTD_ENDING)):
+        raise PlanError(f"--output {output} must end with {archive.TAR_ENDING} or {archive.ZSTD_ENDING}")
+    root = None if options.root is None else Path(options.root)
+    plan = loader.load(Path(options.plan), root, [Path(name) for name in options.models])
+    try:
+        make_folder(output.parent)
+        Outputs(list(plan.files())).refuse(output, Kind("bundle", archive.is_archive))
+        lock = None if options.lock is None else Path(options.lock)
+        manifest = making.make(plan, output, not options.no_artefacts, lock)
+    except OutputError as fault:
+        raise PlanError(str(fault)) from None
+    except OSError as fault:
+        raise PlanError(f"{output} cannot be written: {fault.strerror or fault}") from None
+    size = output.stat().st_size
+    say(_NAME, f"{output}: {len(manifest.files):,} files, {size:,} bytes, {len(manifest.artefacts)} prepared")
+    return DONE
+
+
+def _show(manifest: Manifest) -> None:
+    show(f"plan {manifest.plan}\n")
+    for name, file in manifest.files.items():
+        show(f"{file.size:>13,}  {clean_line(name)}\n")
+    for name, version in manifest.versions.items():
+        show(f"{'':>13}  {clean_line(f'{name} {version}')}\n")
