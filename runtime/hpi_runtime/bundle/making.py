@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -26,7 +26,9 @@ _EXTRAS = {"onnxruntime": "cpu", "openvino": "cpu", "paddle": "paddle", "tensorr
 _ARTEFACTS = ".cache"
 
 
-def make(plan: LocatedPlan, output: Path, has_artefacts: bool, lock: Path | None) -> Manifest:
+def make(
+    plan: LocatedPlan, output: Path, has_artefacts: bool = True, lock: Path | None = None, extras: Sequence[str] = ()
+) -> Manifest:
     """Write a bundle of a plan and return what is in it.
 
     Args:
@@ -34,6 +36,7 @@ def make(plan: LocatedPlan, output: Path, has_artefacts: bool, lock: Path | None
         output: the archive.
         has_artefacts: prepare what the plan needs, and take it along.
         lock: requirements with hashes, to take those of what is installed along.
+        extras: of hpi-plan, whose packages go along beside those that the plan needs.
 
     Raises:
         PlanError: the plan cannot be bundled, or the lock does not fit.
@@ -57,7 +60,7 @@ def make(plan: LocatedPlan, output: Path, has_artefacts: bool, lock: Path | None
         if item.dir is not None and beside is not None:
             files |= {f"{place(item.dir, start)}/{name}": beside / name for name in item.files}
     keys = _prepared(plan, folders, start, files) if has_artefacts else []
-    wanted = packages.versions(_extras(plan))
+    wanted = packages.versions({*_extras(plan), *extras})
     texts = {LOCK: packages.pinned(wanted) if lock is None else packages.locked(_text(lock), wanted)}
     listed = {name: File(digest_file(path), path.stat().st_size) for name, path in files.items()}
     listed |= {name: File(digest(text.encode()), len(text.encode())) for name, text in texts.items()}

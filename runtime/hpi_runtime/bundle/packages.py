@@ -17,7 +17,15 @@ _HASH = "--hash"
 
 
 def versions(extras: Iterable[str]) -> dict[str, str]:
-    """Return the versions of hpi-plan and of what it and some of its extras need, as far as they are installed."""
+    """Return the versions of hpi-plan and of what it and some of its extras need, as far as they are installed.
+
+    Raises:
+        PlanError: hpi-plan has no such extra.
+    """
+    known = metadata.metadata(_OURS).get_all("Provides-Extra") or []
+    unknown = sorted(set(extras) - set(known))
+    if unknown:
+        raise PlanError(f"hpi-plan has no extra `{unknown[0]}`; it has: {', '.join(sorted(known))}")
     found: dict[str, str] = {}
     waiting: list[tuple[str, frozenset[str]]] = [(_OURS, frozenset(extras))]
     seen = set()
@@ -68,8 +76,8 @@ def locked(text: str, wanted: Mapping[str, str]) -> str:
 
 
 def pinned(wanted: Mapping[str, str]) -> str:
-    """Return versions as requirements."""
-    return "".join(f"{name}=={version}\n" for name, version in wanted.items())
+    """Return versions as requirements; hpi-plan itself is on no index."""
+    return "".join(f"{name}=={version}\n" for name, version in wanted.items() if name != _OURS)
 
 
 def _needed(lines: Iterable[str], extras: frozenset[str]) -> list[Requirement]:

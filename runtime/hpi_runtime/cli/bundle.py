@@ -54,6 +54,8 @@ def _parser() -> CommandLine:
     made = "NAME.tar, the same bytes wherever it is made, or NAME.tar.zst, which is smaller"
     make.add_argument("--output", required=True, metavar="FILE", help=made)
     make.add_argument("--lock", metavar="FILE", help="requirements with hashes; those of what is installed go along")
+    extra_help = "the packages of this extra too, such as serve; repeatable"
+    make.add_argument("--extra", action="append", default=[], metavar="NAME", help=extra_help)
     make.add_argument("--no-artefacts", action="store_true", help="models alone, nothing that is prepared of them")
     make.add_argument(
         "--root", metavar="DIR", help="where relative model folders start; default: beside the plan's YAML"
@@ -105,7 +107,7 @@ def _make(options: argparse.Namespace) -> int:
         make_folder(output.parent)
         Outputs(list(plan.files())).refuse(output, Kind("bundle", archive.is_archive))
         lock = None if options.lock is None else Path(options.lock)
-        manifest = making.make(plan, output, not options.no_artefacts, lock)
+        manifest = making.make(plan, output, not options.no_artefacts, lock, options.extra)
     except OutputError as fault:
         raise PlanError(str(fault)) from None
     except OSError as fault:
