@@ -20,6 +20,8 @@ GOODS := examples/goods/models/.ready
 # What signs models, in an environment of its own, and what finds faults of pages.
 SIGNING := .venv-signing/.ready
 AXE := .axe/.ready
+# Ray, in the same environment: its workers are processes of this Python.
+RAY := $(VENV)/.ray
 # Two processes side by side; a file stays in one, so that its models are laid out once. A process that dies ends the
 # run, which names the test: pytest-xdist waits for ever for what it had given to the dead one.
 PYTEST := $(BIN)/python -m pytest -q -n 2 --dist loadfile --max-worker-restart=0
@@ -60,7 +62,7 @@ test: $(MODELS) $(PADDLEX) $(HOSTED) $(PADDLE) $(TENSORRT) $(WEIGHTS) $(TABLE) $
 	$(PYTEST) -m "not full"
 
 # And what takes longer: experiments, browsers' checks, a signature.
-test-full: $(MODELS) $(PADDLEX) $(HOSTED) $(PADDLE) $(TENSORRT) $(WEIGHTS) $(TABLE) $(PAGE) $(GOODS) $(SIGNING) $(AXE)
+test-full: $(MODELS) $(PADDLEX) $(HOSTED) $(PADDLE) $(TENSORRT) $(WEIGHTS) $(TABLE) $(PAGE) $(GOODS) $(SIGNING) $(AXE) $(RAY)
 	$(PYTEST)
 
 # For every save: what needs no commands, no conversions and no other environment.
@@ -99,6 +101,10 @@ $(READY): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade "pip>=25.1" --constraint constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt \
 	  --editable ".[batch,bundle,cpu,convert,fetch,fonts,formula,index,seal,series,serve,tables,video]" --group dev
+	touch $@
+
+$(RAY): $(READY)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[ray]"
 	touch $@
 
 $(MODELS): $(READY) examples/ocr/prepare_models.py

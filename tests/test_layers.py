@@ -13,6 +13,7 @@ ROOT = Path(__file__).parent.parent
 SOURCES = {
     "hpi_paddlex": ROOT / "runtime/hpi_paddlex",
     "hpi_planner": ROOT / "planner/hpi_planner",
+    "hpi_ray": ROOT / "runtime/hpi_ray",
     "hpi_runtime": ROOT / "runtime/hpi_runtime",
     "hpi_serve": ROOT / "runtime/hpi_serve",
     "hpi_schemas": ROOT / "schemas/hpi_schemas",
@@ -72,8 +73,8 @@ def test_the_runner_knows_the_host_where_plans_are_loaded_alone(path: Path) -> N
 
 
 @pytest.mark.parametrize("path", _files("hpi_planner") + _files("hpi_runtime"), ids=lambda path: path.name)
-def test_nobody_knows_the_service(path: Path) -> None:
-    assert "hpi_serve" not in _imports(path, top_only=False)
+def test_nobody_knows_the_service_and_ray(path: Path) -> None:
+    assert not _imports(path, top_only=False) & {"hpi_serve", "hpi_ray", "ray"}
 
 
 @pytest.mark.parametrize("path", _files("hpi_serve"), ids=lambda path: path.name)

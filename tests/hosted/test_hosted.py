@@ -265,7 +265,7 @@ def test_two_plans_in_one_process_keep_to_themselves(ask: Ask, here: Path, compa
     assert answer["ours"] == [compared[name][0]["ours"] for name in names]
 
 
-MODULES = {"DLinear": "past.csv", "PP-FormulaNet_plus-M": PHOTO, "PP-TSMv2-LCNetV2_8frames_uniform": "video.mp4"}
+MODULES = {"BEVFusion": "scene.tar"}
 
 
 def test_a_model_alone_of_a_task_that_hpi_run_does_not_know_is_run_by_paddlex(ask: Ask, here: Path) -> None:
