@@ -37,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> CommandLine:
     description = "Answer requests with plans over HTTP: by PaddleX's routes, and by the Open Inference Protocol."
     notes = "Each option may also be given as an environment variable, which is named in brackets.\n\n"
-    parser = CommandLine(_NAME, description, _EXIT_CODES, notes)
+    parser = CommandLine(_NAME, description, _EXIT_CODES, notes, has_log=False)
     add = _Adder(parser)
     told = "a plan.json; of several, /ocr asks the first, and /NAME/ocr the one in NAME.json [HPI_SERVE_PLANS]"
     parser.add_argument("plans", nargs="*", metavar="PLAN", help=f"{told}, with {os.pathsep} between them")

@@ -5,8 +5,10 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
+from hpi_schemas import messages
 from hpi_schemas.console import INTERRUPTED, emit
 
 # What may be completed, by the metavar of an argument.
@@ -28,6 +30,7 @@ class CommandLine(argparse.ArgumentParser):
         exit_codes: Mapping[int, str],
         notes: str = "",
         has_version: bool = True,
+        has_log: bool = True,
         **options: Any,
     ) -> None:
         """Begin a command line.
@@ -38,6 +41,7 @@ class CommandLine(argparse.ArgumentParser):
             exit_codes: what each means; that of interruption is added.
             notes: examples and the like, for the help.
             has_version: it is a command, and no part of one.
+            has_log: what it says is said by ``console.say``.
             options: as for ``argparse``, from which parts of a command come.
         """
         listed = "; ".join(f"{code} {text}" for code, text in {**exit_codes, INTERRUPTED: "interrupted"}.items())
@@ -50,6 +54,10 @@ class CommandLine(argparse.ArgumentParser):
             **options,
         )
         self._exit_codes = exit_codes
+        if has_log:
+            add = partial(self.add_argument, action=_Logging, default=argparse.SUPPRESS)
+            add("--log-level", choices=messages.LEVELS, help="what is said on stderr, from there on [HPI_LOG_LEVEL]")
+            add("--log-format", choices=messages.FORMS, help="how: lines of text, or of JSON [HPI_LOG_FORMAT]")
         if has_version:
             self.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")
             told = "print what makes this shell complete the command, and exit"
@@ -108,6 +116,11 @@ class Commands:
             name, help=help, description=help, exit_codes=self._whole._exit_codes, has_version=False
         )
         return made
+
+
+class _Logging(argparse.Action):
+    def __call__(self, parser: argparse.ArgumentParser, namespace: Any, values: Any, option: str | None = None) -> None:
+        messages.configure(self.dest.replace("_", "-"), values)
 
 
 class _Version(argparse.Action):

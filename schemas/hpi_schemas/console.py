@@ -11,13 +11,16 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import IO, Any, BinaryIO, NoReturn, TextIO
 
-from hpi_schemas.cleaning import clean, clean_line
+from hpi_schemas import messages
+from hpi_schemas.cleaning import clean
 from hpi_schemas.leaving import leave
+from hpi_schemas.messages import ERROR
 
 DONE, NEGATIVE, WRONG, UNSATISFIED, FAILED, INTERRUPTED = 0, 1, 2, 3, 4, 130
 # Seconds that a command has to end by itself after an interruption.
 _PATIENCE = 0.6
 _CLOSED = "stdout is closed, and results go there"
+_INTERRUPTED = "interrupted; what was finished is written"
 
 
 class CommandError(Exception):
@@ -61,7 +64,7 @@ def start(name: str, module: str) -> NoReturn:
         code = _lacking(name, fault)
     except CommandError as fault:
         # argparse, whose help has nowhere to go.
-        say(name, str(fault))
+        say(name, str(fault), ERROR)
         code = fault.exit_code
     except KeyboardInterrupt:
         code = INTERRUPTED
@@ -102,10 +105,10 @@ def guarded(name: str, work: Callable[[], int]) -> int:
         sys.stdout.flush()
         return code
     except CommandError as fault:
-        say(name, str(fault))
+        say(name, str(fault), ERROR)
         return fault.exit_code
     except KeyboardInterrupt:
-        say(name, "interrupted; what was finished is written")
+        say(name, _INTERRUPTED, ERROR)
         return INTERRUPTED
     except BrokenPipeError:
         # Whoever read our output has seen enough.
@@ -114,11 +117,11 @@ def guarded(name: str, work: Callable[[], int]) -> int:
     except ModuleNotFoundError as fault:
         return _lacking(name, fault)
     except MemoryError:
-        say(name, "there is not enough memory")
+        say(name, "there is not enough memory", ERROR)
         return WRONG
     except OSError as fault:
         _drop_stdout()
-        say(name, f"{fault.filename or 'stdout'} cannot be written or read: {fault.strerror or fault}")
+        say(name, f"{fault.filename or 'stdout'} cannot be written or read: {fault.strerror or fault}", ERROR)
         return WRONG
 
 
@@ -129,15 +132,15 @@ def _lacking(name: str, fault: ModuleNotFoundError) -> int:
         raise fault
     from hpi_schemas.packages import missing
 
-    say(name, missing(package))
+    say(name, missing(package), ERROR)
     return UNSATISFIED
 
 
-def say(name: str, message: str) -> None:
+def say(name: str, message: str, level: str = "") -> None:
     """Write a message of a command to stderr; where that is closed or full, nobody reads it and the work goes on."""
+    text = messages.line(name, message, level)
     with suppress(OSError, ValueError, AttributeError):
-        text = f"{clean_line(name)}: {clean(message)}\n".encode("utf-8", "backslashreplace").decode()
-        sys.stderr.write(text)
+        sys.stderr.write((text or "").encode("utf-8", "backslashreplace").decode())
         sys.stderr.flush()
 
 
@@ -279,7 +282,7 @@ def _watch_interruption(name: str, interrupt: Callable[..., None]) -> None:
         while os.read(reading, 1) != bytes([signal.SIGINT]):
             pass
         time.sleep(_PATIENCE)
-        say(name, "interrupted; what was finished is written")
+        say(name, _INTERRUPTED, ERROR)
         os._exit(INTERRUPTED)
 
     _thread.start_new_thread(watch, ())
