@@ -68,10 +68,9 @@ def _parser() -> CommandLine:
 
 
 def _run(options: argparse.Namespace) -> int:
-    root = None if options.root is None else _absolute(options.root)
-    asked = Asked(_absolute(options.plan), root, list(map(_absolute, options.models)), options.module)
+    asked = Asked(options.plan, options.root, options.models, options.module, {}, os.getcwd())  # noqa: PTH109
     plan = asked.read()
-    names = [_whole(name) for name in input_names(_NAME, options.input, media.of(plan.plan, options.module))]
+    names = input_names(_NAME, options.input, media.of(plan.plan, options.module))
     outputs = Outputs([*plan.files(), *names], overwrite=options.overwrite)
     waiting = InParts(_NAME, options, plan, names, {}, outputs)
     if not waiting.left:
@@ -86,7 +85,7 @@ def _run(options: argparse.Namespace) -> int:
     rows = [{"number": part.number, "names": list(part.names), "file": part.file} for part in waiting.left]
     made = ray.data.from_items(rows, override_num_blocks=len(rows)).map_batches(
         Maker,
-        fn_constructor_args=(asked, _absolute(options.output), options.output_format),
+        fn_constructor_args=(asked, options.output, options.output_format),
         batch_size=1,
         batch_format="numpy",
         compute=ray.data.ActorPoolStrategy(size=min(len(rows), options.workers or place.workers)),
@@ -136,17 +135,6 @@ def _check(address: str | None) -> None:
         socket.create_connection((host.rpartition("/")[2], int(port)), _PATIENCE).close()
     except (OSError, OverflowError) as fault:
         raise PlanError(f"--address {address}: nobody answers there: {fault}") from None
-
-
-def _absolute(name: str) -> str:
-    return os.path.abspath(name)  # noqa: PTH100 (of whatever name)
-
-
-def _whole(name: str) -> str:
-    """Return the name of an input that workers find, whatever folder they run in."""
-    from hpi_runtime.inputs.named import is_url
-
-    return name if is_url(name) else _absolute(name)
 
 
 if __name__ == "__main__":

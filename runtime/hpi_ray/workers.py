@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -27,6 +28,7 @@ class Asked(NamedTuple):
         models: folders with official models.
         module: the address of the one module that runs, None for the whole pipeline.
         settings: arguments of ``predict``.
+        folder: where relative names of inputs start; empty for where a worker is.
     """
 
     plan: str
@@ -34,6 +36,7 @@ class Asked(NamedTuple):
     models: Sequence[str] = ()
     module: str | None = None
     settings: Mapping[str, Any] = {}
+    folder: str = ""
 
     def read(self) -> LocatedPlan:
         """Read the plan.
@@ -125,6 +128,9 @@ class Maker:
             output: the folder, which every machine sees.
             form: of the parts.
         """
+        if asked.folder:
+            # Of this process alone; so that names are those that were given, and stand so in records.
+            os.chdir(asked.folder)
         plan = asked.read()
         self._pipeline = loader.pipeline(plan, asked.module)
         self._settings = dict(asked.settings)

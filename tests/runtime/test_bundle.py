@@ -51,7 +51,7 @@ def test_a_bundle_gives_the_plans_answers_wherever_it_lies(made: Path, tmp_path:
         for own, other in zip(records(done), expected, strict=True):
             assert own["label_names"] == other["label_names"]
             assert own["plan"] == other["plan"]
-    assert len(list((tmp_path / "cache/bundles").iterdir())) == 1
+    assert len([path for path in (tmp_path / "cache/bundles").iterdir() if path.is_dir()]) == 1
 
 
 def test_an_unpacked_bundle_runs_too_and_from_python(made: Path, tmp_path: Path) -> None:
@@ -258,7 +258,81 @@ def test_show_lists_files_and_packages_and_check_says_damage(made: Path, tmp_pat
     done = run(tmp_path, "hpi-bundle", "check", "bad.tar")
     assert (done.returncode, "bad.tar is damaged: " in done.stderr) == (1, True)
     assert run(tmp_path, "hpi-bundle", "check", "none.tar").returncode == 2
-    assert run(made, "hpi-bundle", "check", "plan.json").returncode == 1
+    assert run(made, "hpi-bundle", "check", "plan.json").returncode == 2
+
+
+def test_only_another_bundle_is_written_over(made: Path, tmp_path: Path) -> None:
+    shutil.copytree(made, tmp_path / "here")
+    with tarfile.open(tmp_path / "backup.tar", "w") as opened:
+        opened.add(made / "pipeline.yaml", "pipeline.yaml")
+    before = (tmp_path / "backup.tar").read_bytes()
+    (tmp_path / "link.tar").symlink_to(tmp_path / "here/pipeline.yaml")
+    for name in ("backup.tar", "link.tar"):
+        done = run(tmp_path, "hpi-bundle", "make", "here/plan.json", "--output", name)
+        assert done.returncode == 2, name
+    assert (tmp_path / "backup.tar").read_bytes() == before
+    assert (tmp_path / "here/pipeline.yaml").read_text() == PIPELINE
+    for _ in range(2):
+        assert run(tmp_path, "hpi-bundle", "make", "here/plan.json", "--output", "mine.tar").returncode == 0
+    assert [path.name for path in tmp_path.iterdir() if ".begun" in path.name] == []
+
+
+def test_a_place_where_unpacking_ended_early_is_unpacked_again(made: Path, tmp_path: Path) -> None:
+    name = hashlib.sha256((made / "b.tar").read_bytes()).hexdigest()
+    home_folder = tmp_path / "cache/bundles"
+    (home_folder / name / "files").mkdir(parents=True)
+    (home_folder / f".{name}.begun-1234/files").mkdir(parents=True)
+    done = run(tmp_path, "hpi-run", str(made / "b.tar"), "--prepare-only", env=home(tmp_path))
+    assert done.returncode == 0, done.stderr
+    assert sorted(path.name for path in home_folder.iterdir()) == [name, f"{name}.lock"]
+
+
+def test_many_first_runs_at_a_time_unpack_it_once(made: Path, tmp_path: Path) -> None:
+    command = [str(BIN / "hpi-run"), str(made / "b.tar.zst"), "--input", str(made / "pictures/a.png")]
+    running = [subprocess.Popen(command, env=home(tmp_path), stdout=subprocess.PIPE) for _ in range(4)]
+    said = {one.communicate()[0] for one in running}
+    assert [one.returncode for one in running] == [0] * 4
+    assert len(said) == 1
+
+
+def test_a_folder_whose_plan_is_another_one_is_refused_and_check_finds_whatever_changed(
+    made: Path, tmp_path: Path
+) -> None:
+    assert run(tmp_path, "hpi-bundle", "unpack", str(made / "b.tar"), "there").returncode == 0
+    assert run(tmp_path, "hpi-bundle", "check", "there").returncode == 0
+    model = tmp_path / "there" / MODEL
+    model.write_bytes(model.read_bytes() + b"\0")
+    done = run(tmp_path, "hpi-bundle", "check", "there")
+    assert (done.returncode, f"there is damaged: {MODEL}" in done.stderr) == (1, True)
+    plan = tmp_path / "there/plan.json"
+    plan.write_text(plan.read_text().replace('"topk": 2', '"topk": 1'))
+    done = run(tmp_path, "hpi-run", "there", "--prepare-only")
+    assert (done.returncode, "is not the plan of the bundle" in done.stderr) == (2, True)
+
+
+@pytest.mark.parametrize("kind", [tarfile.XHDTYPE, tarfile.GNUTYPE_LONGNAME, tarfile.XGLTYPE])
+def test_a_header_that_is_longer_than_those_of_bundles_is_not_read(tmp_path: Path, kind: bytes) -> None:
+    header = tarfile.TarInfo("x")
+    header.type, header.size = kind, 1 << 30
+    path = tmp_path / "bomb.tar"
+    path.write_bytes(header.tobuf(tarfile.USTAR_FORMAT) + bytes(1 << 20))
+    with pytest.raises(PlanError, match="a header is longer than those of bundles"):
+        opening.check(path)
+
+
+def test_a_bundle_that_has_no_room_is_not_begun(tmp_path: Path) -> None:
+    path = tmp_path / "large.tar"
+    _archive(path, [], {"a": b"x"})
+    data = path.read_bytes().replace(b'"size": 1}', b'"size": 1' + b"0" * 12 + b"}")
+    with tarfile.open(path, "w") as opened:
+        text = data[512 : data.index(b"}}, ") + 2]
+        end = data.index(b"\0", 512)
+        item = tarfile.TarInfo("bundle.json")
+        item.size = end - 512
+        assert text
+        opened.addfile(item, io.BytesIO(data[512:end]))
+    with pytest.raises(PlanError, match=r"has room for [0-9,]+ bytes, and the bundle has 1,000,000,000,0"):
+        opening.unpack(path, tmp_path / "there")
 
 
 # -- packages ------------------------------------------------------------------------------------

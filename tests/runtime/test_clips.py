@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import random
 from pathlib import Path
 
 import cv2
@@ -77,6 +78,26 @@ def test_a_video_that_is_cut_off_gives_frames_or_is_refused(files: dict[str, Pat
         assert len(clip.frames([clip.count // 2])) == 1
     except InputError as fault:
         assert str(fault).startswith("x ")
+
+
+@pytest.mark.parametrize("kind", clips.KINDS)
+def test_a_video_with_changed_bytes_gives_frames_or_is_refused(files: dict[str, Path], kind: str) -> None:
+    data = files[kind].read_bytes()
+    chance = random.Random(kind)
+    for _ in range(150):
+        changed = bytearray(data)
+        # What says what there is stands at the ends.
+        for place in chance.choices([*range(min(900, len(data))), *range(len(data) - 900, len(data))], k=6):
+            changed[place] = chance.randrange(256)
+        with contextlib.suppress(InputError):
+            Clip(bytes(changed), "x", DEFAULT).frames([3])
+
+
+def test_of_each_frame_only_what_is_made_of_it_is_kept(files: dict[str, Path]) -> None:
+    clip = Clip(files["mp4"].read_bytes(), "x", DEFAULT)
+    whole = clip.frames([1, 5])
+    for frame, small in zip(whole, clip.frames([1, 5], lambda frame: frame[::8, ::8].copy()), strict=True):
+        np.testing.assert_array_equal(small, frame[::8, ::8])
 
 
 def test_a_video_that_costs_too_much_is_refused(files: dict[str, Path]) -> None:

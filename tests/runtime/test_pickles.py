@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from hpi_runtime.errors import EngineError
 from hpi_runtime.pickles import reading as pickles
+from hpi_runtime.pickles.arrays import count
 from hpi_runtime.series.scaler import Scaler
 from hypothesis import given
 from hypothesis import strategies as st
@@ -67,6 +68,39 @@ TRICKS = {
 def test_a_pickle_that_goes_around_the_list_is_refused(trick: str) -> None:
     with pytest.raises(ValueError):
         pickles.read(TRICKS[trick], has_scaler=True)
+
+
+_DEEP = b"\x80\x04}" + b")" + b"\x85" * 300_000
+_SHARED = b"\x80\x04)" + b"".join(b"q%c h%c\x86".replace(b" ", b"") % (n, n) for n in range(60))
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        _DEEP + b"Ns.",
+        _SHARED + b"}h;Ns.",
+        _SHARED + b")R.",
+        b"\x80\x02)" + b"\x85" * 300_000 + b")\x81.",
+    ],
+    ids=["a deep key", "a shared key", "a shared function", "a deep class"],
+)
+def test_what_would_take_for_ever_or_overflow_is_refused_at_once(data: bytes) -> None:
+    with pytest.raises(ValueError):
+        pickles.read(data, has_scaler=True)
+
+
+@pytest.mark.parametrize("shape", [(1 << 900, 1 << 900), (1,) * 33, (-1,), [3]])
+def test_a_shape_that_no_array_has_is_refused(shape: object) -> None:
+    with pytest.raises(ValueError, match="without a shape"):
+        count(shape)
+
+
+def test_a_number_of_no_size_that_numpy_has_is_refused(tmp_path: Path) -> None:
+    scaler = preprocessing.StandardScaler().fit(COLUMNS)
+    data = pickle.dumps(scaler, protocol=2).replace(b"f8", b"f3")
+    (tmp_path / "scaler.pkl").write_bytes(data)
+    with pytest.raises(EngineError, match="cannot be used"):
+        Scaler(tmp_path / "scaler.pkl")
 
 
 # -- scalers -------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,8 @@ import pandas as pd
 import pytest
 import yaml
 from hpi_planner.diagnostics.model import Code
-from hpi_runtime import Session, create_pipeline
+from hpi_runtime import Session, create_pipeline, kinds
+from hpi_runtime.results.plot import Plot
 from hpi_runtime.run.native import NativePipeline
 from runtime.test_cli import run
 from support.toy_series import (
@@ -86,6 +88,14 @@ BAD: dict[str, tuple[Any, str]] = {
     "times without a rhythm": (table(LENGTH + 1).drop(index=5), "the times in `date` follow no rhythm"),
     "the same time again": (table(LENGTH).assign(date="2024-01-01"), "follow no rhythm"),
     "complex numbers": (table(LENGTH).assign(x=1j), "must hold numbers alone"),
+    "a gap": (
+        table(LENGTH).assign(x=[*[1.0] * 20, None, 2.0, 3.0, 4.0]),
+        "no number that can be computed with in its row 20",
+    ),
+    "a number without end": (table(LENGTH).assign(x=np.inf), "no number that can be computed with in its row 0"),
+    "a number too large": (table(LENGTH).assign(x=1e300), "no number that can be computed with"),
+    "a column twice": (pd.concat([table(LENGTH), table(LENGTH)[["x"]]], axis=1), "more than one column `x`"),
+    "a time twice": (pd.concat([table(LENGTH), table(LENGTH)[["date"]]], axis=1), "more than one column `date`"),
 }
 
 
@@ -107,6 +117,7 @@ def test_a_table_that_does_not_fit_is_an_error_of_its_own(load: Load, tmp_path: 
         (b'a,b\n1,2,3\n"', "is no CSV file"),
         (b"date,x\n", "the series has 0 rows"),
         (b"\x89PNG\r\n\x1a\n" + bytes(40), "is no CSV file|needs the column|has 0 rows|has . rows"),
+        (b"x," * 5000 + b"\n", "has more than 4,096 columns"),
         (b"version https://git-lfs.github.com/spec/v1\noid x\n", "Git LFS"),
     ],
 )
@@ -207,6 +218,10 @@ WRONG: dict[str, tuple[Callable[[Path], Path], str]] = {
         lambda folder: changed(forecaster(folder), input_data={"past_target": [-1, 96, 1]}),
         "24, 1], and inference.yml says [-1, 96, 1]",
     ),
+    "a shape that is none": (
+        lambda folder: changed(forecaster(folder), input_data={"past_target": 5}),
+        "input_data must say the shape of each input",
+    ),
     "nothing of what it takes": (
         lambda folder: changed(forecaster(folder), info_params=None),
         "has no description of what the model takes",
@@ -230,6 +245,51 @@ def test_a_scaler_for_other_columns_is_refused_when_the_plan_is_loaded(tmp_path:
     done = run(tmp_path, "plan.json", "--input", "pipeline.yaml", command="hpi-run")
     assert done.returncode != 0
     assert "scaler.pkl has numbers for 2 columns, and `info_params` names 1: x" in done.stderr
+
+
+@pytest.mark.parametrize(("rhythm", "told"), [("banana", "is no rhythm of pandas"), ("-1h", "runs backwards")])
+def test_a_rhythm_that_is_none_is_refused_when_the_plan_is_loaded(tmp_path: Path, rhythm: str, told: str) -> None:
+    path = written(changed(forecaster(tmp_path / FORECAST), info_params={"freq": rhythm}))
+    (tmp_path / "plan.json").write_text(run(tmp_path, path.name, "--device", "cpu", command="hpi-plan").stdout)
+    done = run(tmp_path, "plan.json", "--input", "pipeline.yaml")
+    assert (done.returncode, told in done.stderr) == (4, True), done.stderr
+
+
+def test_a_series_without_rows_or_a_group_without_enough_is_an_error_of_its_own(load: Load, tmp_path: Path) -> None:
+    kinds = load(classifier(tmp_path / "a" / CLASSES, group="who"))
+    empty = pd.DataFrame({"time": [], "x": [], "who": []})
+    nobody = pd.DataFrame({"time": range(LENGTH), "x": 1.0, "who": np.nan})
+    for found in kinds.predict([empty, nobody]):
+        assert found["error"]["message"] == "the series has no rows"
+    ahead = load(forecaster(tmp_path / "b" / FORECAST, info={**HOURLY, "group_id": "who"}))
+    (found,) = ahead.predict(table(LENGTH).assign(who=["a"] * 5 + ["b"] * (LENGTH - 5)))
+    assert found["error"]["message"] == "the series has 5 rows, and the model looks at 24"
+    plain = load(classifier(tmp_path / "c" / CLASSES, is_masked=False))
+    (found,) = plain.predict(pd.DataFrame({"time": range(9), "x": 1.0}))
+    assert found["error"]["message"] == "the series has 9 rows, and the model takes 24"
+
+
+@pytest.mark.parametrize("form", ["%Y/%m/%d %H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S"])
+def test_what_is_unusual_is_marked_where_it_was_however_times_are_written(
+    load: Load, tmp_path: Path, form: str
+) -> None:
+    pipeline = load(finder(tmp_path / ANOMALIES, scaler=fitted(STANDARD(), 1)))
+    given = table(40)
+    times = pd.to_datetime(given["date"])
+    (found,) = pipeline.predict(given.assign(date=times.dt.strftime(form)).iloc[::-1])
+    assert found.series is not None
+    np.testing.assert_allclose(found.series["x"], given["x"][:LENGTH])
+    drawn = Plot(found.series)
+    kinds.find("anomalies").draw(drawn, found["anomaly"], {})  # type: ignore[arg-type]
+    assert list(drawn._places) == [row["date"] for row in found["anomaly"]]
+
+
+def test_names_in_chinese_are_drawn_with_a_font_that_has_them(load: Load, tmp_path: Path) -> None:
+    pipeline = load(forecaster(tmp_path / FORECAST, ("温度",)))
+    (found,) = pipeline.predict(table(30, ("温度",)))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert found.img["res"].width > 1000
 
 
 def test_a_changed_scaler_is_noticed_before_anything_runs(tmp_path: Path) -> None:

@@ -15,6 +15,8 @@ from hpi_runtime.errors import PlanError
 ZSTD_ENDING, TAR_ENDING = ".tar.zst", ".tar"
 _ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 _USTAR_AT, _USTAR = 257, b"ustar"
+# Headers are read whole, before anybody knows whose they are.
+_LONGEST_HEADER = 64 << 10
 # Weights hardly get smaller; a higher level costs minutes.
 _LEVEL = 6
 _MODE = 0o644
@@ -72,7 +74,18 @@ def reading(path: Path) -> Iterator[tarfile.TarFile]:
         stream.seek(0)
         if is_small:
             stream = stack.enter_context(_zstandard().ZstdDecompressor().stream_reader(stream, closefd=False))
-        yield stack.enter_context(tarfile.open(fileobj=stream, mode="r|"))
+        yield stack.enter_context(tarfile.open(fileobj=stream, mode="r|", tarinfo=_Member))
+
+
+class _Member(tarfile.TarInfo):
+    """A member whose header is no longer than one of a bundle."""
+
+    def _proc_member(self, archive: tarfile.TarFile) -> tarfile.TarInfo:
+        # Where tarfile lets subclasses decide about kinds of members.
+        if not self.isreg() and self.size > _LONGEST_HEADER:
+            raise tarfile.ReadError("a header is longer than those of bundles")
+        found: tarfile.TarInfo = super()._proc_member(archive)  # type: ignore[misc]
+        return found
 
 
 def faults() -> tuple[type[Exception], ...]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import os
+import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -73,7 +75,9 @@ def make(
 
 def _write(manifest: Manifest, files: dict[str, Path], texts: dict[str, str], output: Path) -> None:
     """Write it whole or not at all."""
-    begun = output.with_name(f".{output.name}.begun")
+    handle, name = tempfile.mkstemp(prefix=f".{output.name}.begun-", dir=output.parent)
+    os.close(handle)
+    begun = Path(name)
     try:
         with archive.writing(begun, output.name.endswith(archive.ZSTD_ENDING)) as opened:
             data = manifest.to_bytes()
@@ -84,9 +88,16 @@ def _write(manifest: Manifest, files: dict[str, Path], texts: dict[str, str], ou
                 else:
                     with files[name].open("rb") as content:
                         archive.add(opened, name, file.size, content)
+        begun.chmod(0o666 & ~_umask())
         begun.replace(output)
     finally:
         begun.unlink(missing_ok=True)
+
+
+def _umask() -> int:
+    found = os.umask(0)
+    os.umask(found)
+    return found
 
 
 def _folder(plan: LocatedPlan, record: ModuleRecord) -> Path:

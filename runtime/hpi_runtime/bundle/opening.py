@@ -9,7 +9,7 @@ import tarfile
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import IO
 
@@ -43,29 +43,59 @@ def opened(path: Path) -> Path:
     """
     if not path.is_file():
         return path
-    home = _home()
-    if home is None:
-        place = Path(tempfile.mkdtemp(prefix="hpi-bundle-"))
-        when_leaving(partial(shutil.rmtree, place, ignore_errors=True))
-        unpack(path, place / "bundle")
-        return place / "bundle"
-    place = home / digest_file(path).removeprefix(_SHA256)
-    if not (place / MANIFEST).is_file():
-        unpack(path, place)
+    name = digest_file(path).removeprefix(_SHA256)
+    place = (_home() or _own()) / name
+    from filelock import FileLock
+
+    with FileLock(place.with_name(f"{name}.lock")):
+        # Nobody else is at it: whoever began was killed.
+        for left in place.parent.glob(f".{name}.begun-*"):
+            shutil.rmtree(left, ignore_errors=True)
+        if not (place / MANIFEST).is_file():
+            shutil.rmtree(place, ignore_errors=True)
+            unpack(path, place)
     return place
+
+
+@cache
+def _own() -> Path:
+    """Return a folder of this process alone."""
+    place = Path(tempfile.mkdtemp(prefix="hpi-bundle-"))
+    when_leaving(partial(shutil.rmtree, place, ignore_errors=True))
+    return place
+
+
+def holds_bundle(path: Path) -> bool:
+    """Tell whether a file is an archive that begins as a bundle does."""
+    if not archive.is_archive(path):
+        return False
+    try:
+        with archive.reading(path) as opened:
+            _manifest(opened, next(iter(opened), None))
+    except archive.faults():
+        return False
+    except (BundleError, PlanError, OSError):
+        return False
+    return True
 
 
 def plan_in(folder: Path) -> tuple[Path, Path, Path]:
     """Return the plan of an unpacked bundle, where its relative folders start, and where official models lie.
 
     Raises:
-        PlanError: that is no unpacked bundle.
+        PlanError: that is no unpacked bundle, or its plan is another one.
     """
+    manifest = _unpacked(folder)
+    if digest_file(folder / PLAN) != manifest.plan:
+        raise PlanError(f"{folder / PLAN} is not the plan of the bundle")
+    return folder / PLAN, folder / manifest.root, folder / MODELS
+
+
+def _unpacked(folder: Path) -> Manifest:
     try:
-        manifest = bundle.read(read_bounded(folder / MANIFEST))
+        return bundle.read(read_bounded(folder / MANIFEST))
     except (BundleError, ReadError) as fault:
         raise PlanError(f"{folder}: {fault}") from None
-    return folder / PLAN, folder / manifest.root, folder / MODELS
 
 
 def unpack(path: Path, folder: Path) -> Manifest:
@@ -92,12 +122,18 @@ def unpack(path: Path, folder: Path) -> Manifest:
 
 
 def check(path: Path) -> Manifest:
-    """Read a bundle to its end, compare every file, and return what is in it.
+    """Read a bundle, or a folder that one was unpacked into, to its end, compare every file, and return what is in it.
 
     Raises:
         PlanError: it is damaged; the message names the file.
     """
-    return _each(path, None)
+    if path.is_file():
+        return _each(path, None)
+    manifest = _unpacked(path)
+    for name, file in manifest.files.items():
+        if not (path / name).is_file() or digest_file(path / name) != file.digest:
+            raise PlanError(f"{path} is damaged: {name} is not what its manifest says")
+    return manifest
 
 
 def _each(path: Path, folder: Path | None) -> Manifest:
@@ -107,6 +143,7 @@ def _each(path: Path, folder: Path | None) -> Manifest:
         with archive.reading(path) as opened:
             members = iter(opened)
             manifest, data = _manifest(opened, next(members, None))
+            _check_room(manifest, folder)
             left = dict(manifest.files)
             for member in members:
                 name = member.name
@@ -133,6 +170,14 @@ def _each(path: Path, folder: Path | None) -> Manifest:
         if stream is not None:
             stream.write(data)
     return manifest
+
+
+def _check_room(manifest: Manifest, folder: Path | None) -> None:
+    """Refuse what would fill the disk."""
+    if folder is not None:
+        wanted, free = sum(file.size for file in manifest.files.values()), shutil.disk_usage(folder).free
+        if wanted > free:
+            raise PlanError(f"{folder.parent} has room for {free:,} bytes, and the bundle has {wanted:,}")
 
 
 def _manifest(opened: tarfile.TarFile, member: tarfile.TarInfo | None) -> tuple[Manifest, bytes]:

@@ -62,7 +62,9 @@ def _parser() -> CommandLine:
     )
     make.add_argument("--models", action="append", default=[], metavar="DIR", help="folder with official models")
     for name, text in (("check", "is every file undamaged?"), ("show", "what is in a bundle")):
-        commands.add(name, help=text).add_argument("bundle", metavar="BUNDLE")
+        commands.add(name, help=text).add_argument(
+            "bundle", metavar="BUNDLE", help="an archive, or what one was unpacked into"
+        )
     unpack = commands.add("unpack", help="unpack a bundle")
     unpack.add_argument("bundle", metavar="BUNDLE")
     unpack.add_argument("folder", metavar="DIR", help="a new folder")
@@ -75,8 +77,8 @@ def _run(options: argparse.Namespace) -> int:
     if options.command == "make":
         return _make(options)
     path = Path(options.bundle)
-    if not path.is_file():
-        raise PlanError(f"{path} is no file")
+    if not opening.is_bundle(path):
+        raise PlanError(f"{path} is no bundle")
     if options.command == "unpack":
         opening.unpack(path, Path(options.folder))
         return DONE
@@ -95,7 +97,7 @@ def _run(options: argparse.Namespace) -> int:
 def _make(options: argparse.Namespace) -> int:
     from hpi_schemas.files import Kind, OutputError, Outputs, make_folder
 
-    from hpi_runtime.bundle import archive, making
+    from hpi_runtime.bundle import archive, making, opening
     from hpi_runtime.run import plan as loader
 
     output = Path(options.output)
@@ -105,7 +107,7 @@ def _make(options: argparse.Namespace) -> int:
     plan = loader.load(Path(options.plan), root, [Path(name) for name in options.models])
     try:
         make_folder(output.parent)
-        Outputs(list(plan.files())).refuse(output, Kind("bundle", archive.is_archive))
+        Outputs(list(plan.files())).refuse(output, Kind("bundle", opening.holds_bundle))
         lock = None if options.lock is None else Path(options.lock)
         manifest = making.make(plan, output, not options.no_artefacts, lock, options.extra)
     except OutputError as fault:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -53,17 +53,21 @@ class Clip:
         if self._format is None:
             raise InputError("INPUT_UNREADABLE", f"{name} is not a video that can be decoded")
         with self._opened() as (container, stream):
-            if not stream.width or not stream.height:
+            if stream.codec_context is None or not stream.width or not stream.height:
                 raise InputError("INPUT_UNREADABLE", f"{name} holds no pictures")
             check_size((stream.width, stream.height), name, limits)
             self._pixels = max(_LEAST_PIXELS, stream.width * stream.height)
             self.count = sum(1 for packet in container.demux(stream) if packet.size)
         (self.first,) = self.frames([0])
 
-    def frames(self, places: Sequence[int]) -> list[Image]:
-        """Return frames by their numbers, from 0, height × width × 3, uint8, BGR.
+    def frames(self, places: Sequence[int], prepare: Callable[[Image], Image] = lambda frame: frame) -> list[Image]:
+        """Return frames by their numbers, from 0.
 
         Everything up to the last of them is decoded.
+
+        Args:
+            places: their numbers.
+            prepare: makes of a frame, height × width × 3, uint8, BGR, what is kept of it.
 
         Raises:
             InputError: the video is damaged before, or that is more than the limits allow.
@@ -78,7 +82,7 @@ class Clip:
             for number, frame in enumerate(container.decode(stream)):
                 check_size((frame.width, frame.height), self._name, self._limits)
                 if number in wanted:
-                    found[number] = np.ascontiguousarray(frame.to_ndarray(format="bgr24"))
+                    found[number] = prepare(np.ascontiguousarray(frame.to_ndarray(format="bgr24")))
                 if number == last:
                     return [found[place] for place in places]
         raise InputError("INPUT_UNREADABLE", f"{self._name} ends before its frame {last}")

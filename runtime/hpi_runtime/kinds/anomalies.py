@@ -19,9 +19,9 @@ class Anomalies(Rows):
     def draw(self, canvas: Plot, value: Any, beside: Mapping[str, Any]) -> None:  # type: ignore[override]
         """Draw the columns of the series, and mark the moments."""
         time = next(iter(value[0]))
-        past = canvas.past(time, len(value))
-        for place, name in enumerate(item for item in past if item != time):
-            canvas.line(past[time], past[name], place, name)
+        times, past = canvas.past()
+        for place, (name, numbers) in enumerate(past.items()):
+            canvas.line(times, numbers, place, name)
         canvas.mark([row[time] for row in value if row[_LABEL]], "unusual")
 
 

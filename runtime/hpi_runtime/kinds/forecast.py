@@ -17,9 +17,9 @@ class Forecast(Rows):
     def draw(self, canvas: Plot, value: Any, beside: Mapping[str, Any]) -> None:  # type: ignore[override]
         """Draw each column behind the same column of the series."""
         time, *columns = value[0]
-        past = canvas.past(time, len(value))
+        times, past = canvas.past(len(value))
         for place, name in enumerate(columns):
-            canvas.line(past.get(time, ()), past.get(name, ()), place, f"{name}: what was", is_past=True)
+            canvas.line(times, past.get(name, ()), place, f"{name}: what was", is_past=True)
             canvas.line([row[time] for row in value], [row[name] for row in value], place, f"{name}: forecast")
 
 

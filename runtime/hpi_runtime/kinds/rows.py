@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hpi_runtime.kinds.base import Agreed, Kind
+from hpi_runtime.series.table import labels
 
 if TYPE_CHECKING:
     from hpi_runtime.pictures import Image
@@ -26,10 +27,8 @@ class Rows(Kind):
 
     def to_json(self, value: Any) -> Any:
         """Return the rows of a table of pandas; of single precision as few digits as tell the number."""
-        index = value.index
-        labels = index.astype(str) if index.dtype.kind == "M" else index.tolist()
-        names = [str(index.name), *map(str, value.columns)]
-        columns = [list(labels), *(_plain(value.iloc[:, place]) for place in range(value.shape[1]))]
+        names = [str(value.index.name), *map(str, value.columns)]
+        columns = [labels(value.index), *(_plain(value.iloc[:, place]) for place in range(value.shape[1]))]
         return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
 
     def files(self, value: Any, facts: Mapping[str, Any], image: Image | None, folder: str) -> dict[str, bytes]:

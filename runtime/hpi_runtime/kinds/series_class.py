@@ -21,8 +21,9 @@ class SeriesClass(Rows):
 
     def draw(self, canvas: Plot, value: Any, beside: Mapping[str, Any]) -> None:  # type: ignore[override]
         """Draw the columns of the series, and write the class above."""
-        for place, (name, numbers) in enumerate(canvas.past("", None).items()):
-            canvas.line(range(len(numbers)), numbers, place, name)
+        times, past = canvas.past()
+        for place, (name, numbers) in enumerate(past.items()):
+            canvas.line(times, numbers, place, name)
         canvas.title(f"class {value[0][_CLASS]}, {value[0][_SCORE]:.2f}")
 
     def agree(self, found: Any, expected: Any) -> Agreed:

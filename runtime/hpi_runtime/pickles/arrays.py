@@ -71,7 +71,9 @@ _BUFFER = frozenset(Name(f"{core}.numeric", "_frombuffer") for core in _CORES)
 _TYPES = re.compile(r"(?P<order>[<>|=]?)(?:(?P<kind>[biufcSU])(?P<size>[1-9][0-9]{0,3})|(?P<truth>\?))")
 _NUMBERS = frozenset("biufc")
 _REAL = frozenset("iuf")
-_LARGEST_NUMBER = 16
+# The sizes of numbers, in bytes.
+_SIZES = {"b": (1,), "i": (1, 2, 4, 8), "u": (1, 2, 4, 8), "f": (2, 4, 8, 16), "c": (8, 16)}
+_MOST_SIDES, _LONGEST_SIDE = 32, 1 << 40
 # The states of such types, as NumPy writes them: no fields, no subarray; then the size of a text (None), its alignment,
 # and flags, of which texts of Unicode have that they begin empty.
 _VERSION, _NO_SIZE, _NO_FLAGS = 3, -1, 0
@@ -86,6 +88,9 @@ def called(function: Any, arguments: Any) -> Any:
     """
     if type(arguments) is not tuple:
         raise RefusedError("it calls something with no arguments")
+    if type(function) is not Name:
+        # Nothing else is asked for its hash, which of nested tuples may take for ever or overflow.
+        raise RefusedError("it calls something that has no name")
     if function == _ENCODE and len(arguments) == 2 and arguments[1] == "latin1" and type(arguments[0]) is str:
         # How old protocols write bytes.
         return arguments[0].encode("latin1")
@@ -100,8 +105,7 @@ def called(function: Any, arguments: Any) -> Any:
     if function in _BUFFER and _is_buffer(arguments):
         data, of, shape, layout = arguments
         return _filled(of, shape, layout, data)
-    name = ".".join(function) if isinstance(function, Name) else type(function).__name__
-    raise RefusedError(f"it calls {name} in a way that could do anything")
+    raise RefusedError(f"it calls {'.'.join(function)} in a way that could do anything")
 
 
 def _filled(of: Type, shape: tuple[int, ...], layout: str, data: bytes) -> Array:
@@ -132,7 +136,7 @@ def _type(text: str) -> Type:
     if found["truth"]:
         return Type("b", 1, order)
     kind, size = found["kind"], int(found["size"])
-    if kind in _NUMBERS and size > _LARGEST_NUMBER:
+    if size not in _SIZES.get(kind, (size,)):
         raise RefusedError(f"it has an array of the type {text!r}")
     return Type(kind, 4 * size if kind == "U" else size, order)
 
@@ -169,7 +173,8 @@ def count(shape: Any) -> int:
     Raises:
         RefusedError: it is none.
     """
-    if type(shape) is not tuple or not all(type(side) is int and side >= 0 for side in shape):
+    is_shape = type(shape) is tuple and len(shape) <= _MOST_SIDES
+    if not is_shape or not all(type(side) is int and 0 <= side <= _LONGEST_SIDE for side in shape):
         raise RefusedError("it has an array without a shape")
     return math.prod(shape)
 

@@ -29,6 +29,8 @@ _SCALERS = frozenset(
     Name("sklearn.preprocessing._data", f"{kind}Scaler") for kind in ("MaxAbs", "MinMax", "Robust", "Standard")
 )
 _WRAPPER = Name("joblib.numpy_pickle", "NumpyArrayWrapper")
+# What may be hashed without a look: nested tuples may take for ever.
+_KEYS = frozenset((str, bytes, int, float, bool, type(None)))
 _MARK = object()
 
 
@@ -117,6 +119,8 @@ class _Reader:
         target = self._stack[-1]
         if type(target) is not dict:
             raise RefusedError("it sets items of something that is no mapping")
+        if any(type(key) not in _KEYS for key in values[::2]):
+            raise RefusedError("it has a key that is no text and no number")
         target.update(zip(values[::2], values[1::2], strict=True))
 
     def push_dict(self, _: Any) -> None:
@@ -156,7 +160,7 @@ class _Reader:
 
     def make(self, _: Any) -> None:
         kind, arguments = self.top(2)
-        if kind not in {_WRAPPER, *_SCALERS} or arguments != ():
+        if type(kind) is not Name or kind not in {_WRAPPER, *_SCALERS} or arguments != ():
             raise RefusedError("it makes something that is no scaler")
         self.push(_Wrapper() if kind == _WRAPPER else Scaler(kind.name))
 

@@ -65,7 +65,7 @@ def within(picture: Image, least: Sequence[int], most: Sequence[int]) -> Image:
     sides = max(ink.width, least[0]), max(ink.height, least[1])
     if sides != ink.size:
         whole = PIL.Image.new("L", sides, _WHITE)
-        whole.paste(ink, ink.getbbox())
+        whole.paste(ink, (0, 0))
         ink = whole
     return np.dstack([np.asarray(ink)] * 3)
 

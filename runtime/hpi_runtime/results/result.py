@@ -47,7 +47,7 @@ class Result(dict[str, Any]):
         fields: what each of its fields is.
         pictures: those that are part of it, by field; JSON has none.
         input_image: the picture that was read, BGR, where whoever loaded the plan asked to keep it.
-        series: the table that it is about, None for pictures and after a failure.
+        series: the table that it is about, by its moments; None for pictures and after a failure.
     """
 
     input_image: Image | None = None

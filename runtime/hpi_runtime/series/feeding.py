@@ -22,11 +22,13 @@ class Fed(NamedTuple):
     Attributes:
         tables: with moments as their index, by what PaddleX calls them.
         main: the one that the answer is about.
+        shown: the same before it was scaled.
         known: what is known of past and future; None where the calendar is not asked.
     """
 
     tables: Mapping[str, Table]
     main: Table
+    shown: Table
     known: np.ndarray[Any, Any] | None
 
     def array(self, name: str) -> np.ndarray[Any, np.dtype[np.float32]]:
@@ -49,6 +51,7 @@ class Feeding:
         self._ahead = int(size.get("out_chunk_len") or 0)
         self.time = str(info["time_col"])
         self.frequency: str | int = info["freq"]
+        _check_rhythm(self.frequency)
         self._group = info.get("group_id")
         self._scaled = [_names(info.get(key)) for key in ("target_cols", "feature_cols")]
         features, known = info.get("feature_cols") or info.get("observed_cov_cols"), info.get("known_cov_cols")
@@ -90,14 +93,21 @@ class Feeding:
         Raises:
             InputError: a column is missing, or holds something else than it must.
         """
-        own = self._scale(table.copy())
-        if self._group is not None:
-            check_columns(own, [self._group])
-            # As in PaddleX: the first of several.
-            own = own[own[self._group] == own[self._group].iloc[0]]
+        given = self._grouped(table)
+        own = self._scale(given.copy())
         tables = {name: self._by_time(own, columns) for name, columns in self._columns.items()}
         main = next(iter(tables.values()))
-        return Fed(tables, main, self._calendar(main) if self._asks_calendar else None)
+        shown = self._by_time(given, next(iter(self._columns.values())))
+        return Fed(tables, main, shown, self._calendar(main) if self._asks_calendar else None)
+
+    def _grouped(self, table: Table) -> Table:
+        """Return the rows of the first of several groups, as PaddleX does."""
+        if self._group is not None and len(table):
+            check_columns(table, [self._group])
+            table = table[table[self._group] == table[self._group].iloc[0]]
+        if not len(table):
+            raise InputError("INPUT_UNSUPPORTED", "the series has no rows")
+        return table
 
     def _scale(self, table: Table) -> Table:
         if self.scaler is not None:
@@ -146,6 +156,20 @@ class Feeding:
             start=moments[-1], freq=self.frequency, periods=self._ahead + 1, inclusive="right", name=self.time
         )
         return calendar.features(moments.append(ahead), self._with_holidays)
+
+
+def _check_rhythm(frequency: str | int) -> None:
+    """Refuse what is no rhythm, or one that runs backwards."""
+    if isinstance(frequency, int):
+        return
+    try:
+        step = library().tseries.frequencies.to_offset(frequency)
+    except ValueError:
+        raise EngineError(
+            f"`info_params.freq` is `{frequency}`, which is no rhythm of pandas, such as `h` or `1D`"
+        ) from None
+    if step.n <= 0:
+        raise EngineError(f"`info_params.freq` is `{frequency}`, which runs backwards")
 
 
 def _names(value: Any) -> list[str]:

@@ -61,7 +61,7 @@ class Scaler:
                 for forth, back, name, flag in _STEPS[found.kind]
                 if flag is None or found.state.get(flag)
             ]
-        except (ReadError, ValueError) as fault:
+        except (ReadError, ValueError, TypeError) as fault:
             raise EngineError(f"{path} cannot be used: {fault}") from None
         sizes = {len(numbers) for _, _, numbers in self._steps}
         if len(sizes) > 1:

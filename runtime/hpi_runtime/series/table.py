@@ -6,6 +6,7 @@ import io
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 from hpi_schemas.packages import missing
 
 from hpi_runtime.errors import InputError, PlanError
@@ -13,6 +14,10 @@ from hpi_runtime.errors import InputError, PlanError
 # A ``DataFrame``; pandas has no types of its own.
 Table = Any
 _LONGEST = 200
+# Of many columns with one name pandas makes others, one after the other.
+_MOST_COLUMNS = 4096
+# Models compute in single precision.
+_LARGEST = 3.4e38
 
 
 def library() -> Any:
@@ -40,6 +45,8 @@ def parse(data: bytes, name: str) -> Table:
         InputError: it is none.
     """
     pd = library()
+    if data.partition(b"\n")[0].count(b",") >= _MOST_COLUMNS:
+        raise InputError("INPUT_TOO_LARGE", f"{name} has more than {_MOST_COLUMNS:,} columns")
     try:
         return pd.read_csv(io.BytesIO(data))
     except (ValueError, pd.errors.ParserError, OverflowError) as fault:
@@ -50,12 +57,21 @@ def check_columns(table: Table, names: Sequence[str]) -> None:
     """Look whether a table has these columns.
 
     Raises:
-        InputError: it has not; the message says which it has.
+        InputError: it has not, and the message says which it has; or two of one name.
     """
     missing = [name for name in names if name not in table.columns]
     if missing:
         have = ", ".join(map(str, table.columns))[:_LONGEST]
         raise InputError("INPUT_UNSUPPORTED", f"the model needs the column `{missing[0]}`; there are: {have}")
+    listed = list(table.columns)
+    twice = next((name for name in names if listed.count(name) > 1), None)
+    if twice is not None or getattr(table.columns, "nlevels", 1) > 1:
+        raise InputError("INPUT_UNSUPPORTED", f"there is more than one column `{twice or names[0]}`")
+
+
+def labels(moments: Any) -> list[Any]:
+    """Return an index as records have it: times as text, numbers as they are."""
+    return list(moments.astype(str)) if moments.dtype.kind == "M" else list(moments.tolist())
 
 
 def numbers(table: Table, names: Sequence[str]) -> Table:
@@ -69,6 +85,10 @@ def numbers(table: Table, names: Sequence[str]) -> Table:
     for name in names:
         if not pd.api.types.is_numeric_dtype(table[name].dtype) or pd.api.types.is_complex_dtype(table[name].dtype):
             raise InputError("INPUT_UNSUPPORTED", f"the column `{name}` must hold numbers alone")
+        (gaps,) = np.nonzero(~(np.abs(table[name].to_numpy(np.float64, na_value=np.nan)) <= _LARGEST))
+        if len(gaps):
+            told = f"the column `{name}` has no number that can be computed with in its row {table.index[gaps[0]]}"
+            raise InputError("INPUT_UNSUPPORTED", told)
     return table[list(names)]
 
 

@@ -16,6 +16,7 @@ from hpi_runtime.tasks.base import Arrays, Feeds, OutputError, Task, check_shape
 
 _FRAME, _BOUNDS = "UniMERNetImgDecode", "MinMaxResize"
 _LEAST, _MOST = (32, 32), (672, 192)
+_MOST_TOKENS = 1 << 31
 # What the sides of a picture are multiples of.
 _COARSE, _FINE = 32, 16
 
@@ -70,6 +71,6 @@ TASK = FormulaRecognition
 
 def _checked(tokens: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     check_shape("tokens", tokens, None, None)
-    if tokens.size and int(tokens.min()) < 0:
-        raise OutputError("tokens", "has numbers below 0, which are no tokens")
+    if tokens.size and not 0 <= int(tokens.min()) <= int(tokens.max()) < _MOST_TOKENS:
+        raise OutputError("tokens", f"goes from {tokens.min()} to {tokens.max()}, and these are no tokens")
     return tokens

@@ -51,8 +51,14 @@ class SeriesTask(Task):
         return Feeds(batches, fed)
 
     def prepared(self, table: Table) -> Fed:
-        """Return a table made ready."""
-        return self.feeding.feed(self.feeding.cut(table))
+        """Return a table made ready.
+
+        Raises:
+            InputError: it, or the first of its groups, has fewer rows than the model looks at.
+        """
+        fed = self.feeding.feed(self.feeding.cut(table))
+        self.feeding.cut(fed.main)
+        return fed
 
     def arrays(self, fed: Fed) -> dict[str, Batch]:
         """Return what the model takes of a table, by role."""

@@ -27,9 +27,10 @@ class TsAnomalyDetection(SeriesTask):
         self._threshold = float(config["model_threshold"])
 
     def read(self, outputs: Iterable[Arrays], context: Any) -> dict[str, list[Any]]:
-        """Return ``anomaly``: for each table a row a moment that was looked at, ``label`` 1 where it is unusual."""
+        """Return ``anomaly``: for each table a row a moment, ``label`` 1 where it is unusual; and what was seen."""
         copies = (copy for output in outputs for copy in output["values"])
-        return {"anomaly": [self._table(fed, copy) for fed, copy in zip(context, copies, strict=True)]}
+        found = [self._table(fed, copy) for fed, copy in zip(context, copies, strict=True)]
+        return {"anomaly": found, "looked_at": [fed.shown for fed in context]}
 
     def _table(self, fed: Fed, copy: np.ndarray[Any, Any]) -> Table:
         own = fed.main.to_numpy()

@@ -19,7 +19,8 @@ _FEATURES, _MASK = "features", "pad_mask"
 class TsClassification(SeriesTask):
     """Gives the class of a whole table and its probability.
 
-    PaddleX 3.7.2 fails on tables with fewer rows than the model takes; here zeros fill them up, which the mask says.
+    PaddleX 3.7.2 fails on tables with fewer rows than the model takes; here zeros fill them up where the model has a
+    mask, which says so.
     """
 
     roles = (_FEATURES, _MASK)
@@ -32,6 +33,10 @@ class TsClassification(SeriesTask):
         """Return the rows and which of them there are."""
         values = fed.array(TARGET)
         if _MASK not in self.asked:
+            taken = self.config["input_data"][_FEATURES]
+            if len(taken) > 1 and taken[-2] > 0 and taken[-2] != len(values):
+                told = f"the series has {len(values)} rows, and the model takes {taken[-2]}"
+                raise InputError("INPUT_UNSUPPORTED", told)
             return {_FEATURES: values}
         rows = int(self.config["input_data"][_MASK][-1])
         if rows <= 0:
@@ -45,8 +50,9 @@ class TsClassification(SeriesTask):
         return {_FEATURES: padded, _MASK: mask}
 
     def read(self, outputs: Iterable[Arrays], context: Any) -> dict[str, list[Any]]:
-        """Return ``classification``: for each table one row, its ``classid`` and its ``score``."""
-        return {"classification": [_table(logits) for output in outputs for logits in _checked(output["logits"])]}
+        """Return ``classification``: for each table one row, ``classid`` and ``score``; and what was looked at."""
+        found = [_table(logits) for output in outputs for logits in _checked(output["logits"])]
+        return {"classification": found, "looked_at": [fed.shown for fed in context]}
 
 
 TASK = TsClassification

@@ -21,9 +21,10 @@ class TsForecast(SeriesTask):
     """
 
     def read(self, outputs: Iterable[Arrays], context: Any) -> dict[str, list[Any]]:
-        """Return ``forecast``: for each table the next rows, with their moments as the index."""
+        """Return ``forecast``: for each table the next rows, with their moments as index; and what was looked at."""
         rows = [row for output in outputs for row in self._checked(output["values"])]
-        return {"forecast": [self._table(fed, row) for fed, row in zip(context, rows, strict=True)]}
+        found = [self._table(fed, row) for fed, row in zip(context, rows, strict=True)]
+        return {"forecast": found, "looked_at": [fed.shown for fed in context]}
 
     def _checked(self, output: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
         check_shape("values", output, None, None, len(self.feeding.answers))

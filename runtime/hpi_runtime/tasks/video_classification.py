@@ -8,13 +8,14 @@ from typing import Any
 import cv2
 import numpy as np
 
-from hpi_runtime.errors import InputError
+from hpi_runtime.errors import EngineError, InputError
 from hpi_runtime.inputs.clips import Clip
 from hpi_runtime.pictures import Image, transforms
 from hpi_runtime.tasks.base import Arrays, Batch, Feeds, OutputError, Task, check_shape, chunks
 from hpi_runtime.tasks.best import Best
 
 _WIDE = 4.0 / 3.0
+_MOST_FRAMES = 1024
 # PaddleX 3.7.2's, where ``inference.yml`` says nothing.
 _SHORT, _CROP = 224, 224
 _MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -29,6 +30,9 @@ class VideoClassification(Task):
         steps = transforms.operations(config)
         reading = steps["ReadVideo"]
         self._segments, self._length = int(reading.get("num_seg", 8)), int(reading.get("seg_len", 1))
+        if self._segments * self._length > _MOST_FRAMES:
+            told = f"ReadVideo takes {self._segments} × {self._length} frames of a clip"
+            raise EngineError(f"{told}; known here: up to {_MOST_FRAMES}")
         self._short = int(steps["Scale"].get("short_size", _SHORT))
         self._side = int(steps["CenterCrop"].get("target_size", _CROP))
         normal = steps["NormalizeVideo"]
@@ -48,8 +52,7 @@ class VideoClassification(Task):
 
     def _frames(self, clip: Clip) -> Batch:
         """Return frames × channels × height × width."""
-        pictures = [self._small(frame) for frame in clip.frames(self._places(clip.count))]
-        found = np.stack(pictures).astype(np.float32) / np.float32(255)
+        found = np.stack(clip.frames(self._places(clip.count), self._small)).astype(np.float32) / np.float32(255)
         found -= self._mean
         found /= self._std
         return np.ascontiguousarray(found.transpose(0, 3, 1, 2))

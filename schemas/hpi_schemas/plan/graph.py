@@ -12,8 +12,6 @@ from hpi_schemas.values import CLIP, PICTURE, RECORD, SERIES, Value
 # What may be read from an input, by port: of a clip also its first picture.
 READ = {"image": Value(PICTURE), "series": Value(SERIES), "clip": Value(CLIP)}
 _IMAGE = "image"
-# What a result is drawn on, where that is no picture.
-_SUBJECTS = {"series": "series"}
 # The record of one picture that went through a module, which every module's stage gives.
 RESULT = "result"
 
@@ -81,11 +79,13 @@ def of_one(address: str, task: str) -> Graph:
     """
     contract = tasks.find(task)
     port = _IMAGE if contract is None else next(iter(contract.takes))
-    subject = _SUBJECTS.get(port, _IMAGE)
+    # A series is shown as the module saw it.
+    looked_at = () if contract is None else [name for name, value in contract.gives.items() if value.kind == SERIES]
+    shown = {SERIES: f"module.{looked_at[0]}"} if looked_at else {_IMAGE: f"{INPUT}.{_IMAGE}"}
     return Graph(
         stages={"module": Stage({port: f"{INPUT}.{port}"}, module=address)},
         order=("module",),
-        outputs={subject: f"{INPUT}.{subject}", RESULT: f"module.{RESULT}"},
+        outputs={**shown, RESULT: f"module.{RESULT}"},
         drawing="res",
     )
 
@@ -201,7 +201,7 @@ def _check_folders(graph: Graph, external: Mapping[str, External]) -> None:
 
 
 def _check_outputs(graph: Graph, types: Mapping[str, Value | None]) -> None:
-    subject = _SUBJECTS.get(medium(graph), _IMAGE)
+    subject = SERIES if medium(graph) == SERIES else _IMAGE
     for port, kind in ((subject, READ[subject].kind), (RESULT, RECORD)):
         reference = graph.outputs.get(port)
         if reference is None:

@@ -88,6 +88,17 @@ def _mapping(value: Any, rule: Mapping[str, Any]) -> str | None:
     return None if isinstance(value, Mapping) and value else "must say something by name"
 
 
+def _shapes(value: Any, rule: Mapping[str, Any]) -> str | None:
+    listed = isinstance(value, Mapping) and value and all(map(_is_shape, value.values()))
+    return None if listed else "must say the shape of each input, such as [-1, 96, 1]"
+
+
+def _is_shape(value: Any) -> bool:
+    if not isinstance(value, list) or not value:
+        return False
+    return all(isinstance(side, int) and not isinstance(side, bool) for side in value)
+
+
 def _size(value: Any, rule: Mapping[str, Any]) -> str | None:
     sides = value if isinstance(value, list) else [value]
     if len(sides) not in (1, 2) or (isinstance(value, list) and len(sides) != 2) or not all(map(is_size, sides)):
@@ -146,6 +157,7 @@ _KINDS: Mapping[str, Callable[[Any, Mapping[str, Any]], str | None]] = {
     "number": _number,
     "numbers": _numbers,
     "rhythm": _rhythm,
+    "shapes": _shapes,
     "size": _size,
     "string": _string,
 }
