@@ -93,6 +93,28 @@ def test_classes_of_pixels_are_paddlexs(
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
+def test_trained_weights_find_the_person_whom_paddlex_finds(
+    paddlex: Predict,  # noqa: F811
+    trained_models: Path,
+    pictures: list[str],
+    tmp_path: Path,
+    backend: str,
+) -> None:
+    (tmp_path / SEGMENTER).symlink_to(trained_models / SEGMENTER)
+    member = {"module_name": "semantic_segmentation", "model_name": SEGMENTER, "target_size": None}
+    members = {"SemanticSegmentation": member}
+    shares = {}
+    for own, other in answered(paddlex, tmp_path, "semantic_segmentation", members, pictures, backend):
+        one, two = np.array(own["pred"]), np.array(other["pred"])
+        assert one.shape == two.shape
+        # A pixel at the outline may round either way.
+        assert (one != two).mean() <= 1e-3, own["input_path"]
+        shares[Path(own["input_path"]).stem] = one.mean()
+    assert 0.4 < shares["person"] < 0.8
+    assert shares["empty"] < 0.1
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
 def test_anomalies_are_paddlexs(paddlex: Predict, pictures: list[str], tmp_path: Path, backend: str) -> None:  # noqa: F811
     toy_pixels.anomalies(tmp_path / SCORER)
     members = {"AnomalyDetection": {"module_name": "anomaly_detection", "model_name": SCORER}}
