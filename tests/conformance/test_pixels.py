@@ -16,6 +16,7 @@ from support import toy_detectors, toy_pixels, trained
 SEGMENTER, SCORER, JOINTS, OUTLINER, PERSON = (
     *("PP-LiteSeg-T", "STFPM", "PP-TinyPose_128x96", "Mask-RT-DETR-S", "PP-YOLOE-S_human"),
 )
+POSE = "PP-TinyPose_256x192"
 BACKENDS = ["onnxruntime", pytest.param("openvino", marks=pytest.mark.full)]
 
 
@@ -208,3 +209,32 @@ def test_joints_of_whole_pictures_are_paddlexs(paddlex: Predict, pictures: list[
     for own, other in zip(found, answers, strict=True):
         assert not own.is_failed, own
         assert np.allclose(own["kpts"][0]["keypoints"], other["kpts"][0]["keypoints"], atol=1), own["input_path"]
+
+
+@pytest.mark.parametrize("options", [{}, {"flip": True}, {"use_udp": True}], ids=["plain", "mirrored", "unbiased"])
+def test_trained_weights_find_the_joints_that_paddlex_finds(
+    paddlex: Predict,  # noqa: F811
+    trained_models: Path,
+    tmp_path: Path,
+    options: dict[str, bool],
+) -> None:
+    portrait = trained.portrait()
+    # As much room as the rest of her would take.
+    picture, (down, across) = np.zeros((1800, 1800, 3), np.uint8), (300, 644)
+    picture[down : down + portrait.shape[0], across : across + portrait.shape[1]] = portrait
+    cv2.imwrite(str(tmp_path / "person.png"), picture)
+    (tmp_path / POSE).symlink_to(trained_models / POSE)
+    # PaddleX, and so we, look at a quarter more than the box.
+    boxes = np.array([[0, 0.9, 180, 180, 1620, 1620]])
+    toy_detectors.lay_out(tmp_path / PERSON, toy_detectors.saying(boxes), PERSON)
+    members: dict[str, dict[str, Any]] = {
+        "ObjectDetection": {"module_name": "object_detection", "model_name": PERSON},
+        "KeypointDetection": {"module_name": "keypoint_detection", "model_name": POSE, **options},
+    }
+    seen = [str(tmp_path / "person.png")]
+    ((own, other),) = answered(paddlex, tmp_path, "human_keypoint_detection", members, seen, "onnxruntime")
+    (person,), (expected,) = own["boxes"], other["boxes"]
+    assert np.allclose(person["keypoints"], expected["keypoints"], atol=1)
+    nose, left, right = (np.array(joint[:2]) - (across, down) for joint in person["keypoints"][:3])
+    for joint, there in ((nose, (262, 228)), (left, (307, 195)), (right, (222, 200))):
+        assert np.abs(joint - there).max() < 25, person["keypoints"]
