@@ -13,12 +13,14 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+import yaml
 from hpi_runtime.bench.figures import Measured, Pass, percentile, ratio
 from hpi_runtime.bench.meter import Meter, covered
 from hpi_runtime.run.runner import INFERENCE, PREPROCESS
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
+from support import toy_series
 
 BIN = Path(sys.executable).parent
 MODEL = Path(__file__).parents[2] / "examples/ocr/page_orientation"
@@ -146,7 +148,7 @@ def test_inputs_that_all_fail_are_exit_code_2(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("spoil", "code", "said"),
     [
-        (lambda folder: (folder / "openvino.json").write_text("{}"), 2, "openvino.json: openvino.json is not a plan"),
+        (lambda folder: (folder / "openvino.json").write_text("{}"), 2, "hpi-bench: openvino.json is not a plan"),
         (lambda folder: (folder / "model/inference.onnx").write_bytes(b"x"), 3, "inference.onnx"),
         (lambda folder: (folder / "pictures/truth.json").write_text("{}"), 2, "is no truth"),
     ],
@@ -210,3 +212,44 @@ def test_a_meter_counts_side_by_side_runs_once_and_shapes_for_good() -> None:
     assert found["first_runs"] == {"M": 5.0}
     meter.restart()
     assert (meter.to_json()["busy"], meter.to_json()["shapes"]) == (0, {"M": 1})
+
+
+# -- other inputs than pictures ------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def series(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("series")
+    toy_series.forecaster(folder / toy_series.FORECAST)
+    member = {"module_name": "ts_forecast", "model_name": toy_series.FORECAST, "model_dir": toy_series.FORECAST}
+    pipeline = {"pipeline_name": "ts_forecast", "use_hpip": True, "SubModules": {"TSForecast": member}}
+    (folder / "p.yaml").write_text(yaml.safe_dump(pipeline))
+    listed = ("p.yaml", "--device", "cpu", "--candidates", "c.json")
+    for arguments in (("p.yaml", "--device", "cpu", "--output", "p.json"), listed):
+        done = run(folder, *arguments, command="hpi-plan")
+        assert done.returncode == 0, done.stderr
+    (folder / "tables").mkdir()
+    for rows in (40, 55):
+        toy_series.table(rows).to_csv(folder / f"tables/{rows}.csv", index=False)
+    return folder
+
+
+def test_a_folder_of_tables_is_measured(series: Path) -> None:
+    done = run(series, "p.json", "--input", "tables", "--rounds", "1", "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["plans"][0]["pictures"] == 2
+
+
+def test_candidates_of_a_plan_of_series_are_measured_on_tables(series: Path) -> None:
+    done = run(series, "--candidates", "c.json", "--profile", "f.json", "--input", "tables", "--budget", "1")
+    assert done.returncode == 0, done.stderr
+    found = json.loads((series / "f.json").read_text())
+    assert found["inputs"]["pictures"] == 2
+    done = run(series, "p.yaml", "--device", "cpu", "--profile", "f.json", command="hpi-plan")
+    assert done.returncode == 0, done.stderr
+
+
+def test_plans_that_take_different_things_cannot_be_compared(series: Path, folder: Path) -> None:
+    done = run(folder, "openvino.json", str(series / "p.json"), "--input", "pictures")
+    assert done.returncode == 2
+    assert f"{series / 'p.json'} CSV files: they cannot be compared" in done.stderr

@@ -18,7 +18,7 @@ import cv2
 import numpy as np
 import pytest
 from hpi_runtime.bench import confirming, contender, profiling, replay, search, trial
-from hpi_runtime.bench.candidate import successful
+from hpi_runtime.bench.native import successful
 from hpi_runtime.bench.process import EndedError, Process
 from hpi_runtime.bench.recorder import Samples
 from hpi_runtime.errors import EngineError, InputError
@@ -495,25 +495,6 @@ def test_the_part_of_the_detector_ends_before_the_next_module() -> None:
     assert part.graph.order == ("detect", "order", "lines")
     assert part.result is None
     assert all(ref.endswith(".image") for ref in part.refs)
-
-
-def test_values_survive_being_kept_in_a_file(tmp_path: Path) -> None:
-    array = np.arange(24, dtype=np.uint8).reshape(2, 3, 4)
-    values = {
-        "a.polys": np.ones((2, 4, 2), np.float32),
-        "a.crops": [array, array[:, :1]],
-        "a.page": {"angle": 90, "scores": [0.5, None], "text": "乌龙茶"},
-        "a.ids": [(1, 2)],
-    }
-    item: Item[str] = Item("p.png", dict(values))
-    assert replay.save(item, tuple(values), "p.png", tmp_path / "000000.npy") > array.nbytes
-    (found,) = replay.load(tmp_path)
-    assert found.source == "p.png"
-    assert found.values["a.page"] == values["a.page"]
-    assert found.values["a.ids"] == [[1, 2]]
-    np.testing.assert_array_equal(found.values["a.polys"], np.ones((2, 4, 2), np.float32))
-    for one, other in zip(found.values["a.crops"], (array, array[:, :1]), strict=True):
-        np.testing.assert_array_equal(one, other)
 
 
 def test_samples_are_spread_evenly_over_a_run_however_long(monkeypatch: pytest.MonkeyPatch) -> None:

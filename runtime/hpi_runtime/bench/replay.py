@@ -6,24 +6,30 @@ So a candidate is measured on what its module really gets, without the rest of t
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from hpi_schemas import tasks
-from hpi_schemas.plan.graph import fields
+from hpi_schemas.plan.graph import fields, task_names, typed
 from hpi_schemas.plan.model import Graph, source
-from hpi_schemas.values import Value
+from hpi_schemas.values import RECORD, Value
 
+from hpi_runtime import kinds
 from hpi_runtime.errors import PlanError
+from hpi_runtime.inputs.clips import Clip
+from hpi_runtime.inputs.limits import DEFAULT
 from hpi_runtime.prepare.calibration import read_arrays, write_arrays
 from hpi_runtime.run.executor import Item
 from hpi_runtime.run.plan import LocatedPlan
+from hpi_runtime.series import table
 
 SUFFIX = ".npy"
-_ARRAY = "$array"
+_ARRAY, _CLIP, _SAME, _TABLE = "$array", "$clip", "$same", "$table"
+
+Array = np.ndarray[Any, Any]
 
 
 class Part(NamedTuple):
@@ -55,7 +61,7 @@ def is_alone(plan: LocatedPlan, address: str) -> bool:
 
 
 def part(plan: LocatedPlan, address: str) -> Part:
-    """Return the part of a plan's graph that a module decides alone.
+    """Return the part of a plan's graph that a module decides alone, as far as what it needs can be kept.
 
     Raises:
         PlanError: the module does not run in the graph, or once for each of many things.
@@ -64,13 +70,15 @@ def part(plan: LocatedPlan, address: str) -> Part:
     start = next((name for name, stage in graph.in_order() if stage.module == address), None)
     if start is None:
         raise PlanError(f"{address} does not run in this pipeline, or once for each of many things")
+    types = typed(graph, task_names(plan.modules))
     behind, own = {start}, [start]
     for name, stage in graph.in_order():
         sources = set(stage.sources) & behind
         if not sources:
             continue
         behind.add(name)
-        if stage.op is not None and sources <= set(own):
+        others = [ref for ref in stage.inputs.values() if source(ref) not in own]
+        if stage.op is not None and sources <= set(own) and all(_is_kept(types.get(ref)) for ref in others):
             own.append(name)
     needed = {ref: None for name in own for ref in graph.stages[name].inputs.values()}
     refs = tuple(ref for ref in needed if source(ref) not in own)
@@ -82,6 +90,13 @@ def part(plan: LocatedPlan, address: str) -> Part:
     return Part(start, found, refs, None, {} if contract is None else contract.gives)
 
 
+def _is_kept(value: Value | None) -> bool:
+    """Tell whether values of a type can be kept; of types that nobody here knows, saving will tell."""
+    if value is None:
+        return True
+    return all(map(_is_kept, value.fields.values())) if value.kind == RECORD else kinds.find(value.kind).is_kept
+
+
 def save(item: Item[Any], refs: tuple[str, ...], name: str, path: Path) -> int:
     """Write the values of an item that a part needs into a file, and return its size in bytes.
 
@@ -91,10 +106,11 @@ def save(item: Item[Any], refs: tuple[str, ...], name: str, path: Path) -> int:
         name: the path of its input.
         path: the file: arrays in NumPy's format, one behind the other; the first holds the tree as JSON.
     """
-    arrays: list[np.ndarray[Any, Any]] = []
-    tree = _plain({"input": name, "values": {ref: item.values[ref] for ref in refs}}, arrays)
+    writer = _Writer()
+    tree = writer.plain({"input": name, "values": {ref: item.values[ref] for ref in refs}})
+    text = json.dumps(tree, default=_refuse).encode()
     with path.open("wb") as stream:
-        write_arrays(stream, (np.frombuffer(json.dumps(tree).encode(), np.uint8), *arrays))
+        write_arrays(stream, (np.frombuffer(text, np.uint8), *writer.arrays))
         return stream.tell()
 
 
@@ -102,25 +118,70 @@ def load(folder: Path) -> Iterator[Item[str]]:
     """Yield the items of a folder, in order; their source is the path of their input."""
     for path in sorted(folder.glob(f"*{SUFFIX}")):
         first, *arrays = read_arrays(path)
-        tree = _restored(json.loads(first.tobytes()), arrays)
+        tree = _Reader(arrays).restored(json.loads(first.tobytes()))
         yield Item(tree["input"], tree["values"])
 
 
-def _plain(value: Any, arrays: list[np.ndarray[Any, Any]]) -> Any:
-    """Return a value as JSON knows it; arrays are put aside, and their place is named."""
-    if isinstance(value, np.ndarray):
-        arrays.append(value)
-        return {_ARRAY: len(arrays) - 1}
-    if isinstance(value, Mapping):
-        return {str(key): _plain(item, arrays) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(item, arrays) for item in value]
-    return value.item() if isinstance(value, np.generic) else value
+def _refuse(value: Any) -> Any:
+    raise PlanError(f"a {type(value).__name__} cannot be kept in a file: its kind must say `is_kept = False`")
 
 
-def _restored(value: Any, arrays: list[np.ndarray[Any, Any]]) -> Any:
-    if isinstance(value, dict):
-        if _ARRAY in value:
-            return arrays[value[_ARRAY]]
-        return {key: _restored(item, arrays) for key, item in value.items()}
-    return [_restored(item, arrays) for item in value] if isinstance(value, list) else value
+class _Writer:
+    """Makes plain JSON of values; arrays, and files as such, are put aside, and their place is named.
+
+    A record that is met again is named by its number: ops look whether two are one.
+    """
+
+    def __init__(self) -> None:
+        self.arrays: list[Array] = []
+        self._numbers: dict[int, int] = {}
+
+    def plain(self, value: Any) -> Any:
+        if isinstance(value, np.ndarray):
+            return self._aside(_ARRAY, value)
+        if isinstance(value, Clip):
+            return self._aside(_CLIP, np.frombuffer(value.data, np.uint8))
+        if table.is_table(value):
+            return self._aside(_TABLE, np.frombuffer(table.to_bytes(value), np.uint8))
+        if isinstance(value, Mapping):
+            return self._record(value)
+        if isinstance(value, (list, tuple)):
+            return [self.plain(item) for item in value]
+        return value.item() if isinstance(value, np.generic) else value
+
+    def _aside(self, kind: str, array: Array) -> dict[str, int]:
+        self.arrays.append(array)
+        return {kind: len(self.arrays) - 1}
+
+    def _record(self, value: Mapping[Any, Any]) -> dict[str, Any]:
+        if id(value) in self._numbers:
+            return {_SAME: self._numbers[id(value)]}
+        self._numbers[id(value)] = len(self._numbers)
+        return {str(key): self.plain(item) for key, item in value.items()}
+
+
+class _Reader:
+    """Makes values again of what a ``_Writer`` made of them."""
+
+    def __init__(self, arrays: Sequence[Array]) -> None:
+        self._records: list[dict[str, Any]] = []
+        self._kinds: Mapping[str, Callable[[int], Any]] = {
+            _ARRAY: lambda place: arrays[place],
+            _CLIP: lambda place: Clip(arrays[place].tobytes(), "a recorded video", DEFAULT),
+            _SAME: lambda number: self._records[number],
+            _TABLE: lambda place: table.parse(arrays[place].tobytes(), "a recorded table"),
+        }
+
+    def restored(self, value: Any) -> Any:
+        if isinstance(value, list):
+            return [self.restored(item) for item in value]
+        if not isinstance(value, dict):
+            return value
+        kind = next((kind for kind in self._kinds if kind in value), None)
+        if kind is not None:
+            return self._kinds[kind](value[kind])
+        # It is counted before what is in it, as it was when it was written.
+        record: dict[str, Any] = {}
+        self._records.append(record)
+        record.update((key, self.restored(item)) for key, item in value.items())
+        return record

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from hpi_schemas.files import Outputs
 
     from hpi_runtime.bench.driver import Progress
+    from hpi_runtime.inputs.media import Medium
 
 _ROUNDS = 5
 _BUDGET = 1800
@@ -56,7 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> CommandLine:
-    description = "Measure plans side by side on the same pictures: latency, throughput, stages, memory."
+    description = "Measure plans side by side on the same inputs: latency, throughput, stages, memory."
     parser = CommandLine("hpi-bench", description, _EXIT_CODES, _NOTES)
     add = parser.add_argument
     add("plans", nargs="*", metavar="PLAN", help="a plan.json; the first is what the others are compared with")
@@ -64,7 +65,7 @@ def _parser() -> CommandLine:
     add("--profile", metavar="FILE", help="with --candidates: where the figures go, for `hpi-plan --profile`")
     budget_help = "with --candidates: seconds that it may take, roughly; default: %(default)s"
     add("--budget", type=positive_number, default=_BUDGET, metavar="SECONDS", help=budget_help)
-    inputs_help = "picture, folder, glob, PDF or URL; repeatable"
+    inputs_help = "picture, PDF, CSV file or video, as the plan takes; a folder, glob or URL; repeatable"
     add("--input", action="append", default=[], required=True, metavar="X", help=inputs_help)
     add("--rounds", type=positive_number, default=_ROUNDS, metavar="N", help="default: %(default)s")
     add("--module", metavar="ADDRESS", help="run one module alone")
@@ -88,19 +89,15 @@ def _profile(options: argparse.Namespace) -> int:
     from hpi_schemas.profile import write
 
     from hpi_runtime.bench import profiling, show
+    from hpi_runtime.inputs import media
 
     if options.candidates is None or options.profile is None or options.plans or options.plot is not None:
         raise PlanError("--candidates FILE and --profile FILE go together, without plans and without --plot")
-    inputs = input_names("hpi-bench", options.input)
-    setting = profiling.Setting(
-        Path(options.candidates),
-        inputs,
-        options.root,
-        options.models,
-        _truth(options),
-        options.module,
-        options.budget,
-    )
+    candidates = Path(options.candidates)
+    _, plan = profiling.load(candidates, options.root, options.models)
+    inputs = input_names("hpi-bench", options.input, media.of(plan.plan))
+    truth = _truth(options)
+    setting = profiling.Setting(candidates, inputs, options.root, options.models, truth, options.module, options.budget)
     with _progress(None) as progress:
         outputs = _outputs(options, inputs)
         found, failed = profiling.measure(setting, Path(options.profile), outputs, progress)
@@ -118,7 +115,7 @@ def _compare(options: argparse.Namespace) -> int:
 
     from hpi_runtime.bench import driver, figures, plot, show
 
-    inputs = input_names("hpi-bench", options.input)
+    inputs = input_names("hpi-bench", options.input, _medium(options))
     outputs = _outputs(options, inputs)
     if options.plot is not None:
         plot.check(Path(options.plot), outputs)
@@ -132,6 +129,29 @@ def _compare(options: argparse.Namespace) -> int:
     if options.plot is not None:
         plot.plot(measured, Path(options.plot), outputs)
     return NEGATIVE if any(item.failed for item in measured) else DONE
+
+
+def _medium(options: argparse.Namespace) -> Medium:
+    """Return what the inputs of all plans are.
+
+    Raises:
+        PlanError: a plan cannot be read, has no such module, or takes something else than the others.
+    """
+    from hpi_runtime.inputs import media
+    from hpi_runtime.run.plan import load
+
+    root = None if options.root is None else Path(options.root)
+    found: dict[str, Medium] = {}
+    for name in options.plans:
+        plan = load(Path(name), root, [Path(folder) for folder in options.models])
+        if options.module is not None:
+            plan.module(options.module)
+        found[name] = media.of(plan.plan, options.module)
+    (first, medium), *others = found.items()
+    for name, other in others:
+        if other != medium:
+            raise PlanError(f"{first} takes {medium.named} and {name} {other.named}: they cannot be compared")
+    return medium
 
 
 def _outputs(options: argparse.Namespace, inputs: Sequence[str]) -> Outputs:

@@ -30,6 +30,7 @@ class Clip:
     """A video in memory.
 
     Attributes:
+        data: the file's bytes.
         count: frames.
         first: the first of them, height × width × 3, uint8, BGR.
     """
@@ -46,7 +47,7 @@ class Clip:
             InputError: it is no video, or too large a one.
             PlanError: the package that decodes is not installed.
         """
-        self._data = data
+        self.data = data
         self._name = name
         self._limits = limits
         self._format = next((kind for at, magic, kind in _MAGIC if data[at : at + len(magic)] == magic), None)
@@ -95,7 +96,7 @@ class Clip:
             raise PlanError(missing("av")) from fault
         try:
             # The name of the container is told, so that none is guessed that opens other files or addresses.
-            with av.open(io.BytesIO(self._data), format=self._format) as container:
+            with av.open(io.BytesIO(self.data), format=self._format) as container:
                 if not container.streams.video:
                     raise InputError("INPUT_UNREADABLE", f"{self._name} holds no pictures")
                 yield container, container.streams.video[0]

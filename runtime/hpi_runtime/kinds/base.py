@@ -26,6 +26,8 @@ class Kind:
     is_drawn = False
     # Whether it has a form in JSON; what has none is left out of records.
     is_json = True
+    # Whether it can be kept in a file, to be gone on with in another process.
+    is_kept = True
 
     def to_json(self, value: Any) -> Any:
         """Return a value as plain JSON."""

@@ -7,6 +7,7 @@ class Columns(Kind):
     """A ``documents.words.Columns``, or None."""
 
     is_json = False
+    is_kept = False
 
 
 KIND = Columns()

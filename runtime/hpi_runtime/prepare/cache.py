@@ -31,6 +31,7 @@ from hpi_runtime.progress import LOG
 _RECORD = "artefact.json"
 KEY_LENGTH = 24
 _LOCK_SECONDS = 3600
+_OVERRIDE = "HPI_CACHE_DIR"
 
 
 @dataclass(frozen=True)
@@ -128,15 +129,15 @@ def obtain(artefact: Artefact) -> Path:
 
 
 def caches(model_folder: Path) -> list[Path]:
-    """Return where artefacts of a model are looked up, the first that can be written is where they are made."""
-    override = os.environ.get("HPI_CACHE_DIR")
+    """Return where artefacts of a model are looked up; ``_home`` tells where they are made."""
+    override = os.environ.get(_OVERRIDE)
     if override:
         try:
             # No shell expands what an image or a service file sets.
             # What lies beside a model may have come with it.
             return [Path(override).expanduser(), model_folder / ".cache"]
         except RuntimeError:
-            raise PrepareError(f"HPI_CACHE_DIR={override} names the home of a user that does not exist") from None
+            raise PrepareError(f"{_OVERRIDE}={override} names the home of a user that does not exist") from None
     from platformdirs import user_cache_path
 
     found = [model_folder / ".cache"]
@@ -175,10 +176,12 @@ def keep(folder: Path, key: str, write: Callable[[Path], None], step: Mapping[st
 
 
 def _home(folders: list[Path]) -> Path:
-    """Return the first folder that can be written."""
+    """Return the first folder that can be written; where somebody names one, nothing is written elsewhere."""
+    is_named = bool(os.environ.get(_OVERRIDE))
+    folders = folders[:1] if is_named else folders
     home = next((folder for folder in folders if _writable(folder)), None)
     if home is None:
-        mend = "HPI_CACHE_DIR names it" if "HPI_CACHE_DIR" in os.environ else "HPI_CACHE_DIR can name another"
+        mend = f"{_OVERRIDE} names it" if is_named else f"{_OVERRIDE} can name another"
         raise PrepareError(f"no folder for prepared artefacts can be written: {', '.join(map(str, folders))}; {mend}")
     return home
 

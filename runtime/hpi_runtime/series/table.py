@@ -53,6 +53,11 @@ def parse(data: bytes, name: str) -> Table:
         raise InputError("INPUT_UNREADABLE", f"{name} is no CSV file: {_first_line(fault)}") from None
 
 
+def to_bytes(table: Table) -> bytes:
+    """Return a table that was read from a CSV file as such again."""
+    return bytes(table.to_csv(index=False).encode())
+
+
 def check_columns(table: Table, names: Sequence[str]) -> None:
     """Look whether a table has these columns.
 
