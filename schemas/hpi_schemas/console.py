@@ -7,6 +7,7 @@ import io
 import os
 import signal
 import sys
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import IO, Any, BinaryIO, NoReturn, TextIO
@@ -43,6 +44,8 @@ def start(name: str, module: str) -> NoReturn:
     if is_listening:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
     _take_streams()
+    # What a library warns its callers of is nothing that somebody who runs a command can mend.
+    warnings.filterwarnings("ignore", module="hpi_")
     interrupted = False
 
     def interrupt(*_: object) -> None:

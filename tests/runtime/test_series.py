@@ -321,3 +321,16 @@ def test_a_folder_of_tables_is_forecast_into_tables_and_plots(tmp_path: Path) ->
     lines = (tmp_path / "out/in/a.csv_res.csv").read_text().splitlines()
     assert lines[0] == "date,x"
     assert lines[1:] == [f"{row['date']},{row['x']}" for row in record["forecast"]]
+
+
+@pytest.mark.parametrize("dates", ["{}.1.2024", "2024年1月{}日"])
+def test_what_pandas_warns_its_callers_of_is_no_message_of_the_command(tmp_path: Path, dates: str) -> None:
+    path = written(forecaster(tmp_path / FORECAST, info={"time_col": "date", "freq": "D"}))
+    (tmp_path / "plan.json").write_text(run(tmp_path, path.name, "--device", "cpu", command="hpi-plan").stdout)
+    table(LENGTH).assign(date=[dates.format(day) for day in range(1, LENGTH + 1)]).to_csv(
+        tmp_path / "a.csv", index=False
+    )
+    done = run(tmp_path, "plan.json", "--input", "a.csv", "--quiet", command="hpi-run")
+    assert "Warning" not in done.stderr
+    assert all(line.startswith("hpi-run: ") for line in done.stderr.splitlines())
+    assert json.loads(done.stdout)["input_path"] == "a.csv"
