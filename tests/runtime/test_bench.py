@@ -135,7 +135,18 @@ def test_an_input_that_fails_is_named_and_the_rest_is_measured(folder: Path) -> 
     done = run(folder, "openvino.json", "--input", "pictures", "--rounds", "1")
     assert done.returncode == 1
     assert "broken.png" in done.stdout
-    assert "3 pictures" in done.stdout
+    # It fails fast, which is no speed.
+    assert "2 pictures, without 1 that failed;" in done.stdout
+
+
+def test_figures_are_those_of_inputs_that_no_plan_fails_at(folder: Path) -> None:
+    (folder / "pictures/broken.png").write_bytes(b"no picture")
+    done = run(folder, "openvino.json", "onnxruntime.json", "--input", "pictures", "--rounds", "2", "--json")
+    assert done.returncode == 1
+    for plan in json.loads(done.stdout)["plans"]:
+        assert plan["pictures"] == 2
+        assert [line.startswith("pictures/broken.png: ") for line in plan["failed"]] == [True]
+        assert plan["pictures_per_second"] == pytest.approx(2 / np.median(plan["stream_seconds"]), rel=0.2)
 
 
 def test_inputs_that_all_fail_are_exit_code_2(folder: Path) -> None:

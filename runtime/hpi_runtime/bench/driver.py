@@ -71,7 +71,8 @@ def measure(
     """Measure plans in interleaved rounds.
 
     Every plan loads while no other runs. A first pass over the inputs, one by one, is the cold one; in every round
-    after it each input goes through every plan alone, and then all inputs in one go.
+    after it each input goes through every plan alone, and then all inputs in one go. What fails is fast: an input of
+    which a plan gives nothing is not timed.
 
     Args:
         plans: the files.
@@ -81,7 +82,7 @@ def measure(
         progress: is told what is being done: once a plan, once for the first pass, and twice a round.
 
     Raises:
-        PlanError: no input can be processed.
+        PlanError: no input can be processed, or none by all plans.
         RunnerError: a plan cannot be run; its process has said why on stderr.
     """
     with ExitStack() as stack:
@@ -94,15 +95,28 @@ def measure(
         progress("first pass")
         for worker in workers:
             _cold(worker, inputs)
+        timed = _timed(workers, inputs)
         for place in range(rounds):
             progress(f"round {place + 1} of {rounds}, one at a time")
-            for name in inputs:
+            for name in timed:
                 for worker in workers:
                     worker.measured.single.setdefault(name, []).append(worker.ask([name]))
             progress(f"round {place + 1} of {rounds}, in one go")
             for worker in workers:
-                worker.measured.stream.append(worker.ask(inputs))
+                worker.measured.stream.append(worker.ask(timed))
         return [worker.measured for worker in workers]
+
+
+def _timed(workers: Sequence[_Worker], inputs: Sequence[str]) -> list[str]:
+    """Return the inputs of which every plan gives something."""
+    found = [
+        name
+        for place, name in enumerate(inputs)
+        if all(len(item["failed"]) < item["pictures"] for item in (worker.measured.cold[place] for worker in workers))
+    ]
+    if not found:
+        raise PlanError("there is no input that all plans can process: every one fails with one of them")
+    return found
 
 
 @contextmanager
@@ -120,7 +134,7 @@ def _first(worker: _Worker, inputs: Sequence[str]) -> None:
 def _cold(worker: _Worker, inputs: Sequence[str]) -> None:
     measured = worker.measured
     measured.cold += [worker.ask([name], accuracy=True) for name in inputs[1:]]
-    if len(measured.failed) >= measured.pictures:
+    if len(measured.failed) >= measured.cold_pictures:
         raise PlanError(f"{measured.name}: no input can be processed: {measured.failed[0]}")
     for item in measured.cold:
         for name, count in item["accuracy"].items():

@@ -25,8 +25,8 @@ class Measured:
         loaded_seconds: from the start of the process until everything was loaded.
         first_seconds: from the start of the process until the first result.
         cold: the first pass, input by input.
-        single: per input, a pass of it alone in every round.
-        stream: a pass of all inputs in every round.
+        single: per input that is timed, a pass of it alone in every round.
+        stream: a pass of all these in every round.
         accuracy: of the first pass, where the truth is known.
     """
 
@@ -42,7 +42,12 @@ class Measured:
 
     @property
     def pictures(self) -> int:
-        """How many pictures or pages the inputs have."""
+        """How many pictures or pages the timed inputs have."""
+        return sum(passes[0]["pictures"] for passes in self.single.values())
+
+    @property
+    def cold_pictures(self) -> int:
+        """How many those of the first pass have, in which inputs may fail."""
         return sum(item["pictures"] for item in self.cold)
 
     @property
@@ -86,7 +91,7 @@ class Measured:
         return {
             "accuracy": self.accuracy.to_json(),
             "backends": dict(self.backends),
-            "cold_ms": _rounded(1000 * sum(item["seconds"] for item in self.cold) / self.pictures),
+            "cold_ms": _rounded(1000 * sum(item["seconds"] for item in self.cold) / self.cold_pictures),
             "failed": self.failed,
             "first_result_ms": _rounded(1000 * self.first_seconds),
             "first_run_ms": {name: _rounded(1000 * seconds) for name, seconds in last["first_runs"].items()},

@@ -101,7 +101,7 @@ def _side_by_side(measured: Sequence[Measured]) -> Any:
     names = ("p50 ms", "p90 ms", "p99 ms", "×", "pictures/s", "×", "overhead", "peak MiB", "loaded s", "first result s")
     with_truth = any(item.accuracy.to_json() for item in measured)
     table = _table(
-        f"{measured[0].pictures} pictures; × is how many times the first plan's speed",
+        f"{measured[0].pictures} pictures{_left_out(measured[0])}; × is how many times the first plan's speed",
         ("plan", *names, *(("errors", "boxes", "labels") if with_truth else ())),
     )
     for item in measured:
@@ -121,6 +121,11 @@ def _side_by_side(measured: Sequence[Measured]) -> Any:
             figures += ["" if share is None else f"{share:.2%}" for share in known]
         table.add_row(cell(item.name), *figures)
     return table
+
+
+def _left_out(item: Measured) -> str:
+    count = len(item.cold) - len(item.single)
+    return f", without {count} that failed" if count else ""
 
 
 def _steps(item: Measured) -> Any:
