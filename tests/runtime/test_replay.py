@@ -104,7 +104,7 @@ def test_values_survive_being_kept_in_a_file(tmp_path: Path) -> None:
     values = {
         "a.polys": np.ones((2, 4, 2), np.float32),
         "a.crops": [array, array[:, :1]],
-        "a.page": {"angle": 90, "scores": [0.5, None], "text": "乌龙茶"},
+        "a.page": {"array": 0, "list": ["same", 1], "angle": 90, "scores": [0.5, None], "text": "乌龙茶"},
         "a.ids": [(1, 2)],
         "input.series": series,
         "input.clip": Clip(video.read_bytes(), "v.mp4", DEFAULT),

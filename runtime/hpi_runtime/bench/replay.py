@@ -27,7 +27,8 @@ from hpi_runtime.run.plan import LocatedPlan
 from hpi_runtime.series import table
 
 SUFFIX = ".npy"
-_ARRAY, _CLIP, _SAME, _TABLE = "$array", "$clip", "$same", "$table"
+# What a list in JSON is, by its first element; records may have any keys.
+_ARRAY, _CLIP, _LIST, _SAME, _TABLE = "array", "clip", "list", "same", "table"
 
 Array = np.ndarray[Any, Any]
 
@@ -146,16 +147,16 @@ class _Writer:
         if isinstance(value, Mapping):
             return self._record(value)
         if isinstance(value, (list, tuple)):
-            return [self.plain(item) for item in value]
+            return [_LIST, *map(self.plain, value)]
         return value.item() if isinstance(value, np.generic) else value
 
-    def _aside(self, kind: str, array: Array) -> dict[str, int]:
+    def _aside(self, kind: str, array: Array) -> list[Any]:
         self.arrays.append(array)
-        return {kind: len(self.arrays) - 1}
+        return [kind, len(self.arrays) - 1]
 
-    def _record(self, value: Mapping[Any, Any]) -> dict[str, Any]:
+    def _record(self, value: Mapping[Any, Any]) -> Any:
         if id(value) in self._numbers:
-            return {_SAME: self._numbers[id(value)]}
+            return [_SAME, self._numbers[id(value)]]
         self._numbers[id(value)] = len(self._numbers)
         return {str(key): self.plain(item) for key, item in value.items()}
 
@@ -165,21 +166,20 @@ class _Reader:
 
     def __init__(self, arrays: Sequence[Array]) -> None:
         self._records: list[dict[str, Any]] = []
-        self._kinds: Mapping[str, Callable[[int], Any]] = {
+        self._kinds: Mapping[str, Callable[..., Any]] = {
             _ARRAY: lambda place: arrays[place],
             _CLIP: lambda place: Clip(arrays[place].tobytes(), "a recorded video", DEFAULT),
+            _LIST: lambda *items: [self.restored(item) for item in items],
             _SAME: lambda number: self._records[number],
             _TABLE: lambda place: table.parse(arrays[place].tobytes(), "a recorded table"),
         }
 
     def restored(self, value: Any) -> Any:
         if isinstance(value, list):
-            return [self.restored(item) for item in value]
+            kind, *told = value
+            return self._kinds[kind](*told)
         if not isinstance(value, dict):
             return value
-        kind = next((kind for kind in self._kinds if kind in value), None)
-        if kind is not None:
-            return self._kinds[kind](value[kind])
         # It is counted before what is in it, as it was when it was written.
         record: dict[str, Any] = {}
         self._records.append(record)
