@@ -7,7 +7,6 @@ import io
 import os
 import signal
 import sys
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import IO, Any, BinaryIO, NoReturn, TextIO
@@ -44,8 +43,7 @@ def start(name: str, module: str) -> NoReturn:
     if is_listening:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
     _take_streams()
-    # What a library warns its callers of is nothing that somebody who runs a command can mend.
-    warnings.filterwarnings("ignore", module="hpi_")
+    messages.leave_out_warnings()
     interrupted = False
 
     def interrupt(*_: object) -> None:
@@ -260,11 +258,10 @@ def _take_streams() -> None:
 
 
 def _is_open(number: int) -> bool:
-    try:
+    with suppress(OSError):
         os.fstat(number)
-    except OSError:
-        return False
-    return True
+        return True
+    return False
 
 
 def _watch_interruption(name: str, interrupt: Callable[..., None]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 
 from hpi_schemas.cleaning import clean, clean_line
 
@@ -18,6 +19,11 @@ def configure(option: str, value: str) -> None:
     """Set ``log-level`` or ``log-format`` for this process and those that it starts."""
     _set[option] = value
     os.environ[_ENVIRONMENT[option][0]] = value
+
+
+def leave_out_warnings() -> None:
+    """Drop what libraries warn our own code of: somebody who runs a command can mend nothing of it."""
+    warnings.filterwarnings("ignore", module="hpi_")
 
 
 def line(name: str, message: str, level: str = "") -> str | None:
