@@ -18,12 +18,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from hpi_schemas.console import DONE, data_stream, guarded
+from hpi_schemas.console import DONE, data_stream
 
 from hpi_runtime import loader
 from hpi_runtime.bench import hosted, native, replay, whole
 from hpi_runtime.bench.meter import peak_mib
-from hpi_runtime.cli.telling import telling
+from hpi_runtime.cli.telling import told
 from hpi_runtime.run.executor import Item
 from hpi_runtime.run.plan import parse
 
@@ -33,12 +33,7 @@ Items = Sequence[Item[str]]
 def main(text: str) -> int:
     """Serve until stdin ends; the exit code is the return value."""
     options = json.loads(text)
-
-    def work() -> int:
-        with telling("hpi-bench"):
-            return _serve(options)
-
-    return guarded("hpi-bench", work)
+    return told("hpi-bench", lambda: _serve(options))
 
 
 def _serve(options: Mapping[str, Any]) -> int:

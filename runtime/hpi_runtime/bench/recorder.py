@@ -15,12 +15,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from hpi_schemas.console import DONE, data_stream, guarded
+from hpi_schemas.console import DONE, data_stream
 
 from hpi_runtime import loader
 from hpi_runtime.bench import hosted, replay
 from hpi_runtime.bench.meter import Meter
-from hpi_runtime.cli.telling import telling
+from hpi_runtime.cli.telling import told
 from hpi_runtime.engines.base import Arrays
 from hpi_runtime.prepare import calibration
 from hpi_runtime.run.native import NativePipeline
@@ -62,12 +62,7 @@ class Samples:
 def main(text: str) -> int:
     """Record; the exit code is the return value."""
     options = json.loads(text)
-
-    def work() -> int:
-        with telling("hpi-bench"):
-            return _record(options)
-
-    return guarded("hpi-bench", work)
+    return told("hpi-bench", lambda: _record(options))
 
 
 def _record(options: Mapping[str, Any]) -> int:

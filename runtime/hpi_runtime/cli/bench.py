@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 
 from hpi_schemas.cleaning import clean_line
 from hpi_schemas.command_line import CommandLine, positive_number
-from hpi_schemas.console import DONE, FAILED, NEGATIVE, UNSATISFIED, WRONG, emit, guarded, say
+from hpi_schemas.console import DONE, FAILED, NEGATIVE, UNSATISFIED, WRONG, emit, say
 from hpi_schemas.packages import install
 from hpi_schemas.tables import drawing_console
 
 from hpi_runtime.cli.inputs import input_names
-from hpi_runtime.cli.telling import telling
+from hpi_runtime.cli.telling import told
 from hpi_runtime.errors import PlanError
 
 if TYPE_CHECKING:
@@ -48,12 +48,7 @@ _EXIT_CODES = {
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; the exit code is the return value."""
     options = _parser().parse_args(arguments)
-
-    def work() -> int:
-        with telling("hpi-bench"):
-            return _run(options)
-
-    return guarded("hpi-bench", work)
+    return told("hpi-bench", lambda: _run(options))
 
 
 def _parser() -> CommandLine:

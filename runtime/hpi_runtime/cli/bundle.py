@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 from hpi_schemas.cleaning import clean_line
 from hpi_schemas.command_line import CommandLine
-from hpi_schemas.console import DONE, FAILED, NEGATIVE, UNSATISFIED, WRONG, guarded, say, show
+from hpi_schemas.console import DONE, FAILED, NEGATIVE, UNSATISFIED, WRONG, say, show
 
-from hpi_runtime.cli.telling import telling
+from hpi_runtime.cli.telling import told
 from hpi_runtime.errors import PlanError
 
 if TYPE_CHECKING:
@@ -37,12 +37,7 @@ examples:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; the exit code is the return value."""
     options = _parser().parse_args(arguments)
-
-    def work() -> int:
-        with telling(_NAME):
-            return _run(options)
-
-    return guarded(_NAME, work)
+    return told(_NAME, lambda: _run(options))
 
 
 def _parser() -> CommandLine:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 
 from hpi_schemas.cleaning import clean_line
-from hpi_schemas.console import say
+from hpi_schemas.console import guarded, say
 from hpi_schemas.tables import cell, drawing_console
 
 from hpi_runtime import progress
@@ -26,6 +26,16 @@ class _Sayer(logging.Handler):
         """Say one message; warnings are called so."""
         mark = "warning: " if record.levelno >= logging.WARNING else ""
         say(self._command, f"{mark}{record.getMessage()}")
+
+
+def told(command: str, work: Callable[[], int]) -> int:
+    """Do a command's work, telling of it, and return its exit code; see ``guarded``."""
+
+    def telling_work() -> int:
+        with telling(command):
+            return work()
+
+    return guarded(command, telling_work)
 
 
 @contextmanager
