@@ -20,6 +20,7 @@ from support.toy_series import (
     FORECAST,
     HOURLY,
     LENGTH,
+    MODULES,
     PIPELINES,
     STANDARD,
     classifier,
@@ -29,7 +30,6 @@ from support.toy_series import (
     table,
 )
 
-MODULES = {FORECAST: "TSForecast", ANOMALIES: "TSAnomalyDetection", CLASSES: "TSClassification"}
 WEEKS = {"time_col": "date", "freq": "W-SAT"}
 Make = Callable[[Path], Path]
 

@@ -25,6 +25,7 @@ from support.toy_series import (
     FORECAST,
     HOURLY,
     LENGTH,
+    MODULES,
     PIPELINES,
     STANDARD,
     classifier,
@@ -34,7 +35,6 @@ from support.toy_series import (
     table,
 )
 
-MODULES = {FORECAST: "TSForecast", ANOMALIES: "TSAnomalyDetection", CLASSES: "TSClassification"}
 Load = Callable[..., NativePipeline]
 
 

@@ -14,6 +14,7 @@ from onnx import numpy_helper, parser, save
 from sklearn import preprocessing
 
 FORECAST, ANOMALIES, CLASSES = "DLinear", "DLinear_ad", "TimesNet_cls"
+MODULES = {FORECAST: "TSForecast", ANOMALIES: "TSAnomalyDetection", CLASSES: "TSClassification"}
 PIPELINES = {FORECAST: "ts_forecast", ANOMALIES: "ts_anomaly_detection", CLASSES: "ts_classification"}
 LENGTH, AHEAD = 24, 6
 HOURLY: Mapping[str, Any] = {"time_col": "date", "freq": "h"}
