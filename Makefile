@@ -100,7 +100,7 @@ $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade "pip>=25.1" --constraint constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt \
-	  --editable ".[batch,bundle,cpu,convert,fetch,fonts,formula,index,seal,series,serve,tables,video]" --group dev
+	  --editable ".[batch,bundle,cpu,convert,fetch,fonts,formula,grpc,index,s3,seal,series,serve,tables,video]" --group dev
 	touch $@
 
 $(RAY): $(READY)

@@ -16,6 +16,7 @@ from typing import Any
 
 from hpi_schemas.canonical import digest_file
 from hpi_schemas.console import CommandError
+from hpi_schemas.files import OutputError, make_folder
 from hpi_schemas.model_store import is_name
 
 from hpi_planner import knowledge
@@ -77,9 +78,9 @@ def fetch(
         FetchError: one cannot be had; those before it are there.
     """
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as fault:
-        raise FetchError(f"{folder} cannot be made: {fault.strerror}") from None
+        make_folder(folder)
+    except OutputError as fault:
+        raise FetchError(str(fault)) from None
     for name in names:
         with _locked(folder / f".{name}.lock"):
             if (folder / name).is_dir():

@@ -1,20 +1,19 @@
-"""Inputs as PaddleX takes them: files that are here, and arrays. URLs are fetched by us, under our limits."""
+"""Inputs as PaddleX takes them: files that are here, and arrays. What is elsewhere is fetched under our limits."""
 
 from __future__ import annotations
 
 import tempfile
-import urllib.parse
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 from hpi_runtime.errors import InputError
 from hpi_runtime.inputs import images
 from hpi_runtime.inputs.limits import Limits
 from hpi_runtime.inputs.media import DOCUMENT_FILES, PICTURE_FILES
-from hpi_runtime.inputs.named import is_url
 from hpi_runtime.inputs.pdf import Documents, is_pdf
+from hpi_runtime.inputs.remote import fetched, file_name, is_remote
 from hpi_runtime.inputs.values import as_image
 
 from hpi_paddlex import scenes
@@ -44,7 +43,7 @@ def local(item: Any, limits: Limits, documents: Documents, is_scene: bool = Fals
         image = as_image(item)
         images.check_size((image.shape[1], image.shape[0]), "the input", limits)
         yield image
-    elif is_url(item):
+    elif is_remote(item):
         with tempfile.TemporaryDirectory() as folder:
             path = _fetched(item, Path(folder), limits)
             _check(path, item, limits, documents, is_scene)
@@ -75,13 +74,10 @@ def _check_cost(path: Path, name: str, limits: Limits, documents: Documents) -> 
         images.check_cost(data, name, limits)
 
 
-def _fetched(url: str, folder: Path, limits: Limits) -> Path:
-    from hpi_runtime.inputs.fetch import fetch
-
+def _fetched(name: str, folder: Path, limits: Limits) -> Path:
     # PaddleX tells kinds of files by their endings.
-    name = PurePosixPath(urllib.parse.unquote(urllib.parse.urlsplit(url).path)).name
-    path = folder / (name.replace("\0", "_")[-100:] or "input")
-    path.write_bytes(fetch(url, limits))
+    path = folder / (file_name(name).replace("\0", "_")[-100:] or "input")
+    path.write_bytes(fetched(name, limits))
     return path
 
 

@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 
 from hpi_runtime.inputs.fetch import fetch
 from hpi_runtime.inputs.limits import Limits
-from hpi_runtime.inputs.named import is_url
 from hpi_runtime.inputs.pdf import is_pdf
+from hpi_runtime.inputs.remote import is_url
 
 from hpi_serve.errors import RequestError
 

@@ -152,6 +152,10 @@ def make_folder(path: Path) -> None:
     Raises:
         OutputError: it cannot be made.
     """
+    scheme = next(iter(path.parts), "")
+    if scheme.endswith(":") and not is_folder(scheme):
+        # As a path, `s3://bucket` is a folder named `s3:`.
+        raise OutputError(f"{path} is no folder: only folders of this machine are written to")
     try:
         path.mkdir(parents=True, exist_ok=True)
     except FileExistsError as fault:

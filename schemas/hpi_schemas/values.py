@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 RECORD = "record"
+PLAIN = "plain"
 PICTURE = "picture"
 SERIES = "series"
 CLIP = "clip"

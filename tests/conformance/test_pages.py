@@ -112,11 +112,12 @@ def folder(trained_models: Path, models: Path, tmp_path_factory: pytest.TempPath
 
 @pytest.fixture(scope="module")
 def pictures(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
-    """Pages of one, two and three columns, and an empty one."""
+    """Pages of one, two and three columns, an empty one, and a document of two."""
     place = tmp_path_factory.mktemp("pages")
     images = [printed_pages.page(columns) for columns in (1, 2, 3)]
     for number, image in enumerate([*images, np.full((300, 200, 3), 255, np.uint8)]):
         cv2.imwrite(str(place / f"{number}.png"), image)
+    cv2.imwritemulti(str(place / "document.tiff"), [np.full((200, 300, 3), shade, np.uint8) for shade in (255, 200)])
     return sorted(str(path) for path in place.iterdir())
 
 
@@ -151,7 +152,7 @@ def test_pp_structurev3_reads_pages_as_paddlex_does(
     for own, other in zip(found, answers, strict=True):
         assert not own.is_failed, own
         assert json.loads(own.to_line())["markdown"]["text"] == other["markdown"], own["input_path"]
-        for key in ("width", "height", "model_settings", "parsing_res_list"):
+        for key in ("page_index", "page_count", "width", "height", "model_settings", "parsing_res_list"):
             assert own[key] == other[key], key
         assert own["overall_ocr_res"]["rec_texts"] == other["overall_ocr_res"]["rec_texts"]
         assert np.allclose(

@@ -76,14 +76,14 @@ def read_configuration(data: bytes) -> None:
 def decode_picture(data: bytes) -> None:
     with suppress(InputError):
         if images.is_tiff(data):
-            list(images.decode_pages(data, "a", SMALL))
+            list(images.decode_pages(data, "a", SMALL)[1])
         else:
             images.decode(data, "a", SMALL)
 
 
 def read_document(data: bytes) -> None:
     with suppress(InputError):
-        list(DOCUMENTS.pages(data, "a"))
+        list(DOCUMENTS.pages(data, "a")[1])
 
 
 def read_model(data: bytes) -> None:

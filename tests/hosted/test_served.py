@@ -115,9 +115,7 @@ def differences(ours: Any, theirs: Any, place: str = "") -> Iterator[str]:
     if isinstance(ours, dict) and isinstance(theirs, dict):
         for key in sorted({*ours, *theirs} - {"logId"}):
             if key not in ours or key not in theirs:
-                # The number of pages, which PaddleX's server does not know: null.
-                if not (key == "page_count" and theirs[key] is None):
-                    yield f"{place}.{key}: only in {'ours' if key in ours else 'theirs'}"
+                yield f"{place}.{key}: only in {'ours' if key in ours else 'theirs'}"
             elif key == TABLE:
                 yield from differences(rows(ours[key]), rows(theirs[key]), f"{place}.{key}")
             elif key not in DRAWN:

@@ -108,7 +108,7 @@ def test_any_change_of_a_picture_is_answered(kind: str, flips: list[tuple[float,
         data[int(place * len(data))] = value
     cut = bytes(data[: int(len(data) * share)]) if share < 0.2 else bytes(data)
     try:
-        found = list(images.decode_pages(cut, "a")) if images.is_tiff(cut) else [images.decode(cut, "a")]
+        found = list(images.decode_pages(cut, "a")[1]) if images.is_tiff(cut) else [images.decode(cut, "a")]
     except InputError:
         return
     pictures = [item for item in found if not isinstance(item, InputError)]

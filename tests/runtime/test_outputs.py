@@ -378,3 +378,12 @@ def test_a_record_names_urls_without_credentials(url: str, told: str) -> None:
     recorder = Recorder()
     recorder.saw(failed(url, None, InputError("INPUT_UNREADABLE", "x"), "sha256:" + "0" * 64))
     assert [item.name for item in recorder._inputs.values()] == [told]
+
+
+@pytest.mark.parametrize("option", ["--output", "--save-images"])
+@pytest.mark.parametrize("name", ["s3://bucket/out", "file:///tmp/out"])
+def test_the_name_of_a_store_is_no_folder_of_results(folder: Path, option: str, name: str) -> None:
+    done = run(folder, "hpi-run", "plan.json", "--input", "pictures", option, name)
+    assert done.returncode == 2
+    assert "only folders of this machine are written to" in done.stderr
+    assert not list(folder.glob("*:"))

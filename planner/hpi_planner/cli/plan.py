@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hpi_schemas.console import DONE, NEGATIVE, WRONG, emit, guarded, say
-from hpi_schemas.files import CANDIDATES, PLAN, Kind, Outputs
+from hpi_schemas.files import CANDIDATES, PLAN, Kind, OutputError, Outputs, make_folder
 
 from hpi_planner import request, snapshot
 from hpi_planner.cli.plan_options import NAME, WRITERS
@@ -155,9 +155,9 @@ def _compile_all(options: argparse.Namespace) -> int:
     if len(set(names)) < len(names):
         return _fail("two targets have the same name, and their plans would too")
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as fault:
-        return _fail(f"{folder} cannot be made: {fault.strerror}")
+        make_folder(folder)
+    except OutputError as fault:
+        return _fail(str(fault))
     return max(
         _compile(options, target, folder / f"{name}.json") for target, name in zip(options.target, names, strict=True)
     )

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import io
+import os
 import tarfile
+import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
+from hpi_schemas.bundle import MANIFEST
 from hpi_schemas.packages import missing
 
 from hpi_runtime.errors import PlanError
+
+if TYPE_CHECKING:
+    from hpi_runtime.bundle.contents import Contents
 
 ZSTD_ENDING, TAR_ENDING = ".tar.zst", ".tar"
 _ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
@@ -32,8 +39,37 @@ def is_archive(path: Path) -> bool:
     return head.startswith(_ZSTD_MAGIC) or head[_USTAR_AT:] == _USTAR
 
 
+def write(contents: Contents, output: Path) -> None:
+    """Write an archive, whole or not at all.
+
+    Raises:
+        PlanError: zstandard is not installed.
+        OSError: it cannot be written.
+    """
+    handle, name = tempfile.mkstemp(prefix=f".{output.name}.begun-", dir=output.parent)
+    os.close(handle)
+    begun = Path(name)
+    try:
+        with _writing(begun, output.name.endswith(ZSTD_ENDING)) as opened:
+            data = contents.manifest.to_bytes()
+            _add(opened, MANIFEST, len(data), io.BytesIO(data))
+            for name, file in contents.manifest.files.items():
+                with contents.opened(name) as content:
+                    _add(opened, name, file.size, content)
+        begun.chmod(0o666 & ~_umask())
+        begun.replace(output)
+    finally:
+        begun.unlink(missing_ok=True)
+
+
+def _umask() -> int:
+    found = os.umask(0)
+    os.umask(found)
+    return found
+
+
 @contextmanager
-def writing(path: Path, is_small: bool) -> Iterator[tarfile.TarFile]:
+def _writing(path: Path, is_small: bool) -> Iterator[tarfile.TarFile]:
     """Give an archive to add files to.
 
     Args:
@@ -52,7 +88,7 @@ def writing(path: Path, is_small: bool) -> Iterator[tarfile.TarFile]:
         yield stack.enter_context(tarfile.open(fileobj=stream, mode="w|", format=tarfile.PAX_FORMAT))
 
 
-def add(archive: tarfile.TarFile, name: str, size: int, content: IO[bytes]) -> None:
+def _add(archive: tarfile.TarFile, name: str, size: int, content: IO[bytes]) -> None:
     """Add a file with nothing of the machine in it: no time, no owner."""
     entry = tarfile.TarInfo(name)
     entry.size, entry.mode = size, _MODE

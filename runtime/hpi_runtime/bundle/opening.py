@@ -6,10 +6,8 @@ import hashlib
 import os
 import shutil
 import tarfile
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from functools import cache, partial
 from pathlib import Path
 from typing import IO
 
@@ -17,13 +15,12 @@ from hpi_schemas import bundle
 from hpi_schemas.bundle import MANIFEST, MODELS, PLAN, BundleError, Manifest
 from hpi_schemas.canonical import digest_file
 from hpi_schemas.files import ReadError, read_bounded
-from hpi_schemas.leaving import when_leaving
 
-from hpi_runtime.bundle import archive
+from hpi_runtime.bundle import archive, home
 from hpi_runtime.errors import PlanError
 
 _CHUNK = 1 << 20
-_LARGEST_MANIFEST = 64 << 20
+LARGEST_MANIFEST = 64 << 20
 _SHA256 = "sha256:"
 
 
@@ -43,26 +40,7 @@ def opened(path: Path) -> Path:
     """
     if not path.is_file():
         return path
-    name = digest_file(path).removeprefix(_SHA256)
-    place = (_home() or _own()) / name
-    from filelock import FileLock
-
-    with FileLock(place.with_name(f"{name}.lock")):
-        # Nobody else is at it: whoever began was killed.
-        for left in place.parent.glob(f".{name}.begun-*"):
-            shutil.rmtree(left, ignore_errors=True)
-        if not (place / MANIFEST).is_file():
-            shutil.rmtree(place, ignore_errors=True)
-            unpack(path, place)
-    return place
-
-
-@cache
-def _own() -> Path:
-    """Return a folder of this process alone."""
-    place = Path(tempfile.mkdtemp(prefix="hpi-bundle-"))
-    when_leaving(partial(shutil.rmtree, place, ignore_errors=True))
-    return place
+    return home.kept(digest_file(path).removeprefix(_SHA256), lambda place: unpack(path, place))
 
 
 def holds_bundle(path: Path) -> bool:
@@ -106,7 +84,7 @@ def unpack(path: Path, folder: Path) -> Manifest:
     """
     if os.path.lexists(folder):
         raise PlanError(f"{folder} is there already; name a new folder")
-    begun = folder.with_name(f".{folder.name}.begun-{os.urandom(4).hex()}")
+    begun = home.begun(folder)
     try:
         begun.mkdir(parents=True)
         manifest = _each(path, begun)
@@ -143,7 +121,7 @@ def _each(path: Path, folder: Path | None) -> Manifest:
         with archive.reading(path) as opened:
             members = iter(opened)
             manifest, data = _manifest(opened, next(members, None))
-            _check_room(manifest, folder)
+            check_room(manifest, folder)
             left = dict(manifest.files)
             for member in members:
                 name = member.name
@@ -172,16 +150,20 @@ def _each(path: Path, folder: Path | None) -> Manifest:
     return manifest
 
 
-def _check_room(manifest: Manifest, folder: Path | None) -> None:
-    """Refuse what would fill the disk."""
+def check_room(manifest: Manifest, folder: Path | None) -> None:
+    """Refuse what would fill the disk.
+
+    Raises:
+        PlanError: its files have no room beside the folder.
+    """
     if folder is not None:
-        wanted, free = sum(file.size for file in manifest.files.values()), shutil.disk_usage(folder).free
+        wanted, free = sum(file.size for file in manifest.files.values()), shutil.disk_usage(folder.parent).free
         if wanted > free:
             raise PlanError(f"{folder.parent} has room for {free:,} bytes, and the bundle has {wanted:,}")
 
 
 def _manifest(opened: tarfile.TarFile, member: tarfile.TarInfo | None) -> tuple[Manifest, bytes]:
-    if member is None or member.name != MANIFEST or not member.isreg() or member.size > _LARGEST_MANIFEST:
+    if member is None or member.name != MANIFEST or not member.isreg() or member.size > LARGEST_MANIFEST:
         raise BundleError(f"it is no bundle, for {MANIFEST} is not its first file")
     content = opened.extractfile(member)
     assert content is not None
@@ -207,17 +189,3 @@ def _copied(content: IO[bytes], stream: IO[bytes] | None) -> str:
         if stream is not None:
             stream.write(chunk)
     return _SHA256 + found.hexdigest()
-
-
-def _home() -> Path | None:
-    """Return where the bundles of this user are unpacked, None where nothing can be written."""
-    from platformdirs import user_cache_path
-
-    override = os.environ.get("HPI_CACHE_DIR")
-    try:
-        home = (Path(override).expanduser() if override else user_cache_path("hpi-plan")) / "bundles"
-        home.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=home):
-            return home
-    except (OSError, RuntimeError):
-        return None

@@ -1,8 +1,9 @@
-"""hpi-bundle: a plan with everything that it needs, in one archive."""
+"""hpi-bundle: a plan with everything that it needs, in one archive or in a depot."""
 
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,11 +12,15 @@ from hpi_schemas.cleaning import clean_line
 from hpi_schemas.command_line import CommandLine
 from hpi_schemas.console import DONE, FAILED, NEGATIVE, UNSATISFIED, WRONG, say, show
 
+from hpi_runtime.bundle import DEPOT
 from hpi_runtime.cli.telling import told
 from hpi_runtime.errors import PlanError
 
 if TYPE_CHECKING:
     from hpi_schemas.bundle import Manifest
+
+    from hpi_runtime.bundle.contents import Contents
+    from hpi_runtime.run.plan import LocatedPlan
 
 _NAME = "hpi-bundle"
 _EXIT_CODES = {
@@ -31,6 +36,7 @@ unpacked into.
 examples:
   hpi-bundle make plan.json --output pages.tar.zst
   hpi-bundle unpack pages.tar.zst /srv/pages
+  hpi-bundle put plan.json --depot s3://models/hpi; HPI_DEPOT=s3://models/hpi hpi-run plan.json --input …
 """
 
 
@@ -41,21 +47,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> CommandLine:
-    description = "Put a plan with its models and prepared files into one archive, for machines without network."
+    description = "Put a plan with its models and prepared files into one archive, or into a depot that machines share."
     parser = CommandLine(_NAME, description, _EXIT_CODES, _NOTES)
     commands = parser.commands()
     make = commands.add("make", help="make a bundle of a plan")
-    make.add_argument("plan", metavar="PLAN")
     made = "NAME.tar, the same bytes wherever it is made, or NAME.tar.zst, which is smaller"
     make.add_argument("--output", required=True, metavar="FILE", help=made)
-    make.add_argument("--lock", metavar="FILE", help="requirements with hashes; those of what is installed go along")
-    extra_help = "the packages of this extra too, such as serve; repeatable"
-    make.add_argument("--extra", action="append", default=[], metavar="NAME", help=extra_help)
-    make.add_argument("--no-artefacts", action="store_true", help="models alone, nothing that is prepared of them")
-    make.add_argument(
-        "--root", metavar="DIR", help="where relative model folders start; default: beside the plan's YAML"
-    )
-    make.add_argument("--models", action="append", default=[], metavar="DIR", help="folder with official models")
+    put = commands.add("put", help="put what a plan needs into a depot, where other machines fetch it")
+    depot_help = "a folder, or s3://bucket/name; default: $HPI_DEPOT"
+    put.add_argument("--depot", default=os.environ.get(DEPOT), metavar="PLACE", help=depot_help)
+    for command in (make, put):
+        _add_contents(command)
     for name, text in (("check", "is every file undamaged?"), ("show", "what is in a bundle")):
         commands.add(name, help=text).add_argument(
             "bundle", metavar="BUNDLE", help="an archive, or what one was unpacked into"
@@ -66,11 +68,25 @@ def _parser() -> CommandLine:
     return parser
 
 
+def _add_contents(command: argparse.ArgumentParser) -> None:
+    """Add what says which files go along."""
+    add = command.add_argument
+    add("plan", metavar="PLAN")
+    add("--lock", metavar="FILE", help="requirements with hashes; those of what is installed go along")
+    extra_help = "the packages of this extra too, such as serve; repeatable"
+    add("--extra", action="append", default=[], metavar="NAME", help=extra_help)
+    add("--no-artefacts", action="store_true", help="models alone, nothing that is prepared of them")
+    add("--root", metavar="DIR", help="where relative model folders start; default: beside the plan's YAML")
+    add("--models", action="append", default=[], metavar="DIR", help="folder with official models")
+
+
 def _run(options: argparse.Namespace) -> int:
     from hpi_runtime.bundle import opening
 
     if options.command == "make":
         return _make(options)
+    if options.command == "put":
+        return _put(options)
     path = Path(options.bundle)
     if not opening.is_bundle(path):
         raise PlanError(f"{path} is no bundle")
@@ -92,26 +108,55 @@ def _run(options: argparse.Namespace) -> int:
 def _make(options: argparse.Namespace) -> int:
     from hpi_schemas.files import Kind, OutputError, Outputs, make_folder
 
-    from hpi_runtime.bundle import archive, making, opening
-    from hpi_runtime.run import plan as loader
+    from hpi_runtime.bundle import archive, opening
 
     output = Path(options.output)
     if not output.name.endswith((archive.TAR_ENDING, archive.ZSTD_ENDING)):
         raise PlanError(f"--output {output} must end with {archive.TAR_ENDING} or {archive.ZSTD_ENDING}")
-    root = None if options.root is None else Path(options.root)
-    plan = loader.load(Path(options.plan), root, [Path(name) for name in options.models])
+    plan = _plan(options)
     try:
         make_folder(output.parent)
         Outputs(list(plan.files())).refuse(output, Kind("bundle", opening.holds_bundle))
-        lock = None if options.lock is None else Path(options.lock)
-        manifest = making.make(plan, output, not options.no_artefacts, lock, options.extra)
     except OutputError as fault:
         raise PlanError(str(fault)) from None
+    contents = _contents(options, plan)
+    try:
+        archive.write(contents, output)
     except OSError as fault:
         raise PlanError(f"{output} cannot be written: {fault.strerror or fault}") from None
-    size = output.stat().st_size
+    manifest, size = contents.manifest, output.stat().st_size
     say(_NAME, f"{output}: {len(manifest.files):,} files, {size:,} bytes, {len(manifest.artefacts)} prepared")
     return DONE
+
+
+def _put(options: argparse.Namespace) -> int:
+    from hpi_runtime.bundle import depot
+
+    if not options.depot:
+        raise PlanError(f"name the depot with --depot, or in {DEPOT}")
+    contents = _contents(options, _plan(options))
+    sent = depot.put(contents, options.depot)
+    manifest = contents.manifest
+    told = f"{sent.files:,} of {len(manifest.files):,} files sent, {sent.bytes:,} bytes, the others were there"
+    say(_NAME, f"{options.depot}: {told}; {len(manifest.artefacts)} prepared")
+    return DONE
+
+
+def _plan(options: argparse.Namespace) -> LocatedPlan:
+    from hpi_runtime.run import plan as loader
+
+    root = None if options.root is None else Path(options.root)
+    return loader.load(Path(options.plan), root, [Path(name) for name in options.models])
+
+
+def _contents(options: argparse.Namespace, plan: LocatedPlan) -> Contents:
+    from hpi_runtime.bundle import contents
+
+    lock = None if options.lock is None else Path(options.lock)
+    try:
+        return contents.gather(plan, not options.no_artefacts, lock, options.extra)
+    except OSError as fault:
+        raise PlanError(f"a file of the plan cannot be read: {fault}") from None
 
 
 def _show(manifest: Manifest) -> None:

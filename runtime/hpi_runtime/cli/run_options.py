@@ -29,7 +29,7 @@ def parser() -> CommandLine:
     parser = CommandLine(NAME, description, _EXIT_CODES)
     add = parser.add_argument
     add("plan", metavar="PLAN", help="a plan.json")
-    inputs_help = "picture, folder, glob, PDF or http(s) URL; - reads a list from stdin; repeatable"
+    inputs_help = "picture, folder, glob, PDF, URL (http, https, s3, gs); - reads a list from stdin; repeatable"
     add("--input", action="append", default=[], metavar="X", help=inputs_help)
     add("--module", metavar="ADDRESS", help="run one module alone")
     add("--output", metavar="DIR", help="write a JSON file per picture or page there, instead of lines to stdout")

@@ -10,7 +10,7 @@ import io
 import struct
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -53,8 +53,8 @@ def decode(data: bytes, name: str, limits: Limits = DEFAULT) -> Image:
     return np.asarray(image, np.uint8)
 
 
-def decode_pages(data: bytes, name: str, limits: Limits = DEFAULT) -> Iterator[Image | InputError]:
-    """Yield the pages of a TIFF, or why there is none of one.
+def decode_pages(data: bytes, name: str, limits: Limits = DEFAULT) -> tuple[int, Iterator[Image | InputError]]:
+    """Return how many pages a TIFF has, as far as they can be found, and each, or why there is none.
 
     Raises:
         InputError: it is no TIFF, or has too many pages.
@@ -62,16 +62,7 @@ def decode_pages(data: bytes, name: str, limits: Limits = DEFAULT) -> Iterator[I
     sizes = _sizes(data, name, limits.pages + 1)
     if len(sizes) > limits.pages:
         raise InputError("INPUT_TOO_LARGE", f"{name} has more than the {limits.pages:,} pages allowed")
-    array = np.frombuffer(data, np.uint8)
-    for page, found in enumerate(sizes):
-        if found is None:
-            # Each page says where the next one is: behind a broken one nobody knows of any.
-            yield InputError("IMAGE_UNREADABLE", f"page {page} of {name} cannot be found: the file is damaged there")
-            return
-        try:
-            yield _page(array, page, found, name, limits)
-        except InputError as fault:
-            yield fault
+    return len(sizes), _decoded(np.frombuffer(data, np.uint8), sizes, name, limits)
 
 
 def check_cost(data: bytes, name: str, limits: Limits) -> None:
@@ -97,6 +88,20 @@ def check_size(size: tuple[int, int], name: str, limits: Limits) -> None:
     if width * height > limits.pixels:
         message = f"{name} has {width} × {height} pixels, more than the {limits.pixels:,} allowed"
         raise InputError("INPUT_TOO_LARGE", message)
+
+
+def _decoded(
+    array: np.ndarray[Any, Any], sizes: Sequence[tuple[int, int] | None], name: str, limits: Limits
+) -> Iterator[Image | InputError]:
+    for page, found in enumerate(sizes):
+        if found is None:
+            # Each page says where the next one is: behind a broken one nobody knows of any.
+            yield InputError("IMAGE_UNREADABLE", f"page {page} of {name} cannot be found: the file is damaged there")
+            return
+        try:
+            yield _page(array, page, found, name, limits)
+        except InputError as fault:
+            yield fault
 
 
 def _page(array: np.ndarray[Any, Any], page: int, size: tuple[int, int], name: str, limits: Limits) -> Image:

@@ -1,16 +1,18 @@
-"""What ``--input`` names: files, folders, globs, URLs, and lists on stdin."""
+"""What ``--input`` names: files, folders, globs, URLs, objects of stores, and lists on stdin."""
 
 from __future__ import annotations
 
 import codecs
 import glob
 import os
-from collections.abc import Iterable
-from pathlib import Path
+from collections.abc import Iterable, Sequence
+from pathlib import Path, PurePosixPath
 from typing import BinaryIO, NamedTuple
 
+from hpi_runtime import object_store
 from hpi_runtime.errors import PlanError
 from hpi_runtime.inputs.media import PICTURES, Medium
+from hpi_runtime.inputs.remote import is_url
 from hpi_runtime.results.marks import is_drawing
 
 # What is read beside pictures, and so not passed over.
@@ -22,7 +24,7 @@ class Named(NamedTuple):
     """What the arguments mean.
 
     Attributes:
-        names: every file and URL, in order.
+        names: every file, URL and object, in order.
         notes: what was passed over, for people.
     """
 
@@ -31,7 +33,7 @@ class Named(NamedTuple):
 
 
 def expand(arguments: Iterable[str], stdin: BinaryIO | None = None, medium: Medium = PICTURES) -> Named:
-    """Return every file and URL that arguments mean, folders and globs in sorted order.
+    """Return every file, URL and object that arguments mean, folders and globs in sorted order.
 
     Args:
         arguments: as typed; ``-`` is the list on stdin.
@@ -47,19 +49,14 @@ def expand(arguments: Iterable[str], stdin: BinaryIO | None = None, medium: Medi
             found.names.extend([] if stdin is None else listed(stdin.read()))
         elif is_url(item) or os.path.isfile(item):  # noqa: PTH113 (of a name that no file can have, Path raises)
             found.names.append(item)
+        elif object_store.is_object(item):
+            _add(found, item, *_objects(item, medium), medium)
         elif os.path.isdir(item):  # noqa: PTH112
-            files, passed_over = folder(Path(item), medium)
-            if not files:
-                raise PlanError(f"--input {item}: the folder holds no {medium.named}{_also(passed_over)}")
-            found.names.extend(files)
-            if passed_over:
-                found.notes.append(
-                    f"{item}: {_counted(passed_over)} passed over: no {medium.named} by their names, or drawn here"
-                )
+            _add(found, item, *folder(Path(item), medium), medium)
         else:
             matches = _matches(item)
             if not matches:
-                raise PlanError(f"--input {item}: there is no such file, folder or URL, and no file matches it")
+                raise PlanError(f"--input {item}: there is no such file, folder, URL or object, and no file matches it")
             found.names.extend(matches)
     if not found.names:
         raise PlanError("--input names no files")
@@ -81,11 +78,6 @@ def listed(data: bytes) -> list[str]:
     return [os.fsdecode(line) for line in lines if line.strip()]
 
 
-def is_url(item: str) -> bool:
-    """Tell an http or https URL by its beginning."""
-    return item.lower().startswith(("http://", "https://"))
-
-
 def folder(path: Path, medium: Medium = PICTURES) -> tuple[list[str], int]:
     """Return the files of a medium in a folder and those below it, and how many files are none by their names.
 
@@ -105,6 +97,51 @@ def folder(path: Path, medium: Medium = PICTURES) -> tuple[list[str], int]:
             elif name not in _OURS:
                 passed_over += 1
     return sorted(found), passed_over
+
+
+def objects_below(name: str, medium: Medium = PICTURES) -> tuple[list[str], int]:
+    """Return the objects of a medium whose names begin with this one as a folder, as ``folder`` does.
+
+    Raises:
+        StoreError: they cannot be listed.
+    """
+    return _of_medium(name, object_store.listed(name).names, medium)
+
+
+def _objects(name: str, medium: Medium) -> tuple[list[str], int]:
+    """Return the objects that an argument means, and how many were passed over.
+
+    Raises:
+        PlanError: there are none, or they cannot be listed.
+    """
+    try:
+        names, is_folder = object_store.listed(name)
+    except object_store.StoreError as fault:
+        raise PlanError(f"--input {fault}") from None
+    if not names:
+        raise PlanError(f"--input {name}: there is no such object, none below it, and none matches it")
+    return _of_medium(name, names, medium) if is_folder else (names, 0)
+
+
+def _of_medium(name: str, names: Sequence[str], medium: Medium) -> tuple[list[str], int]:
+    below = [item for item in names if not any(part.startswith(".") for part in item[len(name) :].split("/"))]
+    found = [item for item in below if PurePosixPath(item).suffix.lower() in medium.suffixes]
+    return found, sum(PurePosixPath(item).name not in _OURS for item in below) - len(found)
+
+
+def _add(found: Named, item: str, names: Sequence[str], passed_over: int, medium: Medium) -> None:
+    """Add what a folder holds.
+
+    Raises:
+        PlanError: that is nothing.
+    """
+    if not names:
+        raise PlanError(f"--input {item}: the folder holds no {medium.named}{_also(passed_over)}")
+    found.names.extend(names)
+    if passed_over:
+        found.notes.append(
+            f"{item}: {_counted(passed_over)} passed over: no {medium.named} by their names, or drawn here"
+        )
 
 
 def _matches(pattern: str) -> list[str]:

@@ -54,8 +54,8 @@ class Documents:
         self._limits = limits
         self._process: subprocess.Popen[bytes] | None = None
 
-    def pages(self, data: bytes, name: str) -> Iterator[Image | InputError]:
-        """Yield each page, height × width × 3, BGR, or why there is none.
+    def pages(self, data: bytes, name: str) -> tuple[int, Iterator[Image | InputError]]:
+        """Return how many pages there are, and each as height × width × 3, BGR, or why there is none.
 
         Args:
             data: the PDF.
@@ -65,21 +65,7 @@ class Documents:
             InputError: it is no PDF, one with a password, without pages or with too many.
         """
         count = self._open(data, name)
-        late = 0
-        given_up = ""
-        for index in range(count):
-            if given_up:
-                yield InputError("PAGE_TOO_SLOW", f"page {index} of {name} was not drawn: {given_up}")
-                continue
-            try:
-                yield self._page(index, name)
-            except InputError as fault:
-                yield fault
-            except _EndedError as fault:
-                late += fault.is_late
-                code = "PAGE_TOO_SLOW" if fault.is_late else "PDF_UNREADABLE"
-                yield InputError(code, f"page {index} of {name} {fault}")
-                given_up = f"{late} pages before it took too long" if late >= _MOST_LATE else self._again(data, name)
+        return count, self._drawn(count, data, name)
 
     def check(self, data: bytes, name: str) -> None:
         """Look whether a document can be drawn, and draw nothing.
@@ -106,6 +92,23 @@ class Documents:
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def _drawn(self, count: int, data: bytes, name: str) -> Iterator[Image | InputError]:
+        late = 0
+        given_up = ""
+        for index in range(count):
+            if given_up:
+                yield InputError("PAGE_TOO_SLOW", f"page {index} of {name} was not drawn: {given_up}")
+                continue
+            try:
+                yield self._page(index, name)
+            except InputError as fault:
+                yield fault
+            except _EndedError as fault:
+                late += fault.is_late
+                code = "PAGE_TOO_SLOW" if fault.is_late else "PDF_UNREADABLE"
+                yield InputError(code, f"page {index} of {name} {fault}")
+                given_up = f"{late} pages before it took too long" if late >= _MOST_LATE else self._again(data, name)
 
     def _again(self, data: bytes, name: str) -> str:
         """Open a document in a new process; return why that cannot be done, empty if it is."""

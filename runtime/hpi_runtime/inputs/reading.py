@@ -15,9 +15,8 @@ from hpi_runtime.errors import InputError
 from hpi_runtime.inputs import images
 from hpi_runtime.inputs.limits import DEFAULT, Limits
 from hpi_runtime.inputs.media import PICTURES, SERIES, Medium
-from hpi_runtime.inputs.named import is_url
 from hpi_runtime.inputs.pdf import Documents, is_pdf
-from hpi_runtime.pictures import Image
+from hpi_runtime.inputs.remote import fetched, is_remote
 from hpi_runtime.series.table import is_table, parse
 
 
@@ -31,12 +30,14 @@ class Input:
         values: what was read, by port of the graph's input: an ``image`` (height × width × 3, uint8, BGR), a ``series``
             (a table of pandas), or a ``clip`` and its first ``image``.
         error: why there is nothing.
+        page_count: how many pages the PDF or TIFF has, None otherwise.
     """
 
     path: str | None
     page: int | None = None
     values: dict[str, Any] = field(default_factory=dict)
     error: InputError | None = None
+    page_count: int | None = None
 
 
 def read(items: Iterable[Any], limits: Limits = DEFAULT, medium: Medium = PICTURES) -> Iterator[Input]:
@@ -109,7 +110,7 @@ def _data(item: Any, name: str, limits: Limits, medium: Medium) -> bytes:
     if isinstance(item, str):
         if not item:
             raise InputError("INPUT_UNREADABLE", "an empty text names no file")
-        return _fetched(item, limits) if is_url(item) else _file(Path(item), name, limits, medium)
+        return fetched(item, limits) if is_remote(item) else _file(Path(item), name, limits, medium)
     try:
         data = item.read(limits.bytes + 1) if hasattr(item, "read") else bytes(item)
     except UnicodeDecodeError:
@@ -126,12 +127,6 @@ def _is_text(name: str) -> InputError:
     return InputError("INPUT_UNSUPPORTED", f"{name} gives text and no bytes; open it with mode 'rb'")
 
 
-def _fetched(url: str, limits: Limits) -> bytes:
-    from hpi_runtime.inputs.fetch import fetch
-
-    return fetch(url, limits)
-
-
 def _file(path: Path, name: str, limits: Limits, medium: Medium) -> bytes:
     found = path.stat()
     if stat.S_ISDIR(found.st_mode):
@@ -146,9 +141,9 @@ def _file(path: Path, name: str, limits: Limits, medium: Medium) -> bytes:
 
 def _pages(path: str | None, name: str, data: bytes, limits: Limits, documents: Documents) -> Iterator[Input]:
     if is_pdf(data):
-        pages: Iterator[Image | InputError] = documents.pages(data, name)
+        count, pages = documents.pages(data, name)
     elif images.is_tiff(data):
-        pages = images.decode_pages(data, name, limits)
+        count, pages = images.decode_pages(data, name, limits)
     else:
         yield Input(path, values={PICTURES.port: images.decode(data, name, limits)})
         return
@@ -162,4 +157,4 @@ def _pages(path: str | None, name: str, data: bytes, limits: Limits, documents: 
         if isinstance(found, InputError):
             yield Input(path, page, error=found)
         else:
-            yield Input(path, page, {PICTURES.port: found})
+            yield Input(path, page, {PICTURES.port: found}, page_count=count)

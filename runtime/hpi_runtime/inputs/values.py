@@ -11,9 +11,11 @@ import cv2
 import numpy as np
 from hpi_schemas.files import is_folder
 
+from hpi_runtime import object_store
 from hpi_runtime.errors import InputError
 from hpi_runtime.inputs import named
 from hpi_runtime.inputs.media import PICTURES, Medium
+from hpi_runtime.inputs.remote import is_remote
 from hpi_runtime.pictures import Image
 from hpi_runtime.series.table import is_table
 
@@ -97,11 +99,21 @@ def _files(items: Iterable[Any], medium: Medium) -> Iterator[Any]:
         path = fspath(item)
         path = path if isinstance(path, str) else path.decode("utf-8", "surrogateescape")
         # An empty text is no name, though to `Path` it is the current folder.
-        if path and not named.is_url(path) and is_folder(path):
+        if path.endswith("/") and object_store.is_object(path):
+            # One that cannot be listed stays what it is as well.
+            yield from _below(path, medium) or [path]
+        elif path and not is_remote(path) and is_folder(path):
             # An empty one stays what it is, and becomes an error of its own.
             yield from named.folder(Path(path), medium)[0] or [path]
         else:
             yield path
+
+
+def _below(name: str, medium: Medium) -> list[str]:
+    try:
+        return named.objects_below(name, medium)[0]
+    except object_store.StoreError:
+        return []
 
 
 def _checked(items: Iterable[Any]) -> Iterator[Any]:

@@ -10,6 +10,7 @@ def run(inputs: Mapping[str, Any], params: Mapping[str, Any]) -> dict[str, Any]:
     """Return the fields of PaddleX's result, and the page as Markdown."""
     height, width = inputs["image"].shape[:2]
     result: dict[str, Any] = {
+        "page_count": inputs["page_count"],
         "width": width,
         "height": height,
         "model_settings": dict(params),

@@ -7,7 +7,7 @@ import re
 from hashlib import sha256
 from pathlib import PurePosixPath
 
-from hpi_runtime.inputs.named import is_url
+from hpi_runtime.inputs.remote import is_remote, is_url
 
 # What stands for the folder above, for the root of the file system and for a web address.
 _UP, _ROOT, _URL = "_up", "_root", "_url"
@@ -24,9 +24,9 @@ def stem(path: str, page: int | None) -> PurePosixPath:
     """Return where the results of an input go below the output folder, without their ending.
 
     The folders of the path as it was named are kept, as ``cp --parents`` keeps them, so that ``a/x.png`` and
-    ``b/x.png`` stay apart; ``..``, ``/`` at the beginning and ``http://`` become folders named ``_up``, ``_root`` and
-    ``_url``. The name is kept whole: page 3 of ``b.pdf`` gives ``b.pdf_3``. Names that no file can have (too long, or
-    with a NUL) end in a digest.
+    ``b/x.png`` stay apart; ``..``, ``/`` at the beginning and ``http://`` (or ``s3://``) become folders named ``_up``,
+    ``_root`` and ``_url``. The name is kept whole: page 3 of ``b.pdf`` gives ``b.pdf_3``. Names that no file can have
+    (too long, or with a NUL) end in a digest.
 
     Args:
         path: of the input, as it was named.
@@ -43,9 +43,10 @@ def stem(path: str, page: int | None) -> PurePosixPath:
 
 
 def _parts(path: str) -> tuple[list[str], str]:
-    if is_url(path):
+    if is_remote(path):
         scheme, _, rest = path.partition("://")
-        address, mark, query = rest.partition("?")
+        # In the name of an object, a question mark is a letter like others.
+        address, mark, query = rest.partition("?") if is_url(path) else (rest, "", "")
         *folders, name = (part if part.strip("_") else f"{part}_" for part in address.split("/"))
         name += mark + query.replace("%", "%25").replace("/", "%2F")
         return [_URL, scheme.lower(), *(_usable(_escaped(part)) for part in folders)], _escaped(name)

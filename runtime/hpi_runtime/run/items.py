@@ -28,5 +28,6 @@ def items(inputs: Iterator[Input], measure: Timer | None) -> Iterator[Item[Input
             measure(INPUT, DECODE, time.perf_counter() - started)
         item = Item(source, error=source.error)
         item.values.update({f"{INPUT}.{port}": value for port, value in source.values.items()})
+        item.values[f"{INPUT}.page_count"] = source.page_count
         source.values = {}
         yield item

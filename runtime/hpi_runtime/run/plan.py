@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -18,6 +19,7 @@ from hpi_schemas.plan.model import EngineRecord, Graph, ModuleRecord, Plan
 from hpi_schemas.plan.read import PlanReadError, read, short
 from hpi_schemas.tasks import runnable
 
+from hpi_runtime.bundle import DEPOT
 from hpi_runtime.errors import PlanError
 
 # What a plan may ask this runner to know.
@@ -73,13 +75,29 @@ class LocatedPlan:
             raise PlanError(f"this plan has no stage graph, and cannot be run as a whole; {runnable(tasks)}")
         return self.plan.graph
 
+    def folders(self) -> Iterator[tuple[str, Mapping[str, str]]]:
+        """Yield each folder as the plan names it, with the digests of its files."""
+        for record in self.modules.values():
+            yield record.model.dir, record.model.files
+        for item in self.plan.external.values():
+            if item.dir is not None:
+                yield item.dir, item.files
+
+    @property
+    def lacks_folders(self) -> bool:
+        """Whether a folder that the plan names is not on this machine."""
+        for reference, _ in self.folders():
+            try:
+                self.store.resolve(reference)
+            except FileNotFoundError:
+                return True
+        return False
+
     def files(self) -> Iterator[Path]:
         """Yield the plan and the files that it names, as far as they are there."""
         if self.path is not None:
             yield self.path
-        models = [(record.model.dir, record.model.files) for record in self.modules.values()]
-        others = [(item.dir, item.files) for item in self.plan.external.values() if item.dir is not None]
-        for reference, names in (*models, *others):
+        for reference, names in self.folders():
             with suppress(FileNotFoundError):
                 folder = self.store.resolve(reference)
                 yield from (folder / name for name in names)
@@ -95,7 +113,8 @@ def load(path: Path, root: Path | None = None, models: Sequence[Path] = ()) -> L
         models: folders with official models.
 
     Raises:
-        PlanError: it is not there, not a plan, or of a format that this reader does not know.
+        PlanError: it is not there, not a plan, or of a format that this reader does not know; or its models are not
+            on this machine, nor in the depot that ``HPI_DEPOT`` names.
     """
     from hpi_runtime.bundle import opening
 
@@ -106,7 +125,14 @@ def load(path: Path, root: Path | None = None, models: Sequence[Path] = ()) -> L
         text = read_bounded(path)
     except ReadError as fault:
         raise PlanError(str(fault)) from None
-    return replace(parse(text, path.parent, root, models, str(path)), path=path)
+    found = replace(parse(text, path.parent, root, models, str(path)), path=path)
+    address = os.environ.get(DEPOT)
+    if not address or not found.lacks_folders:
+        return found
+    from hpi_runtime.bundle import depot
+
+    _, start, official = opening.plan_in(depot.fetched(found, address))
+    return replace(found, store=ModelStore(start, official_folders((*models, official))))
 
 
 def parse(text: bytes, folder: Path, root: Path | None, models: Sequence[Path], name: str = "the plan") -> LocatedPlan:

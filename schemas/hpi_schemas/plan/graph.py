@@ -7,11 +7,13 @@ from dataclasses import replace
 
 from hpi_schemas import ops, tasks, value_types
 from hpi_schemas.plan.model import INPUT, External, Graph, ModuleRecord, Plan, Stage, source
-from hpi_schemas.values import CLIP, PICTURE, RECORD, SERIES, Value
+from hpi_schemas.values import CLIP, PICTURE, PLAIN, RECORD, SERIES, Value
 
-# What may be read from an input, by port: of a clip also its first picture.
-READ = {"image": Value(PICTURE), "series": Value(SERIES), "clip": Value(CLIP)}
+# What may be read from an input, by port: of a clip also its first picture, of a page how many its document has.
+READ = {"image": Value(PICTURE), "series": Value(SERIES), "clip": Value(CLIP), "page_count": Value(PLAIN)}
 _IMAGE = "image"
+# What every medium has.
+_ANY = {_IMAGE, "page_count"}
 # The record of one picture that went through a module, which every module's stage gives.
 RESULT = "result"
 
@@ -97,7 +99,7 @@ def medium(graph: Graph) -> str:
         GraphError: it is several things at once, of which no input can be both.
     """
     refs = [ref for stage in graph.stages.values() for ref in stage.inputs.values()] + [*graph.outputs.values()]
-    ports = {ref.rpartition(".")[2] for ref in refs if source(ref) == INPUT} - {_IMAGE}
+    ports = {ref.rpartition(".")[2] for ref in refs if source(ref) == INPUT} - _ANY
     if len(ports) > 1:
         raise GraphError(f"the graph reads {' and '.join(sorted(ports))} of each input")
     return next(iter(ports), _IMAGE)

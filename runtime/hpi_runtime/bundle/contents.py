@@ -1,23 +1,22 @@
-"""Making a bundle of a plan."""
+"""What a plan needs to run: what goes into a bundle of it, or into a depot."""
 
 from __future__ import annotations
 
 import io
-import os
-import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import IO, NamedTuple
 
 from hpi_schemas import ops, tasks
-from hpi_schemas.bundle import LOCK, MANIFEST, PLAN, File, Manifest, place, root
+from hpi_schemas.bundle import LOCK, PLAN, File, Manifest, place, root
 from hpi_schemas.canonical import digest, digest_file
 from hpi_schemas.files import ReadError, read_bounded
 from hpi_schemas.packages import RUN
 from hpi_schemas.plan.model import Graph, ModuleRecord
 
 from hpi_runtime import prepare
-from hpi_runtime.bundle import archive, packages
+from hpi_runtime.bundle import packages
 from hpi_runtime.errors import PlanError
 from hpi_runtime.prepare import cache, inventory
 from hpi_runtime.run.plan import LocatedPlan
@@ -28,14 +27,36 @@ _EXTRAS = {"onnxruntime": "cpu", "openvino": "cpu", "paddle": "paddle", "tensorr
 _ARTEFACTS = ".cache"
 
 
-def make(
-    plan: LocatedPlan, output: Path, has_artefacts: bool = True, lock: Path | None = None, extras: Sequence[str] = ()
-) -> Manifest:
-    """Write a bundle of a plan and return what is in it.
+class Contents(NamedTuple):
+    """What goes into a bundle, or a depot.
+
+    Attributes:
+        manifest: what it is.
+        files: where each file lies.
+        texts: of those that lie nowhere.
+    """
+
+    manifest: Manifest
+    files: Mapping[str, Path]
+    texts: Mapping[str, str]
+
+    @contextmanager
+    def opened(self, name: str) -> Iterator[IO[bytes]]:
+        """Give a file to read from."""
+        if name in self.texts:
+            yield io.BytesIO(self.texts[name].encode())
+        else:
+            with self.files[name].open("rb") as stream:
+                yield stream
+
+
+def gather(
+    plan: LocatedPlan, has_artefacts: bool = True, lock: Path | None = None, extras: Sequence[str] = ()
+) -> Contents:
+    """Return what a plan needs to run.
 
     Args:
         plan: read from a file.
-        output: the archive.
         has_artefacts: prepare what the plan needs, and take it along.
         lock: requirements with hashes, to take those of what is installed along.
         extras: of hpi-plan, whose packages go along beside those that the plan needs.
@@ -44,7 +65,7 @@ def make(
         PlanError: the plan cannot be bundled, or the lock does not fit.
         PreflightError: a model is not the plan's, or this machine cannot prepare it.
         PrepareError: a step failed.
-        OSError: the archive cannot be written.
+        OSError: a file cannot be read.
     """
     assert plan.path is not None
     references = [record.model.dir for record in plan.modules.values()]
@@ -69,35 +90,7 @@ def make(
     if listed[PLAN].digest != plan.digest:
         raise PlanError(f"{plan.path} changed while it was read")
     manifest = Manifest(plan.digest, start, dict(sorted(listed.items())), keys, wanted)
-    _write(manifest, files, texts, output)
-    return manifest
-
-
-def _write(manifest: Manifest, files: dict[str, Path], texts: dict[str, str], output: Path) -> None:
-    """Write it whole or not at all."""
-    handle, name = tempfile.mkstemp(prefix=f".{output.name}.begun-", dir=output.parent)
-    os.close(handle)
-    begun = Path(name)
-    try:
-        with archive.writing(begun, output.name.endswith(archive.ZSTD_ENDING)) as opened:
-            data = manifest.to_bytes()
-            archive.add(opened, MANIFEST, len(data), io.BytesIO(data))
-            for name, file in manifest.files.items():
-                if name in texts:
-                    archive.add(opened, name, file.size, io.BytesIO(texts[name].encode()))
-                else:
-                    with files[name].open("rb") as content:
-                        archive.add(opened, name, file.size, content)
-        begun.chmod(0o666 & ~_umask())
-        begun.replace(output)
-    finally:
-        begun.unlink(missing_ok=True)
-
-
-def _umask() -> int:
-    found = os.umask(0)
-    os.umask(found)
-    return found
+    return Contents(manifest, files, texts)
 
 
 def _folder(plan: LocatedPlan, record: ModuleRecord) -> Path:
