@@ -88,7 +88,7 @@ class PlanRunner(InferenceRunner):  # type: ignore[misc]
         outputs = self._engine.run(given)
         self.runs += 1
         if self._measure is not None:
-            self._measure(self.address, INFERENCE, time.perf_counter() - started)
+            self._measure(self.address, INFERENCE, time.perf_counter() - started, ())
         if self._observe is not None:
             self._observe(self.address, given, outputs)
         # PaddleX writes into some of them.

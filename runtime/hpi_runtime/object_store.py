@@ -11,9 +11,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
-# The package that each scheme needs, and our extra with it. A closed list, for fsspec also knows schemes that run
+from hpi_schemas.packages import missing
+
+# The package that each scheme needs. A closed list, for fsspec also knows schemes that run
 # commands on other machines, unpack archives, or name further stores. `memory` is one of this process, for tests.
-_PACKAGES = {"gs": ("gcsfs", "gcs"), "memory": ("fsspec", "batch"), "s3": ("s3fs", "s3")}
+_PACKAGES = {"gs": "gcsfs", "memory": "fsspec", "s3": "s3fs"}
 _MARK, _CHAIN = "://", "::"
 # Bytes asked for at a time: between two pieces the time is looked at.
 _PIECE = 16 << 20
@@ -188,14 +190,13 @@ def _place(name: str) -> _Place:
     scheme, bucket = scheme.lower(), rest.partition("/")[0]
     if _CHAIN in name or "@" in bucket or (not bucket and scheme != "memory"):
         raise StoreError(f"{name} is no name of an object: such as {scheme}{_MARK}bucket/key, without credentials")
-    package, extra = _PACKAGES[scheme]
     try:
         import fsspec
 
         # What was listed before is asked again: others write there.
         store = fsspec.filesystem(scheme, use_listings_cache=False)
     except ImportError:
-        raise StoreError(f'{name} needs {package}: pip install "hpi-plan[{extra}]"') from None
+        raise StoreError(f"{name}: {missing(_PACKAGES[scheme])}") from None
     return _Place(scheme, store, f"/{rest}" if scheme == "memory" else rest)
 
 

@@ -64,7 +64,7 @@ def not_ready() -> RequestError:
     return RequestError(503, "the server is not ready", _SOON)
 
 
-async def unless_gone(work: Future[_Found], left: asyncio.Task[None], deadline: float) -> _Found:
+async def unless_gone(work: Future[_Found], left: asyncio.Future[Any], deadline: float) -> _Found:
     """Wait for work, as long as anybody waits for that.
 
     Args:

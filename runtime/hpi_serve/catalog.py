@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from hpi_runtime import loader
 from hpi_runtime.errors import PlanError
@@ -20,6 +21,7 @@ from hpi_serve.metrics import Metrics
 from hpi_serve.options import Options
 from hpi_serve.serving import Serving
 from hpi_serve.shadow import Shadow
+from hpi_serve.tracing import Tracing
 
 LOG = logging.getLogger("hpi_serve")
 
@@ -31,12 +33,13 @@ class Catalog:
         fault: why nothing is served and nothing will be, None while that is open.
     """
 
-    def __init__(self, paths: Sequence[Path], options: Options, metrics: Metrics) -> None:
-        """Take the plans to serve; nothing is read yet."""
+    def __init__(self, paths: Sequence[Path], options: Options, metrics: Metrics, tracing: Tracing) -> None:
+        """Take the plans to serve, and who is told what is done; nothing is read yet."""
         self.paths = paths
         self.fault: Exception | None = None
         self._options = options
         self._metrics = metrics
+        self._tracing = tracing
         self._served: dict[str, _Shared] = {}
         self._loading = asyncio.Lock()
         self._is_closed = False
@@ -104,8 +107,14 @@ class Catalog:
             await asyncio.to_thread(shared.let_go)
 
     def _open(self, name: str, plan: LocatedPlan, is_first: bool) -> Serving:
-        watched = self._metrics.observer(name), self._metrics.timer(name)
-        pipeline = loader.pipeline(plan, None, self._options.strict, {}, *watched, keep=(IMAGE,))
+        count = self._metrics.timer(name)
+
+        def measure(stage: str, step: str, seconds: float, owners: Sequence[Any]) -> None:
+            count(stage, step, seconds)
+            self._tracing.step(stage, step, seconds, owners)
+
+        observe = self._metrics.observer(name)
+        pipeline = loader.pipeline(plan, None, self._options.strict, {}, observe, measure, keep=(IMAGE,))
         assert isinstance(pipeline, NativePipeline)
         for line in pipeline.warnings:
             LOG.warning("%s: %s", name, line)

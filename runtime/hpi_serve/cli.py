@@ -43,6 +43,8 @@ def _parser() -> CommandLine:
     parser.add_argument("plans", nargs="*", metavar="PLAN", help=f"{told}, with {os.pathsep} between them")
     add("host", str, "127.0.0.1", "ADDRESS", "where to listen; 0.0.0.0 is every address of this machine")
     add("port", _port, 8080, "N", "and at which port; 0 takes a free one")
+    grpc_help = "answer the Open Inference Protocol by gRPC at that port too; 0 takes a free one"
+    add("grpc-port", _port, None, "N", grpc_help)
     add(
         "workers",
         positive_number,
@@ -185,6 +187,7 @@ def _options(given: argparse.Namespace) -> Options:
         models=() if given.models is None else (Path(given.models),),
         shadow=None if given.shadow is None else Path(given.shadow),
         shadow_share=given.shadow_share / 100,
+        grpc=None if given.grpc_port is None else (given.host, given.grpc_port),
     )
 
 

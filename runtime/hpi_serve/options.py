@@ -32,6 +32,7 @@ class Options:
         models: folders with official models.
         shadow: a plan through which a share of the requests of the first plan runs too.
         shadow_share: from 0 to 1.
+        grpc: host and port where the Open Inference Protocol is answered by gRPC too; None answers it by HTTP alone.
     """
 
     limits: Limits = LIMITS
@@ -46,3 +47,4 @@ class Options:
     models: tuple[Path, ...] = ()
     shadow: Path | None = None
     shadow_share: float = 0.1
+    grpc: tuple[str, int] | None = None

@@ -35,6 +35,7 @@ class Request:
         markdown_images: whether those in Markdown are.
         abandon: lets what is under way go no further; None where nothing is.
         is_cancelled: nobody waits for it any more.
+        owner: what is told with each step that is taken for it.
     """
 
     log_id: str
@@ -44,6 +45,7 @@ class Request:
     markdown_images: bool = True
     abandon: Callable[[], None] | None = None
     is_cancelled: bool = False
+    owner: Any = None
 
     def cancel(self) -> None:
         """Let it go no further."""

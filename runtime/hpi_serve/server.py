@@ -8,10 +8,12 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import orjson
+from hpi_runtime.errors import PlanError
+from hpi_schemas.packages import missing
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -23,10 +25,16 @@ from hpi_serve.admission import Admission, not_ready, unless_gone
 from hpi_serve.catalog import Catalog
 from hpi_serve.errors import RequestError
 from hpi_serve.metrics import Metrics
+from hpi_serve.models import Models
 from hpi_serve.options import Options
 from hpi_serve.serving import Serving
+from hpi_serve.tracing import RequestSpan, Tracing
+
+if TYPE_CHECKING:
+    from hpi_serve.rpc import RpcServer
 
 LOG = logging.getLogger("hpi_serve.requests")
+SERVER_LOG = logging.getLogger("hpi_serve")
 _PLAN = "X-HPI-Plan"
 Handler = Callable[[Request], Awaitable[Response]]
 
@@ -43,8 +51,10 @@ class Server:
         """Take the plans and how they are served."""
         self.options = options
         self.metrics = Metrics()
-        self.catalog = Catalog(paths, options, self.metrics)
+        self._tracing = Tracing()
+        self.catalog = Catalog(paths, options, self.metrics, self._tracing)
         self.is_draining = False
+        self._models = Models(self.catalog)
         self._admission = Admission(options.waiting, options.token, self.metrics)
 
     def app(self, loaded: Callable[[Exception | None], None] = lambda _: None) -> Starlette:
@@ -53,9 +63,13 @@ class Server:
         Args:
             loaded: is told that the plans are loaded, or why they are not.
         """
+        rpc = self._rpc()
 
         async def load() -> None:
             try:
+                if rpc is not None and self.options.grpc is not None:
+                    host, port = self.options.grpc
+                    SERVER_LOG.info("listens on grpc://%s:%d", host, await rpc.start(host, port))
                 await self.catalog.load()
                 loaded(None)
             except Exception as fault:
@@ -69,9 +83,11 @@ class Server:
                 yield
             finally:
                 await loading
+                if rpc is not None:
+                    await rpc.stop()
                 await self.catalog.close()
 
-        protocol = tensors.Protocol(self.catalog, self.options.body_bytes, self.options.seconds)
+        protocol = tensors.Protocol(self._models, self.options.body_bytes, self.options.seconds)
         return Starlette(
             routes=[
                 Route("/health", self._health),
@@ -83,6 +99,25 @@ class Server:
             exception_handlers={HTTPException: _not_found},
             lifespan=lifespan,
         )
+
+    def _rpc(self) -> RpcServer | None:
+        """Return what answers by gRPC, where that is asked for.
+
+        Raises:
+            PlanError: its package is missing.
+        """
+        if self.options.grpc is None:
+            return None
+        try:
+            from hpi_serve.rpc import RpcServer, Rules
+        except ImportError:
+            raise PlanError(missing("tritonclient")) from None
+
+        def told(status: int, seconds: float, span: RequestSpan) -> None:
+            self._tell({"plan": "", "route": "grpc", "code": status}, seconds, span)
+
+        bounds = self.options.body_bytes, self.options.seconds
+        return RpcServer(self._models, Rules(self._admission, self._is_ready, *bounds, told, self._tracing))
 
     def _is_ready(self) -> bool:
         return self.catalog.is_ready and not self.is_draining
@@ -118,13 +153,16 @@ class Server:
                 return _json({"error": str(fault)}, fault.status, fault.headers)
 
         async def counted(request: Request) -> Response:
-            started = time.perf_counter()
-            response = await guarded(request)
-            self._close_if_draining(response)
             if request.method != "POST":
+                response = await guarded(request)
+                self._close_if_draining(response)
                 return response
-            told = {"plan": "", "route": "/v2", "code": response.status_code}
-            self._tell(told, time.perf_counter() - started)
+            started = time.perf_counter()
+            with self._tracing.request(request.headers) as span:
+                response = await guarded(request)
+                self._close_if_draining(response)
+                told = {"plan": "", "route": "/v2", "code": response.status_code}
+                self._tell(told, time.perf_counter() - started, span)
             return response
 
         return counted
@@ -134,19 +172,24 @@ class Server:
         if self.is_draining:
             response.headers["Connection"] = "close"
 
-    def _tell(self, told: dict[str, Any], seconds: float) -> None:
-        """Count a request, and log a line about it."""
+    def _tell(self, told: dict[str, Any], seconds: float, span: RequestSpan) -> None:
+        """Count a request, say what came of it, and log a line about it."""
         self.metrics.answered(told["plan"], told["route"], told["code"], seconds)
+        span.tell("POST", told["route"], told["code"], plan=told["plan"], log_id=told.get("log_id", ""))
         LOG.info("answered", extra={"request": {**told, "seconds": round(seconds, 4)}})
 
-    def _logged(self, handler: Callable[[Request, dict[str, Any]], Awaitable[Response]]) -> Handler:
+    def _logged(self, handler: Callable[[Request, dict[str, Any], RequestSpan], Awaitable[Response]]) -> Handler:
         """Answer errors as PaddleX does, count the request, and log a line about it without its content."""
 
         async def logged(request: Request) -> Response:
+            with self._tracing.request(request.headers) as span:
+                return await answered(request, span)
+
+        async def answered(request: Request, span: RequestSpan) -> Response:
             started = time.perf_counter()
             told: dict[str, Any] = {"plan": "", "route": ""}
             try:
-                response = await handler(request, told)
+                response = await handler(request, told, span)
             except Exception as found:
                 fault = errors.of(found)
                 if "bytes" not in told:
@@ -157,14 +200,14 @@ class Server:
                 response = _failed(fault)
             self._close_if_draining(response)
             told["code"] = response.status_code
-            self._tell(told, time.perf_counter() - started)
+            self._tell(told, time.perf_counter() - started, span)
             if response.status_code == 499:
                 self.metrics.cancelled.labels(told["plan"]).inc()
             return response
 
         return logged
 
-    async def _infer(self, request: Request, told: dict[str, Any]) -> Response:
+    async def _infer(self, request: Request, told: dict[str, Any], span: RequestSpan) -> Response:
         deadline = asyncio.get_running_loop().time() + self.options.seconds
         self._admission.check_token(request.headers.get("authorization", ""))
         name, _, route = request.path_params["path"].rpartition("/")
@@ -175,9 +218,11 @@ class Server:
                 if serving is None or serving.contract is None or serving.contract.path != f"/{route}":
                     raise RequestError(404, "Not Found")
                 told.update(plan=serving.name, route=serving.contract.path)
-                return await self._answered(request, serving, deadline, told)
+                return await self._answered(request, serving, deadline, told, span)
 
-    async def _answered(self, request: Request, serving: Serving, deadline: float, told: dict[str, Any]) -> Response:
+    async def _answered(
+        self, request: Request, serving: Serving, deadline: float, told: dict[str, Any], span: RequestSpan
+    ) -> Response:
         waited = self.metrics.waiting(serving.name)
         body = await bodies.read(request, self.options.body_bytes, deadline)
         told["bytes"] = len(body)
@@ -185,6 +230,7 @@ class Server:
         try:
             asked = await unless_gone(serving.read(body), left, deadline)
             told["log_id"] = asked.log_id
+            asked.owner = span.owner
             del body
             try:
                 answer = await unless_gone(serving.answer(asked, waited), left, deadline)

@@ -133,12 +133,12 @@ class Serving:
         changes = arguments.changes(self.pipeline.plan, self.pipeline.plan.graph, request.settings)
         if changes:
             found = []
-            for result in self._variant(changes).predict(request.data, limits=self._limits):
+            for result in self._variant(changes).predict(request.data, limits=self._limits, owner=request.owner):
                 found.append(result)
                 if request.is_cancelled:
                     raise _nobody_waits()
             return found
-        future = self._session.submit(request.data)
+        future = self._session.submit(request.data, request.owner)
         request.abandon = partial(self._session.abandon, future)
         if request.is_cancelled:
             request.abandon()

@@ -1,6 +1,5 @@
-"""The Open Inference Protocol, version 2 (REST): the models of the plans, tensor by tensor.
+"""The Open Inference Protocol by HTTP, with the binary tensors of Triton's extension.
 
-https://github.com/kserve/open-inference-protocol, with the binary tensors of Triton's extension
 (https://github.com/triton-inference-server/server/blob/main/docs/protocol/extension_binary_data.md).
 """
 
@@ -12,43 +11,25 @@ from typing import Any
 
 import numpy as np
 import orjson
-from hpi_runtime.errors import EngineError
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from hpi_serve import bodies
-from hpi_serve.admission import not_ready, unless_gone
-from hpi_serve.catalog import Catalog
 from hpi_serve.errors import RequestError
+from hpi_serve.models import DTYPES, NAMES, SERVER, VERSION, Models, Tensor, server_version
 
-_VERSION = "1"
 _MOST_DIGITS = 12
 _HEADER_LENGTH = "Inference-Header-Content-Length"
-_DTYPES: Mapping[str, str] = {
-    "BOOL": "bool",
-    "FP16": "float16",
-    "FP32": "float32",
-    "FP64": "float64",
-    "INT8": "int8",
-    "INT16": "int16",
-    "INT32": "int32",
-    "INT64": "int64",
-    "UINT8": "uint8",
-    "UINT16": "uint16",
-    "UINT32": "uint32",
-    "UINT64": "uint64",
-}
-_NAMES = {dtype: name for name, dtype in _DTYPES.items()}
 Guard = Callable[[Any], Any]
 
 
 class Protocol:
-    """Answers its routes. A model is called by the address of its module, in plans after the first with ``NAME.``."""
+    """Answers its routes."""
 
-    def __init__(self, catalog: Catalog, body_bytes: int, seconds: float) -> None:
-        """Take what is served, how large a request may be, and how long it may take to come."""
-        self._catalog = catalog
+    def __init__(self, models: Models, body_bytes: int, seconds: float) -> None:
+        """Take what can be run, how large a request may be, and how long it may take to come."""
+        self._models = models
         self._body_bytes = body_bytes
         self._seconds = seconds
 
@@ -68,7 +49,7 @@ class Protocol:
 
         model = "/v2/models/{name}"
         found = [Route("/v2/health/live", live), Route("/v2/health/ready", ready), Route("/v2", guarded(self._server))]
-        for path in (model, f"{model}/versions/{_VERSION}"):
+        for path in (model, f"{model}/versions/{VERSION}"):
             found += [
                 Route(path, guarded(self._model)),
                 Route(f"{path}/ready", guarded(self._model_ready)),
@@ -77,67 +58,40 @@ class Protocol:
         return found
 
     async def _server(self, _: Request) -> Response:
-        from importlib.metadata import version
-
-        return _json({"name": "hpi-serve", "version": version("hpi-plan"), "extensions": ["binary_tensor_data"]})
-
-    def _place(self, name: str) -> tuple[str | None, str]:
-        """Return the plan of a model, None for the first, and the address of its module.
-
-        Raises:
-            RequestError: there is none.
-        """
-        for number, serving in enumerate(self._catalog.all):
-            address = name.removeprefix(f"{serving.name}.")
-            if address in serving.pipeline.engines and (number == 0 or address != name):
-                return (None if number == 0 else serving.name), address
-        raise RequestError(404, f"there is no model `{name}`")
+        return _json({"name": SERVER, "version": server_version(), "extensions": ["binary_tensor_data"]})
 
     async def _model_ready(self, request: Request) -> Response:
-        self._place(request.path_params["name"])
+        self._models.check(request.path_params["name"])
         return _json({"name": request.path_params["name"], "ready": True})
 
     async def _model(self, request: Request) -> Response:
-        plan, address = self._place(request.path_params["name"])
-        with self._catalog.using(plan) as serving:
-            assert serving is not None
-            engine = serving.pipeline.engines[address]
-            known = {item.name: item for item in engine.told}
-            outputs = [_described(known[name]) if name in known else {"name": name} for name in engine.outputs]
-            return _json(
-                {
-                    "name": request.path_params["name"],
-                    "versions": [_VERSION],
-                    "platform": f"hpi_{engine.name}",
-                    "inputs": [_described(item) for item in engine.inputs],
-                    "outputs": outputs,
-                }
-            )
+        found = self._models.described(request.path_params["name"])
+        return _json(
+            {
+                "name": request.path_params["name"],
+                "versions": [VERSION],
+                "platform": found.platform,
+                "inputs": list(map(_told, found.inputs)),
+                "outputs": list(map(_told, found.outputs)),
+            }
+        )
 
     async def _infer(self, request: Request) -> Response:
         name = request.path_params["name"]
         deadline = asyncio.get_running_loop().time() + self._seconds
-        self._place(name)
+        self._models.check(name)
         body = await bodies.read(request, self._body_bytes, deadline)
-        # Again: meanwhile others may be served.
-        plan, address = self._place(name)
         left = asyncio.ensure_future(bodies.gone(request))
         try:
-            with self._catalog.using(plan) as serving:
-                if serving is None:
-                    raise not_ready()
-                asked, arrays = await asyncio.to_thread(_read, body, request.headers.get(_HEADER_LENGTH))
-                found = await unless_gone(serving.run_model(address, arrays), left, deadline)
-        except EngineError as fault:
-            raise RequestError(400, str(fault)) from None
+            asked, arrays = await asyncio.to_thread(_read, body, request.headers.get(_HEADER_LENGTH))
+            found = await self._models.run(name, arrays, left, deadline)
         finally:
             left.cancel()
         return await asyncio.to_thread(_answer, name, asked, found)
 
 
-def _described(tensor: Any) -> dict[str, Any]:
-    shape = [-1 if size is None else size for size in tensor.shape]
-    return {"name": tensor.name, "datatype": _NAMES[tensor.dtype.name], "shape": shape}
+def _told(tensor: Tensor) -> dict[str, Any]:
+    return {key: value for key, value in tensor._asdict().items() if value is not None}
 
 
 def _read(body: bytes, header: str | None) -> tuple[Mapping[str, Any], dict[str, Any]]:
@@ -170,9 +124,9 @@ def _tensor(item: Any, body: bytes, begin: int) -> tuple[str, Any, int]:
     """Return the name of a tensor, its array, and where the next one begins."""
     if not isinstance(item, dict) or not isinstance(item.get("name"), str):
         raise RequestError(400, "each of `inputs` must be a tensor with a `name`")
-    name, shape, dtype = item["name"], item.get("shape"), _DTYPES.get(str(item.get("datatype")))
+    name, shape, dtype = item["name"], item.get("shape"), DTYPES.get(str(item.get("datatype")))
     if dtype is None:
-        raise RequestError(400, f"the input {name} must have one of the datatypes {', '.join(_DTYPES)}")
+        raise RequestError(400, f"the input {name} must have one of the datatypes {', '.join(DTYPES)}")
     if not isinstance(shape, list) or not all(type(size) is int and size >= 0 for size in shape):
         raise RequestError(400, f"the input {name} must have a `shape` of whole numbers")
     size = _parameters(item).get("binary_data_size")
@@ -192,14 +146,14 @@ def _answer(name: str, asked: Mapping[str, Any], found: Mapping[str, Any]) -> Re
     made, tails = [], []
     for wanted, is_binary in _wanted(asked.get("outputs"), found, usually):
         array = np.ascontiguousarray(found[wanted])
-        tensor: dict[str, Any] = {"name": wanted, "datatype": _NAMES[array.dtype.name], "shape": list(array.shape)}
+        tensor: dict[str, Any] = {"name": wanted, "datatype": NAMES[array.dtype.name], "shape": list(array.shape)}
         if is_binary:
             tensor["parameters"] = {"binary_data_size": array.nbytes}
             tails.append(array.tobytes())
         else:
             tensor["data"] = array.ravel().tolist()
         made.append(tensor)
-    told = {"model_name": name, "model_version": _VERSION, "outputs": made}
+    told = {"model_name": name, "model_version": VERSION, "outputs": made}
     head = orjson.dumps({**told, "id": asked["id"]} if isinstance(asked.get("id"), str) else told)
     if not tails:
         return Response(head, media_type="application/json")

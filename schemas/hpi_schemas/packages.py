@@ -72,5 +72,6 @@ def _requirements(extra: str) -> list[str]:
         if item.marker is None or item.name == _OURS:
             continue
         if item.marker.evaluate({"extra": extra}) and not item.marker.evaluate({"extra": ""}):
-            found.append(f"'{item.name}{item.specifier}'" if item.specifier else item.name)
+            name = f"{item.name}[{','.join(sorted(item.extras))}]" if item.extras else item.name
+            found.append(f"'{name}{item.specifier}'" if item.specifier or item.extras else name)
     return found

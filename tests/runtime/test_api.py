@@ -150,7 +150,7 @@ def test_one_picture_is_worked_on_by_the_callers_thread_and_several_by_others(tm
     own = threading.current_thread()
     seen: list[bool] = []
 
-    def measure(_name: str, kind: str, _seconds: float) -> None:
+    def measure(_name: str, kind: str, _seconds: float, _owners: Any) -> None:
         if kind == PREPROCESS:
             seen.append(threading.current_thread() is own)
 

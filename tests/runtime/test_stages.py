@@ -194,7 +194,7 @@ def test_a_timer_hears_of_every_step_and_waiting_is_no_work() -> None:
     def slow(*_: Any) -> None:
         time.sleep(0.05)
 
-    def measure(name: str, kind: str, seconds: float) -> None:
+    def measure(name: str, kind: str, seconds: float, _: Any) -> None:
         heard.append((name, kind, seconds))
 
     with Runner("M", engine(1), BINDING, slow, measure) as runner:

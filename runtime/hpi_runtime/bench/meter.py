@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import defaultdict
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,7 @@ class Meter:
         with self._lock:
             self._shapes[address].update(array.shape for array in arrays.values())
 
-    def measure(self, name: str, kind: str, seconds: float) -> None:
+    def measure(self, name: str, kind: str, seconds: float, _: Sequence[Any] = ()) -> None:
         """Note a step that ends now."""
         ended = time.perf_counter()
         with self._lock:

@@ -6,7 +6,7 @@ import sys
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -40,7 +40,7 @@ class Course:
         self._lock = threading.Lock()
         self._seconds: defaultdict[str, float] = defaultdict(float)
 
-    def measure(self, name: str, kind: str, seconds: float) -> None:
+    def measure(self, name: str, kind: str, seconds: float, _: Sequence[Any] = ()) -> None:
         """Learn how long a step took; safe in any thread."""
         what = "decoding" if kind == _DECODE else name.rpartition(".")[2] if kind == _INFERENCE else "the rest"
         with self._lock:

@@ -34,11 +34,18 @@ class Item(Generic[Source]):
         source: the input itself.
         values: what the stages made of it so far.
         error: why it goes no further.
+        owner: for whom it is on its way, where somebody wants to know what is done for them.
     """
 
     source: Source
     values: dict[str, Any] = field(default_factory=dict)
     error: InputError | None = None
+    owner: Any = None
+
+
+def owners(items: Sequence[Item[Any]]) -> list[Any]:
+    """Return for whom items are on their way."""
+    return [item.owner for item in items if item.owner is not None]
 
 
 # Works on the items of a group that have no error yet; may set one.

@@ -12,7 +12,7 @@ from hpi_schemas.plan.graph import RESULT
 from hpi_schemas.plan.model import Stage
 
 from hpi_runtime.errors import InputError
-from hpi_runtime.run.executor import Item, each
+from hpi_runtime.run.executor import Item, each, owners
 from hpi_runtime.run.runner import POSTPROCESS, Answer, Runner, Timer
 from hpi_runtime.tasks.base import Arrays as Roles
 from hpi_runtime.tasks.base import OutputError, Task
@@ -85,14 +85,14 @@ class ModuleStage:
         if not self._takes_one:
             values = {port: lists[0] for port, lists in values.items()}
         feeds = self._task.feeds(values)
-        items[0].values[self._name] = Submitted(items, self._answers(feeds.batches), feeds.context)
+        items[0].values[self._name] = Submitted(items, self._answers(feeds.batches, owners(items)), feeds.context)
 
-    def _answers(self, batches: Iterable[Roles]) -> list[Answer]:
+    def _answers(self, batches: Iterable[Roles], owners: Sequence[Any]) -> list[Answer]:
         if self._is_alone and isinstance(batches, Sequence) and len(batches) == 1:
             # Nothing runs beside it, and another thread would begin with cold caches.
-            return [_Now(partial(self._runner.run, batches[0]))]
+            return [_Now(partial(self._runner.run, batches[0], owners))]
         # Batches may be made one by one: the first runs while the second is made.
-        return [self._runner.submit(batch) for batch in batches]
+        return [self._runner.submit(batch, owners) for batch in batches]
 
     def _read(self, submitted: Submitted) -> None:
         started = time.perf_counter()
@@ -102,7 +102,8 @@ class ModuleStage:
             own: dict[str, Any] = {port: value[place] for port, value in values.items()} if self._takes_one else values
             give(item, self._name, {**own, RESULT: own}, self._gives)
         if self._measure is not None:
-            self._measure(self._address, POSTPROCESS, time.perf_counter() - started - answers.waited)
+            seconds = time.perf_counter() - started - answers.waited
+            self._measure(self._address, POSTPROCESS, seconds, owners(submitted.items))
 
     def _values(self, answers: _Answers, context: Any) -> dict[str, list[Any]]:
         try:

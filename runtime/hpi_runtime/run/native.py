@@ -134,9 +134,9 @@ class NativePipeline(Pipeline):
         max_wait = None if is_one or isinstance(input, Sequence) else MAX_WAIT
         return self._items(self.read(input, limits), is_one, max_wait)
 
-    def read(self, input: Any, limits: Limits = DEFAULT) -> Iterator[Item[Input]]:
-        """Decode inputs one after the other, as ``predict`` takes them."""
-        return items(read(values.each(input, self.medium), limits, self.medium), self._measure)
+    def read(self, input: Any, limits: Limits = DEFAULT, owner: Any = None) -> Iterator[Item[Input]]:
+        """Decode inputs one after the other, as ``predict`` takes them; ``owner`` is whose they are."""
+        return items(read(values.each(input, self.medium), limits, self.medium), self._measure, owner)
 
     def varied(self, graph: Graph, settings: Mapping[str, Mapping[str, Any]]) -> Variant:
         """Return this pipeline with other settings, over the same engines; this one must outlive it.

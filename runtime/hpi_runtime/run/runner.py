@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Protocol
+from typing import Any, Protocol
 
 from hpi_schemas.tasks.binding import Binding
 
@@ -16,8 +16,9 @@ from hpi_runtime.tasks.base import Arrays as Roles
 
 # Is called with a module's address, the arrays that went in, and those that came out.
 Observer = Callable[[str, Arrays, Arrays], None]
-# Is called with a module's address or an operation's stage, what it did (one of the kinds below), and the seconds.
-Timer = Callable[[str, str, float], None]
+# Is called with a module's address or an operation's stage, what it did (one of the kinds below), the seconds, and the
+# owners of the items that it was done for.
+Timer = Callable[[str, str, float, Sequence[Any]], None]
 
 
 class Answer(Protocol):
@@ -73,21 +74,26 @@ class Runner:
         """Return a runner of another module with the same engine, in the same threads; this one ends them."""
         return Runner(address, self.engine, binding, observe, measure, self._pool)
 
-    def submit(self, batch: Roles) -> Answer:
+    def submit(self, batch: Roles, owners: Sequence[Any] = ()) -> Answer:
         """Run a batch soon, in a thread of the engine's."""
-        return self._pool.submit(self.run, batch)
+        return self._pool.submit(self.run, batch, owners)
 
     def run_model(self, arrays: Arrays) -> Arrays:
         """Run the model on arrays by its own names, in a thread of the engine's."""
         return self._pool.submit(self.engine.run, arrays).result()
 
-    def run(self, batch: Roles) -> Roles:
-        """Return the outputs of the model for a batch, both by role."""
+    def run(self, batch: Roles, owners: Sequence[Any] = ()) -> Roles:
+        """Return the outputs of the model for a batch, both by role.
+
+        Args:
+            batch: an array for each input.
+            owners: of the items that are in it.
+        """
         arrays: Arrays = {name: batch[role] for role, name in self.binding.inputs.items()}
         started = time.perf_counter()
         outputs = self.engine.run(arrays)
         if self._measure is not None:
-            self._measure(self.address, INFERENCE, time.perf_counter() - started)
+            self._measure(self.address, INFERENCE, time.perf_counter() - started, owners)
         if self._observe is not None:
             self._observe(self.address, arrays, outputs)
         return {role: outputs[name] for role, name in self.binding.outputs.items()}

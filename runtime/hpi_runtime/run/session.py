@@ -71,13 +71,14 @@ class Session:
         except RuntimeError as fault:
             raise no_threads(fault) from None
 
-    def submit(self, input: Any) -> Future[list[Result]]:
+    def submit(self, input: Any, owner: Any = None) -> Future[list[Result]]:
         """Take one input, and return at once.
 
         Safe from any thread; with asyncio, ``await asyncio.wrap_future(session.submit(input))``.
 
         Args:
             input: a path, a URL, bytes, a file open for reading bytes, a picture of Pillow, or an array in BGR order.
+            owner: whose it is: whoever measures the pipeline is told with each step.
 
         Returns:
             What will hold the results: one, or one for each page of a document. A failure is a result that says why.
@@ -96,7 +97,7 @@ class Session:
             raise TypeError("a session takes one input at a time; `predict` of the pipeline takes a list of them")
         if not self._room.acquire(blocking=False):
             raise BusyError(f"{self._max_waiting} inputs are under way; try again later")
-        request = _Request(input, self)
+        request = _Request(input, owner, self)
         self._requests[id(request.future)] = request
         request.future.add_done_callback(self._forget)
         with self._lock:
@@ -160,7 +161,7 @@ class Session:
         """Decode an input in a thread of the readers', and hand its pages on."""
         try:
             # Waiting here is how a session is slowed down: the executor has room for so many groups.
-            for item in self._pipeline.read(request.input, self._limits):
+            for item in self._pipeline.read(request.input, self._limits, request.owner):
                 if request.is_abandoned:
                     break
                 request.items.append(item)
@@ -220,13 +221,15 @@ class _Request:
 
     Attributes:
         input: as it was given.
+        owner: as it was given.
         future: will hold the results.
         items: its pages, in order, as far as they are read.
         is_abandoned: nobody waits for its results any more.
     """
 
-    def __init__(self, input: Any, session: Session) -> None:
+    def __init__(self, input: Any, owner: Any, session: Session) -> None:
         self.input = input
+        self.owner = owner
         self.future: Future[list[Result]] = Future()
         self.items: list[Item[Input]] = []
         self.is_abandoned = False

@@ -16,7 +16,7 @@ from hpi_schemas.plan.model import INPUT, Graph, Stage
 
 from hpi_runtime import ops
 from hpi_runtime.errors import PlanError
-from hpi_runtime.run.executor import Item, Worker, advance, each
+from hpi_runtime.run.executor import Item, Worker, advance, each, owners
 from hpi_runtime.run.folders import Held, params
 from hpi_runtime.run.module_stage import Loaded, ModuleStage, give
 from hpi_runtime.run.runner import GLUE, PREPROCESS, Timer
@@ -121,7 +121,9 @@ class _Nest:
         """Make an item of each element."""
         lists = {f"{INPUT}.{port}": item.values[ref] for port, ref in self._inputs.items()}
         elements = zip(*lists.values(), strict=True)
-        item.values[self._name] = [Item(item.source, dict(zip(lists, values, strict=True))) for values in elements]
+        item.values[self._name] = [
+            Item(item.source, dict(zip(lists, values, strict=True)), owner=item.owner) for values in elements
+        ]
 
     def inside(self, worker: Worker) -> Worker:
         """Return a worker that does with the elements of each item what another does with items."""
@@ -149,7 +151,7 @@ def _timed(worker: Worker, name: str, kind: str, measure: Timer | None) -> Worke
     def work(items: Sequence[Item[Any]]) -> None:
         started = time.perf_counter()
         worker(items)
-        measure(name, kind, time.perf_counter() - started)
+        measure(name, kind, time.perf_counter() - started, owners(items))
 
     return work
 

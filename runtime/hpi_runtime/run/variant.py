@@ -68,9 +68,15 @@ class Variant:
         self._medium = media.of(parts.plan.plan)
         self._reporter = reporter
 
-    def predict(self, input: Any, *, limits: Limits = DEFAULT) -> Iterator[Result]:
-        """Yield a result for each picture or page of an input, as ``Pipeline.predict`` takes it."""
-        for item in items(read(each(input, self._medium), limits, self._medium), self._measure):
+    def predict(self, input: Any, *, limits: Limits = DEFAULT, owner: Any = None) -> Iterator[Result]:
+        """Yield a result for each picture or page of an input, as ``Pipeline.predict`` takes it.
+
+        Args:
+            input: see above.
+            limits: what it may cost.
+            owner: whose it is.
+        """
+        for item in items(read(each(input, self._medium), limits, self._medium), self._measure, owner):
             yield self._reporter.result(unprotected, execute_one(item, self._workers))
 
 
