@@ -174,7 +174,7 @@ def _pipelines(data: Mapping[str, Any]) -> str:
     heads = ("pipeline", "cold s", "÷ PaddleX's", "steady s", "÷ PaddleX's", "peak MiB", "÷ PaddleX's")
     rows = [
         (
-            f"`{name}`",
+            name,
             f"{run['ours']['cold_s']:.2f}",
             f"{run['ratio']['cold']:.2f}",
             f"{run['ours']['steady_s']:.3f}",
@@ -255,6 +255,7 @@ _SECTIONS = {
     "floor": _floor,
     "hosting": _hosting,
     "pipelines": _pipelines,
+    "small": _pipelines,
     "peers": _peers,
     "regret": _regret,
     "serve": _serve,

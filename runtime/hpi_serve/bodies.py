@@ -10,7 +10,11 @@ from starlette.requests import ClientDisconnect, Request
 from hpi_serve.errors import RequestError
 
 # What a client that is refused has to finish sending, and for how long it may pause.
-_DISCARD_SECONDS, _PAUSE_SECONDS = 20.0, 1.0
+_DISCARD_SECONDS, _PAUSE_SECONDS = 20.0, 5.0
+# A body may pause for so long at its beginning; then so many bytes must have come for each second.
+_PATIENCE_SECONDS, _LEAST_RATE = 10.0, 16 << 10
+_LATE = 504, "the request took too long to come"
+_SLOW = 408, f"the request comes too slowly: it must bring {_LEAST_RATE >> 10} KiB a second"
 
 
 async def read(request: Request, most: int, deadline: float) -> bytes:
@@ -22,7 +26,7 @@ async def read(request: Request, most: int, deadline: float) -> bytes:
         deadline: of the event loop's clock.
 
     Raises:
-        RequestError: it is larger or slower, or the client left meanwhile.
+        RequestError: it is larger or slower than it may be, or the client left meanwhile.
     """
     large = RequestError(413, f"the request has more than {most:,} bytes")
     told = request.headers.get("content-length", "")
@@ -30,19 +34,22 @@ async def read(request: Request, most: int, deadline: float) -> bytes:
         raise large
     found = bytearray()
 
-    async def collect() -> None:
-        async for piece in request.stream():
-            found.extend(piece)
+    clock = asyncio.get_running_loop().time
+    began = clock()
+    pieces = request.stream()
+    try:
+        while True:
+            # A body that comes as slowly as it may would take a place from others for nothing.
+            until = min(deadline, began + _PATIENCE_SECONDS + len(found) / _LEAST_RATE)
+            found.extend(await asyncio.wait_for(anext(pieces), until - clock()))
             if len(found) > most:
                 raise large
-
-    try:
-        await asyncio.wait_for(collect(), deadline - asyncio.get_running_loop().time())
+    except StopAsyncIteration:
+        return bytes(found)
     except asyncio.TimeoutError:
-        raise RequestError(504, "the request took too long to come") from None
+        raise RequestError(*_LATE if clock() >= deadline else _SLOW) from None
     except ClientDisconnect:
         raise RequestError(499, "the client left") from None
-    return bytes(found)
 
 
 async def discard(request: Request, most: int) -> None:

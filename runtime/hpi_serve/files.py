@@ -7,7 +7,7 @@ import binascii
 import mimetypes
 from urllib.parse import urlsplit
 
-from hpi_runtime.inputs.fetch import fetch
+from hpi_runtime.inputs.fetch import Stop, fetch
 from hpi_runtime.inputs.limits import Limits
 from hpi_runtime.inputs.pdf import is_pdf
 from hpi_runtime.inputs.remote import is_url
@@ -17,19 +17,20 @@ from hpi_serve.errors import RequestError
 PDF, PICTURE = 0, 1
 
 
-def read(text: str, limits: Limits) -> bytes:
+def read(text: str, limits: Limits, stop: Stop) -> bytes:
     """Return the bytes of a file.
 
     Args:
         text: base64, of which what is none of its letters is left out, as PaddleX does; or an http or https URL.
         limits: of what is fetched.
+        stop: ends that when nobody waits for it any more.
 
     Raises:
         RequestError: it is neither.
         InputError: the URL cannot be fetched.
     """
     if is_url(text):
-        return fetch(text, limits)
+        return fetch(text, limits, stop)
     try:
         return base64.b64decode(text)
     except (binascii.Error, ValueError):

@@ -14,6 +14,8 @@ from hpi_serve.contract import Contract
 _LEFT_OUT = frozenset({"input_path", "page_index"})
 _TOP_LEFT_OUT = frozenset({"plan", "fallback"})
 _MARKDOWN, _OUTPUT_IMAGE = "markdown", "outputImage"
+# The drawing of a page that was turned and flattened.
+_PREPROCESSED = "preprocessed_img"
 
 
 class Asked(NamedTuple):
@@ -58,9 +60,13 @@ def _page(contract: Contract, result: Result, asked: Asked) -> dict[str, Any]:
 
 def _drawings(contract: Contract, result: Result, asked: Asked) -> dict[str, Any]:
     made = {name: pictures.of_page(drawing, asked.largest) for name, drawing in result.img.items()}
-    found: dict[str, Any] = dict.fromkeys([contract.picture], next(iter(made.values()))) if contract.picture else {}
+    found: dict[str, Any] = {}
     if not contract.picture:
         found["outputImages"] = made
+    elif made:
+        found[contract.picture] = made[result.drawing]
+        if _PREPROCESSED in made and result.drawing != _PREPROCESSED:
+            found["docPreprocessingImage"] = made[_PREPROCESSED]
     if result.input_image is not None:
         found["inputImage"] = pictures.of_page(result.input_image, asked.largest)
     return found

@@ -9,6 +9,7 @@ from uuid import uuid4
 
 import orjson
 import pydantic
+from hpi_runtime.inputs.fetch import Stop
 from hpi_runtime.inputs.limits import Limits
 from hpi_runtime.inputs.pdf import is_pdf
 
@@ -54,13 +55,14 @@ class Request:
             self.abandon()
 
 
-def read(contract: Contract, body: bytes, limits: Limits) -> Request:
+def read(contract: Contract, body: bytes, limits: Limits, stop: Stop) -> Request:
     """Return what is asked; a URL is fetched.
 
     Args:
         contract: of the pipeline.
         body: JSON.
         limits: of what is fetched.
+        stop: ends that when nobody waits for it any more.
 
     Raises:
         RequestError: it is no request; its ``log_id`` is the request's where it has one.
@@ -69,7 +71,7 @@ def read(contract: Contract, body: bytes, limits: Limits) -> Request:
     try:
         values = _values(body)
         log_id = _log_id(values)
-        return _request(contract, fields.read(contract, values), values, log_id or str(uuid4()), limits)
+        return _request(contract, fields.read(contract, values), values, log_id or str(uuid4()), limits, stop)
     except Exception as fault:
         found = errors.of(fault)
         found.log_id = log_id
@@ -96,7 +98,9 @@ def _log_id(values: Any) -> str | None:
     return found[:_LONGEST] if isinstance(found, str) and found else None
 
 
-def _request(contract: Contract, model: pydantic.BaseModel, values: Any, log_id: str, limits: Limits) -> Request:
+def _request(
+    contract: Contract, model: pydantic.BaseModel, values: Any, log_id: str, limits: Limits, stop: Stop
+) -> Request:
     given = model.model_dump(mode="json", exclude_unset=True)
     for name, allowed in _ONLY.items():
         if name not in contract.fields and values.get(name) not in allowed:
@@ -104,10 +108,10 @@ def _request(contract: Contract, model: pydantic.BaseModel, values: Any, log_id:
     text = given[contract.takes]
     if contract.takes == FILE:
         kind = files.file_type(text, given.get("fileType"))
-        data = files.read(text, limits)
+        data = files.read(text, limits, stop)
         files.check_type(data, kind)
     else:
-        data = files.read(text, limits)
+        data = files.read(text, limits, stop)
         if contract.takes == IMAGE and is_pdf(data):
             raise RequestError(422, "Invalid input file: a picture is asked for, and this is a PDF")
     _check_size(given.get(_TARGET_SIZE), limits)

@@ -13,6 +13,7 @@ from uuid import uuid4
 
 import orjson
 from hpi_runtime.errors import PlanError
+from hpi_runtime.inputs.fetch import Stop
 from hpi_schemas.packages import missing
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -227,8 +228,9 @@ class Server:
         body = await bodies.read(request, self.options.body_bytes, deadline)
         told["bytes"] = len(body)
         left = asyncio.ensure_future(bodies.gone(request))
+        stop = Stop()
         try:
-            asked = await unless_gone(serving.read(body), left, deadline)
+            asked = await unless_gone(serving.read(body, stop), left, deadline)
             told["log_id"] = asked.log_id
             asked.owner = span.owner
             del body
@@ -240,6 +242,7 @@ class Server:
                 raise
         finally:
             left.cancel()
+            stop.set()
         return Response(answer, media_type="application/json", headers={_PLAN: serving.digest})
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import orjson
 from hpi_planner import vary
+from hpi_runtime.inputs.fetch import Stop
 from hpi_runtime.inputs.pdf import is_pdf
 from hpi_runtime.results.result import Result
 from hpi_runtime.run import arguments
@@ -72,12 +73,17 @@ class Serving:
         """Of the plan."""
         return self.pipeline.plan.digest
 
-    def read(self, body: bytes) -> Future[Request]:
-        """Read a request soon; what holds it raises RequestError where it is none."""
+    def read(self, body: bytes, stop: Stop) -> Future[Request]:
+        """Read a request soon; what holds it raises RequestError where it is none.
+
+        Args:
+            body: of the request.
+            stop: ends what it has fetched, when nobody waits for it any more.
+        """
         assert self.contract is not None
         # What may name a URL, escaped ones too; others do not wait for what is slow to come.
         pool = self._fetchers if b"://" in body or b"\\" in body else self._readers
-        return pool.submit(requests.read, self.contract, body, self._limits)
+        return pool.submit(requests.read, self.contract, body, self._limits, stop)
 
     def answer(self, request: Request, began: Any) -> Future[bytes]:
         """Answer a request when its turn comes; what holds the answer raises RequestError where there is none.

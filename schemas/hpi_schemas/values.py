@@ -27,6 +27,7 @@ class Value:
         fields: of a record: its fields, in order.
         like: of an output or a field: the op's input that it is of the type of, where that depends on what flows in.
         draw: of a field: whether it is part of the drawing, if its kind can be drawn.
+        drawing: of a field: what PaddleX calls the picture of it alone; empty if there is none.
         truth: of a field: what of a ``truth.json`` it is scored against, empty if nothing.
         beside: of a field: other fields of the record that its kind looks at, by their role there.
     """
@@ -37,6 +38,7 @@ class Value:
     fields: Mapping[str, Value] = field(default_factory=dict)
     like: str = ""
     draw: bool = True
+    drawing: str = ""
     truth: str = ""
     beside: Mapping[str, str] = field(default_factory=dict)
 
@@ -63,6 +65,7 @@ def read(data: Any) -> Value:
         fields=read_all(known.pop("fields", {})),
         like=known.pop("like", ""),
         draw=known.pop("draw", True),
+        drawing=known.pop("drawing", ""),
         truth=known.pop("truth", ""),
         beside=known,
     )

@@ -54,7 +54,9 @@ SIBLINGS = frozenset(
     )
 )
 # Pictures are drawn otherwise.
-DRAWN = frozenset({"image", "ocrImage", "docPreprocessingImage", "outputImage", "outputImages", "images"})
+DRAWN = frozenset({"image", "ocrImage", "docPreprocessingImage", "outputImage", "images"})
+# Those of stages have PaddleX's names; these are drawn by PaddleX alone, or otherwise by us.
+PICTURES, UNDRAWN = "outputImages", ("region_det_res", "seal_res", "layout_order_res")
 
 
 @pytest.fixture(scope="session")
@@ -116,6 +118,9 @@ def differences(ours: Any, theirs: Any, place: str = "") -> Iterator[str]:
         for key in sorted({*ours, *theirs} - {"logId"}):
             if key not in ours or key not in theirs:
                 yield f"{place}.{key}: only in {'ours' if key in ours else 'theirs'}"
+            elif key == PICTURES:
+                names = ours[key].keys() ^ theirs[key].keys()
+                yield from (f"{place}.{key}: {name}" for name in names if not name.startswith(UNDRAWN))
             elif key == TABLE:
                 yield from differences(rows(ours[key]), rows(theirs[key]), f"{place}.{key}")
             elif key not in DRAWN:

@@ -517,6 +517,22 @@ def test_a_server_that_sends_a_byte_at_a_time_has_so_many_seconds_in_all(server:
     assert time.monotonic() - began < 8
 
 
+@pytest.mark.parametrize("path", ["/slow-body", "/slow-head"])
+@pytest.mark.parametrize("is_early", [True, False])
+def test_what_nobody_waits_for_is_fetched_no_further(server: str, path: str, is_early: bool) -> None:
+    from hpi_runtime.inputs.fetch import Stop, fetch
+
+    stop = Stop()
+    if is_early:
+        stop.set()
+    threading.Timer(0.5, stop.set).start()
+    began = time.monotonic()
+    with pytest.raises(InputError) as caught:
+        fetch(server + path, Limits(url_seconds=30), stop)
+    assert caught.value.code == "URL_TOO_SLOW"
+    assert time.monotonic() - began < 5
+
+
 def test_a_body_larger_than_allowed_is_refused(server: str) -> None:
     from hpi_runtime.inputs.fetch import fetch
 

@@ -26,6 +26,7 @@ from hpi_runtime.ops import name_pictures
 from hpi_runtime.results.result import Result
 from hpi_runtime.results.writer import Writer
 from hpi_runtime.run.native import NativePipeline
+from hpi_schemas import ops
 from hpi_schemas.files import Outputs
 from hpi_schemas.values import Value
 from support import toy_pages
@@ -237,6 +238,33 @@ def test_markdown_and_its_pictures_have_paddlexs_names_in_python(tmp_path: Path)
     assert (tmp_path / "scan.md").read_text().startswith(f'<img src="{PATH}" />')
     assert np.asarray(cv2.imread(str(tmp_path / PATH))).shape == (6, 10, 3)
     assert list(result("scan.png").markdown["markdown_images"]) == [PATH]
+
+
+def test_the_stages_of_a_page_are_drawn_beside_the_whole(tmp_path: Path) -> None:
+    contract = ops.find("structure_result")
+    assert contract is not None
+    fields = contract.gives["result"].fields
+    box = {"cls_id": 0, "label": "text", "score": 0.9, "coordinate": [2, 2, 60, 30]}
+    table = {"cell_box_list": [[4, 4, 30, 20]], "pred_html": "<table></table>", "table_ocr_pred": {"rec_polys": []}}
+    record = {
+        "input_path": "a/scan.jpg",
+        "page_index": None,
+        "plan": "sha256:0",
+        "parsing_res_list": [],
+        "layout_det_res": {"boxes": [box]},
+        "table_res_list": [table],
+    }
+    page = Result(record, np.full((60, 90, 3), 255, np.uint8), "layout_order_res", fields=fields)
+    drawn = page.img
+    # What the page does not have is not drawn: no lines, no preprocessing.
+    assert list(drawn) == ["layout_order_res", "layout_det_res", "table_cell_img"]
+    whole, *parts = (np.asarray(picture) for picture in drawn.values())
+    assert (whole == 255).all()
+    assert all((part != 255).any() for part in parts)
+    assert page.save_to_img(tmp_path) == tmp_path / "scan_layout_order_res.jpg"
+    assert sorted(path.name for path in tmp_path.iterdir()) == [f"scan_{name}.jpg" for name in sorted(drawn)]
+    page.save_to_img(tmp_path / "alone.png")
+    assert len(list(tmp_path.iterdir())) == len(drawn) + 1
 
 
 def test_of_two_inputs_with_one_name_neither_loses_its_page_or_its_pictures(tmp_path: Path) -> None:

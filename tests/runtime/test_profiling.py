@@ -17,6 +17,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+import yaml
 from hpi_runtime.bench import confirming, contender, profiling, replay, search, trial
 from hpi_runtime.bench.native import successful
 from hpi_runtime.bench.process import EndedError, Process
@@ -213,6 +214,41 @@ def test_every_third_input_is_held_back_and_one_that_cannot_be_read_costs_the_ot
     assert done.returncode == 0, done.stderr
     assert load(folder / "plan.json")["profile"]["held_back"] is True
     assert "2 inputs that were held back" in run(folder, "hpi-review", "show", "plan.json").stdout
+
+
+def test_a_model_that_no_input_comes_to_is_not_measured_and_stays_as_it_is(models: Path, tmp_path: Path) -> None:
+    lay_out_lines(tmp_path, models)
+    assert run(tmp_path, "hpi-plan", "pipeline.yaml", "--candidates", "c.json").returncode == 0
+    given = ("--candidates", "c.json", "--profile", "profile.json", "--input", "empty.png", "--budget", "1")
+    done = run(tmp_path, "hpi-bench", *given)
+    assert done.returncode == 0, done.stderr
+    assert "SubModules.TextRecognition: no input comes to this model" in done.stderr
+    assert list(load(tmp_path / "profile.json")["modules"]) == ["SubModules.TextDetection"]
+    done = run(tmp_path, "hpi-plan", "pipeline.yaml", "--profile", "profile.json", "--output", "plan.json")
+    assert done.returncode == 0, done.stderr
+
+
+def lay_out_lines(folder: Path, models: Path) -> None:
+    """A pipeline that reads lines, and a page without any."""
+    members = {
+        "TextDetection": {"module_name": "text_detection", "model_name": "PP-OCRv6_small_det"},
+        "TextRecognition": {"module_name": "text_recognition", "model_name": "PP-OCRv6_small_rec"},
+    }
+    for node in members.values():
+        (folder / node["model_name"]).symlink_to(models / node["model_name"])
+        node["model_dir"] = node["model_name"]
+    hpi = {"backend": "onnxruntime", "auto_config": False}
+    flags = dict.fromkeys(("use_doc_preprocessor", "use_textline_orientation"), False)
+    data = {
+        "pipeline_name": "OCR",
+        "text_type": "general",
+        "use_hpip": True,
+        "hpi_config": hpi,
+        **flags,
+        "SubModules": members,
+    }
+    (folder / "pipeline.yaml").write_text(yaml.safe_dump(data))
+    cv2.imwrite(str(folder / "empty.png"), np.full((64, 64, 3), 255, np.uint8))
 
 
 def test_what_was_measured_is_not_measured_again(folder: Path) -> None:

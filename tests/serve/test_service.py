@@ -214,6 +214,25 @@ def test_requests_of_clients_who_left_are_not_run(slow: Path) -> None:
         assert server.metric("hpi_batch_size_count") - done <= 3
 
 
+def test_what_clients_who_left_wanted_from_elsewhere_is_fetched_no_further(slow: Path) -> None:
+    with (
+        socket.create_server(("127.0.0.1", 0)) as elsewhere,
+        serving(slow, "plan.json", "--allow-private-urls") as server,
+    ):
+        url = f"http://127.0.0.1:{elsewhere.getsockname()[1]}/picture.png"
+        data = json.dumps({"image": url}).encode()
+        head = f"POST {ROUTE} HTTP/1.1\r\nHost: x\r\nContent-Length: {len(data)}\r\n\r\n"
+        with socket.create_connection(("127.0.0.1", int(server.url.rpartition(":")[2]))) as connection:
+            connection.sendall(head.encode() + data)
+            fetching, _ = elsewhere.accept()
+            assert fetching.recv(1000).startswith(b"GET /picture.png")
+        fetching.settimeout(10)
+        # It hangs up, long before its time is over.
+        assert fetching.recv(1000) == b""
+        fetching.close()
+        until(lambda: server.metric("hpi_cancelled_total") == 1)
+
+
 def test_a_request_that_takes_too_long_gets_504(slow: Path) -> None:
     body = {"image": encoded(slow / "large.png"), "visualize": False}
     with serving(slow, "plan.json", "--workers", "1", "--request-seconds", "1") as server:

@@ -27,6 +27,7 @@ from hpi_runtime.bench.process import EndedError, Process
 from hpi_runtime.bench.trial import Report, Trial
 from hpi_runtime.errors import PlanError, RunnerError
 from hpi_runtime.judge import truth
+from hpi_runtime.progress import LOG
 from hpi_runtime.run.plan import LocatedPlan, parse
 
 # The part of the budget that is kept for whole pipelines.
@@ -111,7 +112,7 @@ def measure(setting: Setting, file: Path, outputs: Outputs, report: Report) -> t
         trials = {
             address: _trial(setting, listed, plan, address, folder, known, recorded["calibration"], report)
             for address in addresses
-            if (folder / address).is_dir()
+            if (folder / address).is_dir() and _is_used(address, recorded["seconds"])
         }
         costs = {}
         for address, trial in trials.items():
@@ -130,6 +131,14 @@ def measure(setting: Setting, file: Path, outputs: Outputs, report: Report) -> t
         confirmation = Confirmation(plan, listed, options, known, report)
         confirmation.run(found, until, keep)
     return found, list(dict.fromkeys([*recorded["failed"], *confirmation.failed]))
+
+
+def _is_used(address: str, seconds: Mapping[str, float]) -> bool:
+    """Tell whether a model ran at all: of one that did not, nothing can be learned."""
+    if seconds.get(address, 0.0) > 0.0:
+        return True
+    LOG.info("%s: no input comes to this model; its engine stays the plan's own", address)
+    return False
 
 
 def _trial(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +18,7 @@ from hpi_schemas.tables import drawing_console
 from hpi_runtime.cli.inputs import input_names
 from hpi_runtime.cli.telling import told
 from hpi_runtime.errors import PlanError
+from hpi_runtime.progress import LOG
 
 if TYPE_CHECKING:
     from hpi_schemas.files import Outputs
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
     from hpi_runtime.inputs.media import Medium
 
 _ROUNDS = 5
+# How often it says what it does where nothing is drawn.
+_SAY_SECONDS = 60.0
 _BUDGET = 1800
 _NOTES = """\
 Every plan runs in a process of its own. A first pass is the cold one; then, in every round, each input
@@ -178,16 +182,20 @@ def _truth(options: argparse.Namespace) -> str | None:
 
 @contextmanager
 def _progress(total: int | None) -> Iterator[Progress]:
-    """Show a bar on a terminal, and nothing elsewhere."""
+    """Show a bar on a terminal, and elsewhere say now and then what is being done."""
     from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
     from rich.progress import Progress as Bar
 
     console = drawing_console()
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
     with Bar(*columns, console=console, transient=True, disable=console is None) as bar:
-        task = bar.add_task("", total=total)
+        task, told = bar.add_task("", total=total), time.monotonic()
 
         def progress(what: str) -> None:
+            nonlocal told
             bar.update(task, advance=1, description=clean_line(what))
+            if console is None and time.monotonic() - told >= _SAY_SECONDS:
+                told = time.monotonic()
+                LOG.info("%s", what)
 
         yield progress

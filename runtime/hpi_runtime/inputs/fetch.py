@@ -40,11 +40,38 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
         return found
 
 
+class Stop:
+    """Ends what is being fetched, once nobody waits for it; may be told so from any thread."""
+
+    def __init__(self) -> None:
+        """Begin with nothing to end."""
+        self._lock = threading.Lock()
+        self._is_set = False
+        self._ends: list[Callable[[], None]] = []
+
+    def set(self) -> None:
+        """End it now, and what begins later at once."""
+        with self._lock:
+            self._is_set = True
+            ends, self._ends = self._ends, []
+        for end in ends:
+            end()
+
+    def calls(self, end: Callable[[], None]) -> None:
+        """Call this when nobody waits any more."""
+        with self._lock:
+            if not self._is_set:
+                self._ends.append(end)
+                return
+        end()
+
+
 class _Deadline:
     """Ends a fetch that takes too long, whatever it waits for: its sockets are shut at the deadline."""
 
-    def __init__(self, seconds: float) -> None:
+    def __init__(self, seconds: float, stop: Stop) -> None:
         self.is_over = False
+        self._stop = stop
         self._sockets: list[socket.socket] = []
         self._timer = threading.Timer(seconds, self._end)
         self._timer.daemon = True
@@ -56,6 +83,9 @@ class _Deadline:
         def connected() -> None:
             connect()
             self._sockets.append(connection.sock)
+            if self.is_over:
+                # It ended while this connected.
+                self._end()
 
         connection.connect = connected
 
@@ -67,6 +97,7 @@ class _Deadline:
 
     def __enter__(self) -> _Deadline:
         self._timer.start()
+        self._stop.calls(self._end)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -167,12 +198,13 @@ def _check_host(url: str) -> None:
             raise OSError(f"{item[4][0]} is a private address; --allow-private-urls fetches from those")
 
 
-def fetch(url: str, limits: Limits) -> bytes:
+def fetch(url: str, limits: Limits, stop: Stop | None = None) -> bytes:
     """Return the body of an http or https URL.
 
     Args:
         url: as the user named it.
         limits: bytes and seconds that it may have, and whether it may lead or redirect into a private network.
+        stop: ends it earlier, as if its time were over.
 
     Raises:
         InputError: it cannot be had, or is larger or slower than allowed.
@@ -184,7 +216,7 @@ def fetch(url: str, limits: Limits) -> bytes:
     if "@" in netloc:
         raise InputError("URL_UNREADABLE", "a URL with a user or a password in it is not fetched")
     late = InputError("URL_TOO_SLOW", f"{url} took more than {limits.url_seconds:g} seconds")
-    with _Deadline(limits.url_seconds) as deadline:
+    with _Deadline(limits.url_seconds, stop or Stop()) as deadline:
         make = _Maker(deadline, limits)
         opener = urllib.request.build_opener(_Redirects(), _Http(make), _Https(make))
         request = urllib.request.Request(_quoted(url), headers={"User-Agent": "hpi-run"})  # noqa: S310 (http or https)

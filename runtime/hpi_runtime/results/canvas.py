@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import colorsys
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import cv2
 import numpy as np
 import PIL.Image
 from hpi_schemas.cleaning import clean_line
-from hpi_schemas.values import Value
+from hpi_schemas.values import RECORD, Value
 from PIL import ImageDraw
 
 from hpi_runtime import kinds
@@ -143,6 +144,20 @@ def draw(
         if field.draw and kind.is_drawn and value is not None:
             kind.draw(canvas, value, kinds.beside(record, field))
     return canvas.finish()
+
+
+def draw_part(record: Mapping[str, Any], name: str, field: Value, image: Image) -> PIL.Image.Image:
+    """Return a picture of one field of a result: of a record what is in it.
+
+    Args:
+        record: of the result.
+        name: of the field, which is there.
+        field: what it is.
+        image: the picture that its coordinates refer to, BGR.
+    """
+    if field.kind == RECORD:
+        return draw(record[name], field.fields, {}, image)
+    return draw(record, {name: replace(field, draw=True)}, {}, image)
 
 
 def _colour(index: int) -> tuple[int, int, int]:

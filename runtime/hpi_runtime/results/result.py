@@ -5,21 +5,20 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from functools import cached_property
-from io import BytesIO
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from hpi_schemas.console import emit
-from hpi_schemas.files import Kind, OutputError, Outputs, make_folder
+from hpi_schemas.files import Kind, OutputError, Outputs, is_folder, make_folder
 from hpi_schemas.values import Value
 
 from hpi_runtime import kinds
 from hpi_runtime.documents.markdown import FOLDER
 from hpi_runtime.errors import InputError
 from hpi_runtime.pictures import Image
-from hpi_runtime.results import marks, pages
+from hpi_runtime.results import drawing, marks, pages
 from hpi_runtime.results.places import beside, place
 from hpi_runtime.series.table import Table
 
@@ -123,7 +122,8 @@ class Result(dict[str, Any]):
 
         facts = PngInfo()
         facts.add_itxt(marks.KEY, json.dumps({key: self.get(key) for key in _FACTS}))
-        return self._drawn("PNG", pnginfo=facts)
+        drawn = drawing.whole(self)
+        return None if drawn is None else drawing.encoded(drawn, "PNG", pnginfo=facts)
 
     def attachments(self, folder: str = FOLDER) -> dict[str, bytes]:
         """Return what is written of it besides record and drawing, by the end of its name, such as ``table_1.html``.
@@ -145,9 +145,12 @@ class Result(dict[str, Any]):
 
     @property
     def img(self) -> dict[str, PIL.Image.Image]:
-        """The picture drawn of it by its name, as PaddleX's results give it; empty after a failure."""
-        drawn = self._drawing()
-        return {} if drawn is None else {self.drawing: drawn}
+        """The pictures drawn of it by their names, as PaddleX's results give them; empty after a failure.
+
+        That of the whole comes first, then those of the stages before it, such as ``layout_det_res``.
+        """
+        drawn = drawing.whole(self)
+        return {} if drawn is None else {self.drawing: drawn, **drawing.parts(self)}
 
     def print(self, json_format: bool = False, indent: int = 4, ensure_ascii: bool = False) -> None:
         """Print the record as one line of JSON, or as PaddleX does with ``json_format``: under ``res``, indented.
@@ -180,7 +183,7 @@ class Result(dict[str, Any]):
 
         Args:
             save_path: a file, whose ending says the format, or a folder, where the name is PaddleX's: that of the
-                input, what is drawn, and the input's ending.
+                input, what is drawn, and the input's ending; the pictures of stages are beside it there.
 
         Raises:
             OutputError: that is an input, the plan or a file of its models, or cannot be written.
@@ -191,14 +194,19 @@ class Result(dict[str, Any]):
         own = Path(str(self["input_path"] or "")).suffix.lower()
         suffix = own if own in kinds and self["page_index"] is None else ".png"
         path = place(save_path, kinds, f"{self.stem}_{self.drawing}{suffix}")
+        drawn = drawing.whole(self)
+        if drawn is None:
+            return None
+        files = {path: drawn}
+        if is_folder(save_path):
+            files |= {path.with_name(f"{self.stem}_{name}{suffix}"): part for name, part in drawing.parts(self).items()}
         try:
-            data = self._drawn(kinds[path.suffix.lower()])
+            data = {file: drawing.encoded(item, kinds[file.suffix.lower()]) for file, item in files.items()}
         except (OSError, ValueError) as fault:
             # Some formats have no colours, or no such sizes.
             raise OutputError(f"{path} cannot be written: {fault}; name a .png") from fault
-        if data is None:
-            return None
-        self._save(path, data)
+        for file, content in data.items():
+            self._save(file, content)
         return path
 
     def save_to(self, form: str, save_path: str | Path) -> Path | None:
@@ -264,25 +272,6 @@ class Result(dict[str, Any]):
                 make_folder(found[-1].parent)
                 self._save(found[-1], data)
         return found
-
-    def _drawing(self) -> PIL.Image.Image | None:
-        if self.series is not None:
-            from hpi_runtime.results.plot import plot
-
-            return plot(self, self.fields, self.series)
-        if self.image is None:
-            return None
-        from hpi_runtime.results.canvas import draw
-
-        return draw(self, self.fields, self.pictures, self.image)
-
-    def _drawn(self, kind: str, **options: Any) -> bytes | None:
-        drawn = self._drawing()
-        if drawn is None:
-            return None
-        stream = BytesIO()
-        drawn.save(stream, kind, **options)
-        return stream.getvalue()
 
     def _save(self, path: Path, data: bytes) -> None:
         kind = Kind("result", lambda _: True)

@@ -95,9 +95,11 @@ class Feeding:
         """
         given = self._grouped(table)
         own = self._scale(given.copy())
-        tables = {name: self._by_time(own, columns) for name, columns in self._columns.items()}
+        found = {name: numbers(own, columns) for name, columns in self._columns.items()}
+        moments = self._moments(given)
+        tables = {name: _by_time(table, moments) for name, table in found.items()}
         main = next(iter(tables.values()))
-        shown = self._by_time(given, next(iter(self._columns.values())))
+        shown = _by_time(numbers(given, next(iter(self._columns.values()))), moments)
         return Fed(tables, main, shown, self._calendar(main) if self._asks_calendar else None)
 
     def _grouped(self, table: Table) -> Table:
@@ -116,11 +118,6 @@ class Feeding:
                 for place, name in enumerate(names):
                     table[name] = self.scaler.scale(values)[:, place]
         return table
-
-    def _by_time(self, table: Table, columns: list[str]) -> Table:
-        found = numbers(table, columns).copy()
-        found.index = self._moments(table)
-        return found.sort_index()
 
     def _moments(self, table: Table) -> Any:
         pd = library()
@@ -156,6 +153,13 @@ class Feeding:
             start=moments[-1], freq=self.frequency, periods=self._ahead + 1, inclusive="right", name=self.time
         )
         return calendar.features(moments.append(ahead), self._with_holidays)
+
+
+def _by_time(table: Table, moments: Any) -> Table:
+    """Return a table in the order of the moments of its rows."""
+    found = table.copy()
+    found.index = moments
+    return found.sort_index()
 
 
 def _check_rhythm(frequency: str | int) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 
 from hpi_runtime.pictures import Image
 from hpi_runtime.pictures.deploy import Deploy
-from hpi_runtime.tasks.base import Arrays, Feeds, OutputError, Task, check_shape, chunks
+from hpi_runtime.tasks.base import Arrays, Feeds, OutputError, Task, batched, check_shape, chunks
 
 # What scores more is unusual, as in PaddleX.
 _THRESHOLD, _UNUSUAL = 0.01, 255
@@ -31,7 +31,7 @@ class AnomalyDetection(Task):
     def feeds(self, values: Mapping[str, Sequence[Image]]) -> Feeds:
         """Stack pictures into batches."""
         groups = chunks(values["image"], self.batch_size)
-        return Feeds([{"image": np.stack([self._prepare(image) for image in group])} for group in groups], None)
+        return Feeds([{"image": batched([self._prepare(image) for image in group])} for group in groups], None)
 
     def read(self, outputs: Iterable[Arrays], context: Any) -> dict[str, list[Any]]:
         """Return ``pred``: for each picture 1 × height × width, uint8, 255 where it looks unusual.

@@ -129,6 +129,11 @@ def rounded_up(number: int, step: int) -> int:
     return -(-number // step) * step
 
 
+def batched(arrays: Sequence[np.ndarray[Any, Any]]) -> np.ndarray[Any, Any]:
+    """Return arrays of one shape as one with a dimension more; a single one is not copied."""
+    return arrays[0][None] if len(arrays) == 1 else np.stack(arrays)
+
+
 def chunks(items: Sequence[Any], size: int) -> list[Sequence[Any]]:
     """Cut a sequence into pieces of at most ``size``."""
     return [items[start : start + size] for start in range(0, len(items), size)]

@@ -13,7 +13,7 @@ from hpi_runtime.errors import EngineError
 from hpi_runtime.pictures import Image
 from hpi_runtime.pictures import boxes as rules
 from hpi_runtime.pictures.detector import Preprocess, Seen
-from hpi_runtime.tasks.base import Arrays, Feeds, OutputError, Task, check_scores, chunks
+from hpi_runtime.tasks.base import Arrays, Feeds, OutputError, Task, batched, check_scores, chunks
 
 Boxes = np.ndarray[Any, Any]
 
@@ -137,7 +137,7 @@ def _differ(one: Seen, other: Seen) -> bool:
 
 def _batch(seen: Sequence[Seen]) -> Arrays:
     return {
-        "image": np.stack([item.planes for item in seen]),
+        "image": batched([item.planes for item in seen]),
         "im_shape": np.array([item.size for item in seen], np.float32),
         "scale_factor": np.array([item.scale for item in seen], np.float32),
     }

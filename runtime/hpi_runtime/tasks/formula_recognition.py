@@ -12,7 +12,7 @@ from hpi_runtime.documents.latex import DECODERS
 from hpi_runtime.errors import EngineError
 from hpi_runtime.pictures import Image, transforms
 from hpi_runtime.pictures.formulas import Grey, framed, grey, stepped, within
-from hpi_runtime.tasks.base import Arrays, Feeds, OutputError, Task, check_shape, chunks
+from hpi_runtime.tasks.base import Arrays, Feeds, OutputError, Task, batched, check_shape, chunks
 
 _FRAME, _BOUNDS = "UniMERNetImgDecode", "MinMaxResize"
 _LEAST, _MOST = (32, 32), (672, 192)
@@ -51,7 +51,7 @@ class FormulaRecognition(Task):
     def feeds(self, values: Mapping[str, Sequence[Image]]) -> Feeds:
         """Prepare pictures and stack them into batches."""
         groups = chunks(values["image"], self.batch_size)
-        return Feeds(({"image": np.stack([self._one(image) for image in group])} for group in groups), None)
+        return Feeds(({"image": batched([self._one(image) for image in group])} for group in groups), None)
 
     def read(self, outputs: Iterable[Arrays], context: Any) -> dict[str, list[Any]]:
         """Return ``rec_formula``: LaTeX."""

@@ -12,7 +12,7 @@ from hpi_schemas.tasks import processing
 from hpi_runtime.pictures import Image
 from hpi_runtime.pictures.detector import Preprocess
 from hpi_runtime.pictures.transforms import operations
-from hpi_runtime.tasks.base import Arrays, Feeds, OutputError, Task, check_shape, chunks
+from hpi_runtime.tasks.base import Arrays, Feeds, OutputError, Task, batched, check_shape, chunks
 
 Array = np.ndarray[Any, Any]
 
@@ -53,7 +53,7 @@ class KeypointDetection(Task):
         places = [self._place(image, box) for image, box in zip(values["image"], boxes, strict=True)]
         batches: list[Arrays] = []
         for group in chunks(list(zip(values["image"], places, strict=True)), self.batch_size):
-            stacked = np.stack([self._prepare(self._cut(*item)).planes for item in group])
+            stacked = batched([self._prepare(self._cut(*item)).planes for item in group])
             batches.append({"image": stacked})
             if self._is_flipped:
                 batches.append({"image": np.ascontiguousarray(stacked[..., ::-1])})

@@ -11,7 +11,7 @@ import numpy as np
 
 from hpi_runtime.pictures import Image
 from hpi_runtime.pictures.deploy import Deploy
-from hpi_runtime.tasks.base import Arrays, Feeds, Task, check_shape, chunks
+from hpi_runtime.tasks.base import Arrays, Feeds, Task, batched, check_shape, chunks
 
 # What PaddleX takes where inference.yml says nothing.
 _RESIZE = {"keep_ratio": True, "size_divisor": 32}
@@ -33,7 +33,7 @@ class SemanticSegmentation(Task):
             seen = [self._prepare(image) for image in group]
             cuts = [0, *(end for end in range(1, len(seen)) if seen[end].shape != seen[end - 1].shape), len(seen)]
             for first, last in pairwise(cuts):
-                batches.append({"image": np.stack(seen[first:last])})
+                batches.append({"image": batched(seen[first:last])})
                 sizes.append([(image.shape[1], image.shape[0]) for image in group[first:last]])
         return Feeds(batches, sizes)
 

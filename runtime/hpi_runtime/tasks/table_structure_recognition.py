@@ -11,7 +11,7 @@ from hpi_schemas.tasks import processing
 
 from hpi_runtime.pictures import Image
 from hpi_runtime.pictures.transforms import Normalize, operations
-from hpi_runtime.tasks.base import Arrays, Batch, Feeds, OutputError, Task, check_scores, check_shape, chunks
+from hpi_runtime.tasks.base import Arrays, Batch, Feeds, OutputError, Task, batched, check_scores, check_shape, chunks
 
 # The longer side of a table as the network sees it, and the square around it, where inference.yml says nothing.
 _LONGEST = 488
@@ -51,7 +51,7 @@ class TableStructureRecognition(Task):
         """Put each table into the top left of a square, and stack them; what is beside it is zero."""
         images = values["image"]
         batches = [
-            {"image": np.stack([self._square(image) for image in some])} for some in chunks(images, self.batch_size)
+            {"image": batched([self._square(image) for image in some])} for some in chunks(images, self.batch_size)
         ]
         return Feeds(batches, _Context([self._scale(image.shape[1], image.shape[0]) for image in images]))
 

@@ -11,7 +11,7 @@ import numpy as np
 from hpi_runtime.errors import EngineError, InputError
 from hpi_runtime.inputs.clips import Clip
 from hpi_runtime.pictures import Image, transforms
-from hpi_runtime.tasks.base import Arrays, Batch, Feeds, OutputError, Task, check_shape, chunks
+from hpi_runtime.tasks.base import Arrays, Batch, Feeds, OutputError, Task, batched, check_shape, chunks
 from hpi_runtime.tasks.best import Best
 
 _WIDE = 4.0 / 3.0
@@ -44,7 +44,7 @@ class VideoClassification(Task):
     def feeds(self, values: Mapping[str, Sequence[Clip]]) -> Feeds:
         """Stack clips into batches."""
         groups = chunks(values["clip"], self.batch_size)
-        return Feeds(({"clip": np.stack([self._frames(clip) for clip in group])} for group in groups), None)
+        return Feeds(({"clip": batched([self._frames(clip) for clip in group])} for group in groups), None)
 
     def read(self, outputs: Iterable[Arrays], context: Any) -> dict[str, list[Any]]:
         """Return ``class_ids``, ``scores`` and ``label_names``."""
