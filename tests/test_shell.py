@@ -243,7 +243,9 @@ def test_no_message_lets_a_control_character_through(folder: Path, arguments: li
 # -- interruption --------------------------------------------------------------------------------
 
 
-def interrupted(folder: Path, arguments: list[str], after: float) -> tuple[int, str, float]:
+def interrupted(
+    folder: Path, arguments: list[str], after: float, by: signal.Signals = signal.SIGINT
+) -> tuple[int, str, float]:
     """Interrupt a command after its start; return its exit code, its messages, and how long it took to end."""
     job = subprocess.Popen(
         [BIN / arguments[0], *arguments[1:]], cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
@@ -251,7 +253,7 @@ def interrupted(folder: Path, arguments: list[str], after: float) -> tuple[int, 
     )  # fmt: skip
     time.sleep(after)
     began = time.monotonic()
-    job.send_signal(signal.SIGINT)
+    job.send_signal(by)
     try:
         _, errors = job.communicate(timeout=30)
     finally:
@@ -276,13 +278,51 @@ def test_an_interruption_in_the_first_moments_is_quiet(folder: Path, command: st
 
 
 @pytest.mark.fault("interruption")
-def test_an_interruption_ends_a_run_inside_an_endless_model(tmp_path: Path) -> None:
+@pytest.mark.parametrize("where", ["in native code", "while it leaves"])
+def test_what_is_temporary_goes_with_a_terminated_command_wherever_it_is(tmp_path: Path, where: str) -> None:
+    command = tmp_path / "busy.py"
+    command.write_text(BUSY)
+    env = {**os.environ, "PYTHONPATH": str(tmp_path), "WHERE": where}
+    code = "from hpi_schemas.console import start; start('busy', 'busy')"
+    job = subprocess.Popen([sys.executable, "-c", code], cwd=tmp_path, env=env, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline and not (tmp_path / "ready").exists():
+        time.sleep(0.01)
+    time.sleep(0.2)
+    job.send_signal(signal.SIGTERM)
+    _, errors = job.communicate(timeout=60)
+    assert (job.returncode, "Traceback" in errors) == (143 if where == "in native code" else 0, False)
+    assert (tmp_path / "gone").exists()
+
+
+BUSY = """
+import hashlib, os, pathlib, time
+from hpi_schemas.leaving import when_leaving
+
+def tidy():
+    if os.environ["WHERE"] == "while it leaves":
+        pathlib.Path("ready").touch()
+        time.sleep(2)
+    pathlib.Path("gone").touch()
+
+def main():
+    when_leaving(tidy)
+    if os.environ["WHERE"] == "in native code":
+        pathlib.Path("ready").touch()
+        hashlib.pbkdf2_hmac("sha256", b"a", b"b", 200_000_000)
+    return 0
+"""
+
+
+@pytest.mark.fault("interruption")
+@pytest.mark.parametrize(("by", "expected"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_an_interruption_ends_a_run_inside_an_endless_model(tmp_path: Path, by: signal.Signals, expected: int) -> None:
     from support import endless
 
     endless.lay_out(tmp_path)
     picture(tmp_path / "a.png")
-    code, errors, seconds = interrupted(tmp_path, ["hpi-run", "plan.json", "--input", "a.png"], 4.0)
-    assert code == 130
+    code, errors, seconds = interrupted(tmp_path, ["hpi-run", "plan.json", "--input", "a.png"], 4.0, by)
+    assert code == expected
     assert "interrupted" in errors
     assert "Traceback" not in errors
     # A second, on a machine with other work to do.

@@ -5,6 +5,7 @@ Credentials and addresses are the store's own affair: its library reads them fro
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -130,15 +131,25 @@ def holds(name: str, size: int) -> bool:
         return bool(place.ask("exists", place.path)) and place.ask("info", place.path)["size"] == size
 
 
-def copy(name: str, path: Path) -> None:
+def copy(name: str, path: Path, size: int) -> None:
     """Write an object into a new file.
 
+    Args:
+        name: of the object.
+        path: of the file.
+        size: of both.
+
     Raises:
-        StoreError: it is not there, or cannot be had.
+        StoreError: it is not there, has another size, or cannot be had.
         OSError: the file cannot be written.
     """
+    if not holds(name, size):
+        raise StoreError(f"{name} is not there, or has not {size:,} bytes")
     with path.open("xb") as stream:
-        for piece in _pieces(name):
+        for start in range(0, size, _PIECE):
+            with _told(name):
+                place = _place(name)
+                piece = place.ask("cat_file", place.path, start=start, end=min(size, start + _PIECE))
             stream.write(piece)
 
 
@@ -154,15 +165,6 @@ def write(name: str, content: Path | bytes) -> None:
             place.ask("pipe_file", place.path, content)
         else:
             place.ask("put_file", str(content), place.path)
-
-
-def _pieces(name: str) -> Iterator[bytes]:
-    with _told(name):
-        place = _place(name)
-        size = _size(place, name)
-    for start in range(0, size, _PIECE):
-        with _told(name):
-            yield place.ask("cat_file", place.path, start=start, end=min(size, start + _PIECE))
 
 
 def _kind(place: _Place) -> str | None:
@@ -209,8 +211,10 @@ def _told(name: str, seconds: float = 0.0) -> Iterator[None]:
         raise
     except FileNotFoundError:
         raise StoreError(f"{name} is not there") from None
-    except TimeoutError:
-        raise TooSlowError(f"{name} took more than {seconds:g} seconds") from None
+    except (TimeoutError, asyncio.TimeoutError):
+        # Before Python 3.11 these are two.
+        told = f"took more than {seconds:g} seconds" if seconds else "did not answer in time"
+        raise TooSlowError(f"{name} {told}") from None
     except Exception as fault:
         # Every store has classes of its own for what went wrong.
         words = (str(fault).splitlines() or [""])[0] or type(fault).__name__

@@ -77,7 +77,8 @@ class Catalog:
         async with self._loading:
             found: dict[str, Serving] = {}
             try:
-                for name, plan in read(self.paths, self._options).items():
+                # In a thread: models that are not here are fetched from a depot.
+                for name, plan in (await asyncio.to_thread(read, self.paths, self._options)).items():
                     found[name] = await asyncio.to_thread(self._open, name, plan, not found)
             except BaseException:
                 for serving in found.values():

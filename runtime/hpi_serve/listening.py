@@ -16,7 +16,8 @@ from contextlib import contextmanager
 
 import uvicorn
 from hpi_runtime.errors import PlanError, RunnerError
-from hpi_schemas.console import DONE, INTERRUPTED
+from hpi_schemas.console import DONE
+from hpi_schemas.interruption import INTERRUPTED
 
 from hpi_serve.server import Server
 
@@ -124,6 +125,7 @@ class _Process:
 
     async def _stop(self) -> None:
         self._uvicorn.should_exit = True
+        await self._server.end()
 
     async def _reload(self) -> None:
         try:

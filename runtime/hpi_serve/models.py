@@ -118,8 +118,10 @@ class Models:
         """Return the plan of a model, None for the first, and the address of its module.
 
         Raises:
-            RequestError: there is none.
+            RequestError: there is none, or none yet.
         """
+        if not self._catalog.is_ready:
+            raise not_ready()
         for number, serving in enumerate(self._catalog.all):
             address = name.removeprefix(f"{serving.name}.")
             if address in serving.pipeline.engines and (number == 0 or address != name):

@@ -8,14 +8,14 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import grpc
 import numpy as np
+from google.protobuf.message import DecodeError
 from hpi_runtime.errors import PlanError
 from tritonclient.grpc import service_pb2 as messages
-from tritonclient.grpc import service_pb2_grpc as services
 
 from hpi_serve import errors
 from hpi_serve.admission import Admission
@@ -42,12 +42,20 @@ _CODES = {
     400: grpc.StatusCode.INVALID_ARGUMENT,
     401: grpc.StatusCode.UNAUTHENTICATED,
     404: grpc.StatusCode.NOT_FOUND,
+    413: grpc.StatusCode.RESOURCE_EXHAUSTED,
+    422: grpc.StatusCode.INVALID_ARGUMENT,
     499: grpc.StatusCode.CANCELLED,
     503: grpc.StatusCode.UNAVAILABLE,
     504: grpc.StatusCode.DEADLINE_EXCEEDED,
 }
-# The headers of a message besides its tensors.
-_HEADERS = 1 << 20
+_SERVICE = "inference.GRPCInferenceService"
+# What a message may have besides tensors as bytes: parsed, two bytes can become a hundred.
+_HEADERS, _MOST_FIELDS = 4 << 20, 1000
+# In which a message must have come; and how much of what is wrong is told, for it travels in a header.
+_SECONDS, _LONGEST = 30.0, 1000
+# Requests that wait to be told that there are too many.
+_REFUSED_AT_A_TIME = 8
+_RAW = 7
 
 
 class Rules(NamedTuple):
@@ -57,6 +65,7 @@ class Rules(NamedTuple):
         admission: lets them in.
         is_ready: tells whether the server is.
         body_bytes: that one may have.
+        waiting: how many may be under way.
         seconds: that one may take.
         told: is told the status of each, as HTTP has it, how long it took, and its span.
         tracing: makes that.
@@ -65,6 +74,7 @@ class Rules(NamedTuple):
     admission: Admission
     is_ready: Callable[[], bool]
     body_bytes: int
+    waiting: int
     seconds: float
     told: Callable[[int, float, RequestSpan], None]
     tracing: Tracing
@@ -91,14 +101,16 @@ class RpcServer:
         """
         # It belongs to the event loop that runs when it is made.
         self._server = grpc.aio.server(
+            maximum_concurrent_rpcs=self._rules.waiting + _REFUSED_AT_A_TIME,
             options=[
                 # A port that another server has would be shared with it in silence.
                 ("grpc.so_reuseport", 0),
                 ("grpc.max_receive_message_length", self._rules.body_bytes + _HEADERS),
                 ("grpc.max_send_message_length", -1),
-            ]
+            ],
         )
-        services.add_GRPCInferenceServiceServicer_to_server(_Service(self._models, self._rules), self._server)
+        handlers = _Service(self._models, self._rules).handlers()
+        self._server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(_SERVICE, handlers),))
         address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         try:
             found = int(self._server.add_insecure_port(address))
@@ -113,69 +125,79 @@ class RpcServer:
             await self._server.stop(self._rules.seconds)
 
 
-class _Service(services.GRPCInferenceServiceServicer):  # type: ignore[misc]
-    """Answers requests; those of Triton's own extensions are not implemented."""
+class _Service:
+    """Answers requests. What Triton has beyond the protocol is not implemented, as gRPC itself says."""
 
     def __init__(self, models: Models, rules: Rules) -> None:
         self._models = models
         self._rules = rules
 
-    async def ServerLive(self, _: Any, context: Any) -> Any:  # noqa: N802 (the protocol's names)
+    def handlers(self) -> dict[str, Any]:
+        """Return what answers each method."""
+        return {
+            "ServerLive": _handler(messages.ServerLiveResponse, self._live),
+            "ServerReady": _handler(messages.ServerReadyResponse, self._ready),
+            "ServerMetadata": self._small(messages.ServerMetadataRequest, messages.ServerMetadataResponse, _server),
+            "ModelReady": self._small(messages.ModelReadyRequest, messages.ModelReadyResponse, self._model_ready),
+            "ModelMetadata": self._small(messages.ModelMetadataRequest, messages.ModelMetadataResponse, self._model),
+            "ModelInfer": _handler(messages.ModelInferResponse, self._model_infer),
+        }
+
+    def _small(self, request: Any, response: Any, answer: Callable[[Any], Any]) -> Any:
+        """Return what answers a method that asks for facts."""
+
+        async def facts(pieces: AsyncIterator[bytes], context: Any) -> Any:
+            async def work() -> Any:
+                return answer(_parsed(request, await _message(pieces, _SECONDS)))
+
+            return await self._answered(context, work)
+
+        return _handler(response, facts)
+
+    async def _live(self, _: Any, context: Any) -> Any:
         return messages.ServerLiveResponse(live=True)
 
-    async def ServerReady(self, _: Any, context: Any) -> Any:  # noqa: N802
+    async def _ready(self, _: Any, context: Any) -> Any:
         return messages.ServerReadyResponse(ready=self._rules.is_ready())
 
-    async def ServerMetadata(self, _: Any, context: Any) -> Any:  # noqa: N802
-        async def answer() -> Any:
-            return messages.ServerMetadataResponse(name=SERVER, version=server_version())
+    def _model_ready(self, request: Any) -> Any:
+        self._check(request.name, request.version)
+        return messages.ModelReadyResponse(ready=True)
 
-        return await self._answered(context, answer)
+    def _model(self, request: Any) -> Any:
+        self._check(request.name, request.version)
+        found = self._models.described(request.name)
+        return messages.ModelMetadataResponse(
+            name=request.name,
+            versions=[VERSION],
+            platform=found.platform,
+            inputs=list(_described(found.inputs)),
+            outputs=list(_described(found.outputs)),
+        )
 
-    async def ModelReady(self, request: Any, context: Any) -> Any:  # noqa: N802
-        async def answer() -> Any:
-            self._check(request.name, request.version)
-            return messages.ModelReadyResponse(ready=True)
-
-        return await self._answered(context, answer)
-
-    async def ModelMetadata(self, request: Any, context: Any) -> Any:  # noqa: N802
-        async def answer() -> Any:
-            self._check(request.name, request.version)
-            found = self._models.described(request.name)
-            return messages.ModelMetadataResponse(
-                name=request.name,
-                versions=[VERSION],
-                platform=found.platform,
-                inputs=list(_described(found.inputs)),
-                outputs=list(_described(found.outputs)),
-            )
-
-        return await self._answered(context, answer)
-
-    async def ModelInfer(self, request: Any, context: Any) -> Any:  # noqa: N802
-        async def answer() -> Any:
-            with self._rules.admission.entered():
-                return await self._infer(request, context)
-
+    async def _model_infer(self, pieces: AsyncIterator[bytes], context: Any) -> Any:
         started = time.perf_counter()
         with self._rules.tracing.request(_metadata(context)) as span:
 
             def ended(status: int) -> None:
                 self._rules.told(status, time.perf_counter() - started, span)
 
-            return await self._answered(context, answer, ended)
+            return await self._answered(context, lambda: self._infer(pieces, context), ended)
 
-    async def _infer(self, request: Any, context: Any) -> Any:
+    async def _infer(self, pieces: AsyncIterator[bytes], context: Any) -> Any:
         loop = asyncio.get_running_loop()
         left = context.time_remaining()
         deadline = loop.time() + min(self._rules.seconds, math.inf if left is None else left)
-        self._check(request.model_name, request.model_version)
-        arrays = await asyncio.to_thread(_read, request)
-        # Who leaves cancels all of this.
-        stays: asyncio.Future[None] = loop.create_future()
-        found = await self._models.run(request.model_name, arrays, stays, deadline)
-        return await asyncio.to_thread(_answer, request, found)
+        # Who is still sending holds no place that others need.
+        data = await _message(pieces, min(_SECONDS, deadline - loop.time()))
+        with self._rules.admission.entered():
+            request = await asyncio.to_thread(_parsed, messages.ModelInferRequest, data)
+            self._check(request.model_name, request.model_version)
+            arrays = await asyncio.to_thread(_read, request)
+            # Who leaves cancels all of this.
+            stays: asyncio.Future[None] = loop.create_future()
+            found = await self._models.run(request.model_name, arrays, stays, deadline)
+            return await asyncio.to_thread(_answer, request, found)
 
     def _check(self, name: str, version: str) -> None:
         self._models.check(name)
@@ -197,7 +219,81 @@ class _Service(services.GRPCInferenceServiceServicer):  # type: ignore[misc]
             status = fault.status
         finally:
             ended(status)
-        return await context.abort(_CODES.get(status, grpc.StatusCode.INTERNAL), str(fault))
+        return await context.abort(_CODES.get(status, grpc.StatusCode.INTERNAL), str(fault)[:_LONGEST])
+
+
+def _handler(response: Any, work: Callable[[AsyncIterator[bytes], Any], Awaitable[Any]]) -> Any:
+    """Return a method whose message is read when somebody asks for it: nobody's is before it is looked at."""
+    return grpc.stream_unary_rpc_method_handler(work, response_serializer=response.SerializeToString)
+
+
+async def _message(pieces: AsyncIterator[bytes], seconds: float) -> bytes:
+    """Return the message of a request.
+
+    Raises:
+        RequestError: there is none, or it does not come in time.
+    """
+    try:
+        return await asyncio.wait_for(anext(pieces), seconds)
+    except asyncio.TimeoutError:
+        raise RequestError(504, "the request took too long to come") from None
+    except StopAsyncIteration:
+        raise RequestError(400, "the request has no message") from None
+
+
+def _parsed(kind: Any, data: bytes) -> Any:
+    """Return a message from its bytes.
+
+    Raises:
+        RequestError: it is none, or would be very large.
+    """
+    _check_size(data)
+    try:
+        return kind.FromString(data)
+    except DecodeError:
+        raise RequestError(400, f"the request is no {kind.DESCRIPTOR.name}") from None
+
+
+def _check_size(data: bytes) -> None:
+    """Refuse a message that has much besides tensors as bytes, before it is parsed.
+
+    Fields follow each other, each behind its number and, where its length is told, that
+    (https://protobuf.dev/programming-guides/encoding/). What is not understood is left to the parser.
+
+    Raises:
+        RequestError: it has.
+    """
+    at = count = headers = 0
+    while at < len(data):
+        begun, (tag, at) = at, _varint(data, at)
+        size = 0
+        if tag & 7 == 2:
+            size, at = _varint(data, at)
+        elif tag & 7 == 0:
+            _, at = _varint(data, at)
+        else:
+            size = {1: 8, 5: 4}.get(tag & 7, len(data))
+        at += size
+        count += 1
+        headers += 0 if tag >> 3 == _RAW else at - begun
+        if headers > _HEADERS or count > _MOST_FIELDS:
+            raise RequestError(413, f"tensors of more than {_HEADERS >> 20} MiB come in `raw_input_contents`")
+
+
+def _varint(data: bytes, at: int) -> tuple[int, int]:
+    """Return a number, and where it ends."""
+    found = shift = 0
+    while at < len(data) and shift < 64:
+        found |= (data[at] & 127) << shift
+        shift += 7
+        at += 1
+        if data[at - 1] < 128:
+            break
+    return found, at
+
+
+def _server(_: Any) -> Any:
+    return messages.ServerMetadataResponse(name=SERVER, version=server_version())
 
 
 def _metadata(context: Any) -> dict[str, str]:

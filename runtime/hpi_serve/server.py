@@ -55,6 +55,7 @@ class Server:
         self._tracing = Tracing()
         self.catalog = Catalog(paths, options, self.metrics, self._tracing)
         self.is_draining = False
+        self._rpc: RpcServer | None = None
         self._models = Models(self.catalog)
         self._admission = Admission(options.waiting, options.token, self.metrics)
 
@@ -64,13 +65,13 @@ class Server:
         Args:
             loaded: is told that the plans are loaded, or why they are not.
         """
-        rpc = self._rpc()
+        self._rpc = self._made_rpc()
 
         async def load() -> None:
             try:
-                if rpc is not None and self.options.grpc is not None:
+                if self._rpc is not None and self.options.grpc is not None:
                     host, port = self.options.grpc
-                    SERVER_LOG.info("listens on grpc://%s:%d", host, await rpc.start(host, port))
+                    SERVER_LOG.info("listens on grpc://%s:%d", host, await self._rpc.start(host, port))
                 await self.catalog.load()
                 loaded(None)
             except Exception as fault:
@@ -84,8 +85,7 @@ class Server:
                 yield
             finally:
                 await loading
-                if rpc is not None:
-                    await rpc.stop()
+                await self.end()
                 await self.catalog.close()
 
         protocol = tensors.Protocol(self._models, self.options.body_bytes, self.options.seconds)
@@ -101,7 +101,12 @@ class Server:
             lifespan=lifespan,
         )
 
-    def _rpc(self) -> RpcServer | None:
+    async def end(self) -> None:
+        """Take no more requests by gRPC, and wait for those under way; those of HTTP are the web server's."""
+        if self._rpc is not None:
+            await self._rpc.stop()
+
+    def _made_rpc(self) -> RpcServer | None:
         """Return what answers by gRPC, where that is asked for.
 
         Raises:
@@ -117,7 +122,7 @@ class Server:
         def told(status: int, seconds: float, span: RequestSpan) -> None:
             self._tell({"plan": "", "route": "grpc", "code": status}, seconds, span)
 
-        bounds = self.options.body_bytes, self.options.seconds
+        bounds = self.options.body_bytes, self.options.waiting, self.options.seconds
         return RpcServer(self._models, Rules(self._admission, self._is_ready, *bounds, told, self._tracing))
 
     def _is_ready(self) -> bool:

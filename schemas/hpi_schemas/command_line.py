@@ -9,7 +9,8 @@ from functools import partial
 from typing import Any
 
 from hpi_schemas import messages
-from hpi_schemas.console import INTERRUPTED, emit
+from hpi_schemas.console import emit
+from hpi_schemas.interruption import INTERRUPTED, TERMINATED
 
 # What may be completed, by the metavar of an argument.
 _FILES = frozenset({"FILE", "NEW", "OLD", "PIPELINE", "PLAN", "RUN", "X", "YAML"})
@@ -38,13 +39,14 @@ class CommandLine(argparse.ArgumentParser):
         Args:
             prog: the command.
             description: what it does, in a sentence.
-            exit_codes: what each means; that of interruption is added.
+            exit_codes: what each means; those of interruption are added.
             notes: examples and the like, for the help.
             has_version: it is a command, and no part of one.
             has_log: what it says is said by ``console.say``.
             options: as for ``argparse``, from which parts of a command come.
         """
-        listed = "; ".join(f"{code} {text}" for code, text in {**exit_codes, INTERRUPTED: "interrupted"}.items())
+        codes = {**exit_codes, INTERRUPTED: "interrupted", TERMINATED: "terminated"}
+        listed = "; ".join(f"{code} {text}" for code, text in codes.items())
         super().__init__(
             prog=prog,
             description=_wrapped(description),

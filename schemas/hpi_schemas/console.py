@@ -5,22 +5,18 @@ from __future__ import annotations
 import importlib
 import io
 import os
-import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import IO, Any, BinaryIO, NoReturn, TextIO
 
-from hpi_schemas import messages
+from hpi_schemas import interruption, messages
 from hpi_schemas.cleaning import clean
 from hpi_schemas.leaving import leave
 from hpi_schemas.messages import ERROR
 
-DONE, NEGATIVE, WRONG, UNSATISFIED, FAILED, INTERRUPTED = 0, 1, 2, 3, 4, 130
-# Seconds that a command has to end by itself after an interruption.
-_PATIENCE = 0.6
+DONE, NEGATIVE, WRONG, UNSATISFIED, FAILED = 0, 1, 2, 3, 4
 _CLOSED = "stdout is closed, and results go there"
-_INTERRUPTED = "interrupted; what was finished is written"
 
 
 class CommandError(Exception):
@@ -39,24 +35,12 @@ def start(name: str, module: str) -> NoReturn:
         name: of the command, for messages.
         module: is imported here, so that an interruption meanwhile ends the process quietly.
     """
-    is_listening = signal.getsignal(signal.SIGINT) is not signal.SIG_IGN
-    if is_listening:
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
+    heard = interruption.let_end()
     _take_streams()
     messages.leave_out_warnings()
-    interrupted = False
-
-    def interrupt(*_: object) -> None:
-        nonlocal interrupted
-        interrupted = True
-        # Where Python is inside a callback, it would print the exception and go on.
-        sys.unraisablehook = lambda _: None
-        raise KeyboardInterrupt
-
     try:
         main: Callable[[], int] = importlib.import_module(module).main
-        if is_listening:
-            _watch_interruption(name, interrupt)
+        interruption.watch(heard, lambda message: say(name, message, ERROR))
         code = main()
     except SystemExit as left:
         # argparse, after its help or its complaint.
@@ -68,13 +52,13 @@ def start(name: str, module: str) -> NoReturn:
         say(name, str(fault), ERROR)
         code = fault.exit_code
     except KeyboardInterrupt:
-        code = INTERRUPTED
+        code = interruption.code()
     except BaseException:
         # An interruption inside a class statement comes out as another error.
-        code = INTERRUPTED if interrupted else NEGATIVE
-        if not interrupted:
+        code = interruption.code() if interruption.has_come() else NEGATIVE
+        if not interruption.has_come():
             sys.excepthook(*sys.exc_info())
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    interruption.leave_out()
     finish(name, code)
 
 
@@ -109,8 +93,8 @@ def guarded(name: str, work: Callable[[], int]) -> int:
         say(name, str(fault), ERROR)
         return fault.exit_code
     except KeyboardInterrupt:
-        say(name, _INTERRUPTED, ERROR)
-        return INTERRUPTED
+        say(name, interruption.MESSAGE, ERROR)
+        return interruption.code()
     except BrokenPipeError:
         # Whoever read our output has seen enough.
         _drop_stdout()
@@ -262,30 +246,6 @@ def _is_open(number: int) -> bool:
         os.fstat(number)
         return True
     return False
-
-
-def _watch_interruption(name: str, interrupt: Callable[..., None]) -> None:
-    """End the process soon after an interruption, whatever native code the main thread is inside.
-
-    The C handler of a signal writes to the wake-up descriptor at once, and this thread waits at its other end
-    (docs.python.org/3/library/signal.html#signal.set_wakeup_fd).
-    """
-    import _thread
-    import time
-
-    reading, writing = os.pipe()
-    os.set_blocking(writing, False)
-    signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
-    signal.signal(signal.SIGINT, interrupt)
-
-    def watch() -> None:
-        while os.read(reading, 1) != bytes([signal.SIGINT]):
-            pass
-        time.sleep(_PATIENCE)
-        say(name, _INTERRUPTED, ERROR)
-        os._exit(INTERRUPTED)
-
-    _thread.start_new_thread(watch, ())
 
 
 def _open_stdout() -> TextIO:

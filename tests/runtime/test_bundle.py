@@ -8,8 +8,10 @@ import json
 import os
 import random
 import shutil
+import signal
 import subprocess
 import tarfile
+import time
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,7 @@ from hpi_runtime.errors import PlanError
 from hpi_schemas import bundle
 from hypothesis import given
 from hypothesis import strategies as st
+from support import children_hook
 from support.classifying import BIN, PIPELINE, lay_out, records, run
 
 ALONE = subprocess.run(["unshare", "-rn", "true"], capture_output=True, check=False).returncode == 0
@@ -61,6 +64,26 @@ def test_an_unpacked_bundle_runs_too_and_from_python(made: Path, tmp_path: Path)
     assert found == [item["label_names"] for item in records(run(made, "hpi-run", "plan.json", "--input", "pictures"))]
     done = run(tmp_path, "hpi-bundle", "unpack", str(made / "b.tar"), "there")
     assert (done.returncode, "there is there already" in done.stderr) == (2, True)
+
+
+@pytest.mark.parametrize("by", [signal.SIGINT, signal.SIGTERM])
+def test_what_was_unpacked_for_a_process_alone_goes_with_it_whoever_ends_it(
+    made: Path, tmp_path: Path, by: signal.Signals
+) -> None:
+    (tmp_path / "own").mkdir()
+    (tmp_path / "file").write_text("")
+    env = {**os.environ, "TMPDIR": str(tmp_path / "own"), "HPI_CACHE_DIR": str(tmp_path / "file")}
+    command = [str(BIN / "hpi-run"), str(made / "b.tar"), "--input", "-"]
+    job = subprocess.Popen(
+        command, cwd=tmp_path, env=env, stdin=subprocess.PIPE, text=True, preexec_fn=children_hook.interruptible
+    )
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline and not list((tmp_path / "own").glob("hpi-bundle-*/*/bundle.json")):
+        time.sleep(0.01)
+    job.send_signal(by)
+    job.communicate(timeout=20)
+    assert job.returncode == 128 + by
+    assert not list((tmp_path / "own").iterdir())
 
 
 @pytest.mark.skipif(not ALONE, reason="no network of its own can be had here")
@@ -331,7 +354,7 @@ def test_a_bundle_that_has_no_room_is_not_begun(tmp_path: Path) -> None:
         item.size = end - 512
         assert text
         opened.addfile(item, io.BytesIO(data[512:end]))
-    with pytest.raises(PlanError, match=r"has room for [0-9,]+ bytes, and the bundle has 1,000,000,000,0"):
+    with pytest.raises(PlanError, match=r"has room for [0-9,]+ bytes, and this takes 1,000,000,000,0"):
         opening.unpack(path, tmp_path / "there")
 
 

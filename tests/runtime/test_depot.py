@@ -162,6 +162,69 @@ def test_a_kept_file_that_was_changed_is_fetched_again_for_the_next_plan(made: P
     assert asked(far, depot).returncode == 0
 
 
+def test_a_damaged_depot_is_mended_by_putting_the_plan_again(made: Path, far: Path, depot: Path) -> None:
+    path = largest(depot)
+    data = bytearray(path.read_bytes())
+    data[100] ^= 1
+    path.write_bytes(data)
+    for more, code in ((), 2), (("--again",), 0):
+        done = run(made, "hpi-bundle", "put", "plan.json", "--depot", str(depot), *more)
+        assert done.returncode == 0, done.stderr
+        assert asked(far, depot).returncode == code
+
+
+def test_what_another_machine_has_prepared_for_the_plan_stays(made: Path, depot: Path) -> None:
+    (index,) = (depot / "plans").iterdir()
+    told = json.loads(index.read_text())
+    other = "files/model/.cache/0123456789abcdef01234567/engine"
+    told["files"][other] = {"digest": "sha256:" + "1" * 64, "size": 1}
+    told["artefacts"] = ["0123456789abcdef01234567"]
+    index.write_text(json.dumps(told))
+    done = run(made, "hpi-bundle", "put", "plan.json", "--depot", str(depot), "--no-artefacts")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(index.read_text()) == told
+
+
+def test_a_depot_is_no_source_of_what_is_put_into_it(far: Path, depot: Path) -> None:
+    done = run(far, "hpi-bundle", "put", "plan.json", env={**os.environ, "HPI_DEPOT": str(depot)})
+    assert done.returncode in (2, 3)
+    assert "was not found" in done.stderr
+    assert "hpi-bundle put" not in done.stderr
+
+
+@pytest.mark.parametrize("address", ["~nobody-here/depot", "s3://", "s3://a::b/c"])
+def test_an_address_that_is_none_is_said(far: Path, address: str) -> None:
+    done = asked(far, address)
+    assert (done.returncode, "Traceback" in done.stderr) == (2, False)
+    assert address in done.stderr
+
+
+def test_files_that_are_here_already_need_no_room(far: Path, depot: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert asked(far, depot).returncode == 0
+    home = far / "cache/bundles"
+    (folder,) = (path for path in home.iterdir() if (path / "bundle.json").is_file())
+    shutil.rmtree(folder)
+    monkeypatch.setenv("HPI_CACHE_DIR", str(far / "cache"))
+    monkeypatch.setenv("HPI_DEPOT", str(depot))
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(0, 0, 0))
+    load_plan(far / "plan.json").close()
+    shutil.rmtree(folder)
+    largest(home).unlink()
+    with pytest.raises(PlanError, match="has room for 0 bytes"):
+        load_plan(far / "plan.json")
+
+
+def test_what_a_killed_worker_began_is_swept_after_a_day(far: Path, depot: Path) -> None:
+    files = far / "cache/bundles/files"
+    files.mkdir(parents=True)
+    old, new = files / ".a.begun-1", files / ".b.begun-2"
+    for path in (old, new):
+        path.write_text("half")
+    os.utime(old, (0, 0))
+    assert asked(far, depot).returncode == 0
+    assert [path.name for path in files.iterdir() if "begun" in path.name] == [new.name]
+
+
 def test_two_workers_fetch_at_once(far: Path, depot: Path) -> None:
     env = {**os.environ, "HPI_CACHE_DIR": str(far / "cache"), "HPI_DEPOT": str(depot)}
     command = [str(BIN / "hpi-run"), "plan.json", "--input", "pictures", "--quiet"]

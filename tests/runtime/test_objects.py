@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 from collections.abc import Iterator
@@ -154,6 +155,23 @@ def test_a_store_that_does_not_answer_ends_with_the_limit(monkeypatch: pytest.Mo
         (item,) = read(["s3://bucket/a.png"], Limits(url_seconds=1))
         fsspec.filesystem("s3").clear_instance_cache()
     assert item.error is not None and item.error.code == "URL_TOO_SLOW"
+
+
+@pytest.mark.parametrize("fault", [TimeoutError, asyncio.TimeoutError])
+def test_whatever_a_store_calls_it_too_slow_is_too_slow(
+    fault: type[Exception], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def late(*_: Any, **__: Any) -> None:
+        raise fault
+
+    monkeypatch.setattr(object_store._Place, "ask", late)
+    (item,) = read(["memory://a/b.png"], Limits(url_seconds=2))
+    assert item.error is not None and (item.error.code, str(item.error)) == (
+        "URL_TOO_SLOW",
+        "memory://a/b.png took more than 2 seconds",
+    )
+    with pytest.raises(PlanError, match="memory://a did not answer in time"):
+        named.expand(["memory://a"])
 
 
 def test_names_of_results_keep_store_bucket_and_key_apart() -> None:

@@ -339,7 +339,8 @@ def test_a_disk_that_fills_up_ends_the_run_with_nothing_half_written(folder: Pat
         subprocess.run(["umount", str(small)], check=True)
 
 
-def test_an_interrupted_run_has_written_whole_results(folder: Path) -> None:
+@pytest.mark.parametrize(("by", "expected"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_an_interrupted_run_has_written_whole_results(folder: Path, by: signal.Signals, expected: int) -> None:
     for number in range(2000):
         os.link(folder / "pictures/a.png", folder / f"pictures/{number:04}.png")
     command = [str(BIN / "hpi-run"), "plan.json", "--input", "pictures", "--output", "out"]
@@ -349,9 +350,9 @@ def test_an_interrupted_run_has_written_whole_results(folder: Path) -> None:
     deadline = time.monotonic() + 30
     while time.monotonic() < deadline and not list((folder / "out").rglob("*.json")):
         time.sleep(0.01)
-    job.send_signal(signal.SIGINT)
+    job.send_signal(by)
     _, errors = job.communicate(timeout=20)
-    assert job.returncode == 130
+    assert job.returncode == expected
     assert "interrupted; what was finished is written" in errors
     assert "Traceback" not in errors
     found = list((folder / "out").rglob("*.json"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import socket
 import subprocess
+import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -58,7 +59,7 @@ def expected(folder: Path) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     with load_plan(folder / "plan.json") as pipeline:
         assert isinstance(pipeline, NativePipeline)
         (tensor,) = pipeline.engines[ADDRESS].inputs
-        shape = [2 if size is None and not place else size or 64 for place, size in enumerate(tensor.shape)]
+        shape = [1 if size is None and not place else size or 64 for place, size in enumerate(tensor.shape)]
         given = np.random.default_rng(0).normal(size=shape).astype(np.float32)
         return given, pipeline.engines[ADDRESS].run({tensor.name: given})
 
@@ -154,9 +155,61 @@ def test_other_bad_requests_are_refused_too(client: Any, expected: Any, change: 
     assert caught.value.code().name == code
 
 
-def test_what_the_protocol_leaves_to_triton_is_not_implemented(client: Any) -> None:
-    with pytest.raises(InferenceServerException, match="not implemented"):
+def raw(server: Served, data: bytes, seconds: float = 20.0, **metadata: str) -> tuple[str, str]:
+    """Send bytes as a request, and return its status and what was said."""
+    import grpc
+
+    with grpc.insecure_channel(address(server)) as channel:
+        call = channel.unary_unary("/inference.GRPCInferenceService/ModelInfer")
+        with pytest.raises(grpc.RpcError) as caught:
+            call(data, timeout=seconds, metadata=tuple(metadata.items()))
+    return caught.value.code().name, caught.value.details()
+
+
+@pytest.mark.parametrize(
+    ("data", "code", "said"),
+    [
+        (b"\x2a\x00" * (1 << 20), "RESOURCE_EXHAUSTED", "come in `raw_input_contents`"),
+        (b"\x3a\x00" * (1 << 20), "RESOURCE_EXHAUSTED", "come in `raw_input_contents`"),
+        (b"\x2a" + b"\xff" * 9 + b"\x01", "RESOURCE_EXHAUSTED", "come in `raw_input_contents`"),
+        (b"\x2a\x80\x80\x80\x04" + b"\x2a\x00" * (4 << 20), "RESOURCE_EXHAUSTED", "come in `raw_input_contents`"),
+        (b"\xff\xff\xff", "INVALID_ARGUMENT", "is no ModelInferRequest"),
+        (b"\x0b", "RESOURCE_EXHAUSTED", ""),
+        (b"", "NOT_FOUND", "there is no model"),
+        (b"\x0a\xa0\x9c\x01" + b"x" * 20000, "NOT_FOUND", "there is no model"),
+    ],
+    ids=["many inputs", "many contents", "endless", "nested", "garbage", "a group", "nothing", "a long name"],
+)
+def test_bytes_that_would_become_a_large_message_are_refused_before_they_are_parsed(
+    server: Served, data: bytes, code: str, said: str
+) -> None:
+    found = raw(server, data)
+    assert (found[0], said in found[1]) in ((code, True), ("INVALID_ARGUMENT", "is no ModelInferRequest" in found[1]))
+    assert server.metric("hpi_in_flight") == 0
+
+
+def test_who_only_says_that_more_will_come_holds_no_place(server: Served, client: Any, expected: Any) -> None:
+    import grpc
+
+    silent = threading.Event()
+
+    def nothing() -> Iterator[bytes]:
+        silent.wait(20)
+        yield b""
+
+    with grpc.insecure_channel(address(server)) as channel:
+        calls = [channel.stream_unary("/inference.GRPCInferenceService/ModelInfer").future(nothing()) for _ in range(8)]
+        assert server.metric("hpi_in_flight") == 0
+        assert asked(client, request(client, expected[0])).model_name == ADDRESS
+        for call in calls:
+            call.cancel()
+        silent.set()
+
+
+def test_what_the_protocol_leaves_to_triton_is_not_implemented(server: Served, client: Any) -> None:
+    with pytest.raises(InferenceServerException, match="UNIMPLEMENTED"):
         client.get_model_config(ADDRESS)
+    assert not [line for line in server.log if "trace" in line]
 
 
 def test_requests_are_counted_and_logged_without_their_content(server: Served, client: Any, expected: Any) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -42,12 +43,15 @@ class Sent(NamedTuple):
     bytes: int
 
 
-def put(contents: Contents, address: str) -> Sent:
+def put(contents: Contents, address: str, is_again: bool = False) -> Sent:
     """Put what a plan needs into a depot, the manifest last: where it is, all of it is.
+
+    What another machine has prepared for the same plan stays beside what this one has.
 
     Args:
         contents: of the plan.
         address: of the depot.
+        is_again: send also what seems to be there.
 
     Raises:
         PlanError: it cannot be written.
@@ -58,14 +62,40 @@ def put(contents: Contents, address: str) -> Sent:
     try:
         for name, file in contents.manifest.files.items():
             key = f"{_FILES}/{_hex(file.digest)}"
-            if key not in sent and not depot.holds(key, file.size):
+            if key not in sent and (is_again or not depot.holds(key, file.size)):
                 with going_on(f"{name}: {file.size:,} bytes to {address}"):
-                    depot.write(key, contents.files.get(name) or contents.texts[name].encode())
+                    depot.write(key, _content(contents, name, file))
                 sent[key] = file.size
-        depot.write(_index(contents.manifest.plan), contents.manifest.to_bytes())
+        depot.write(_index(contents.manifest.plan), _merged(depot, contents.manifest).to_bytes())
     except (object_store.StoreError, OutputError) as fault:
         raise PlanError(f"the depot {address} cannot be written: {fault}") from None
     return Sent(len(sent), sum(sent.values()))
+
+
+def _content(contents: Contents, name: str, file: File) -> Path | bytes:
+    """Return a file of a plan, which must be as it was when it was listed.
+
+    Raises:
+        PlanError: it is not.
+    """
+    if name in contents.texts:
+        return contents.texts[name].encode()
+    path = contents.files[name]
+    if digest_file(path) != file.digest:
+        raise PlanError(f"{path} changed while it was read")
+    return path
+
+
+def _merged(depot: Any, manifest: Manifest) -> Manifest:
+    """Return a manifest with what the depot has prepared for the same plan besides."""
+    try:
+        found = bundle.read(depot.read(_index(manifest.plan)))
+    except (object_store.StoreError, BundleError):
+        return manifest
+    if (found.plan, found.root) != (manifest.plan, manifest.root):
+        return manifest
+    artefacts = sorted({*found.artefacts, *manifest.artefacts})
+    return replace(manifest, files=dict(sorted({**found.files, **manifest.files}.items())), artefacts=artefacts)
 
 
 def fetched(plan: LocatedPlan, address: str) -> Path:
@@ -82,8 +112,13 @@ def fetched(plan: LocatedPlan, address: str) -> Path:
 
     def make(folder: Path) -> None:
         manifest = _manifest(depot, plan, address)
-        check_room(manifest, folder)
-        with going_on(f"fetching {sum(file.size for file in manifest.files.values()):,} bytes from {address}"):
+        # Each once, without those that other plans brought.
+        files = folder.parent / _FILES
+        missing = {
+            file.digest: file.size for file in manifest.files.values() if not (files / _hex(file.digest)).exists()
+        }
+        check_room(sum(missing.values()), folder)
+        with going_on(f"fetching {sum(missing.values()):,} bytes from {address}"):
             _assemble(depot, manifest, folder, address)
 
     return home.kept(_hex(plan.digest), make)
@@ -106,9 +141,13 @@ class _Folder:
             if isinstance(content, bytes):
                 write_atomic(path, content)
                 return
+            home.sweep(path.parent)
             begun = home.begun(path)
             try:
                 shutil.copyfile(content, begun)
+                with begun.open("rb") as stream:
+                    # A name must not come before what it names, whenever the power fails.
+                    os.fsync(stream.fileno())
                 begun.replace(path)
             finally:
                 begun.unlink(missing_ok=True)
@@ -121,11 +160,15 @@ class _Folder:
         except ReadError as fault:
             raise object_store.StoreError(str(fault)) from None
 
-    def copy(self, key: str, path: Path) -> None:
+    def copy(self, key: str, path: Path, size: int) -> None:
         try:
-            shutil.copyfile(self._path / key, path)
-        except FileNotFoundError:
-            raise object_store.StoreError(f"{self._path / key} is not there") from None
+            source = (self._path / key).open("rb")
+        except OSError as fault:
+            raise object_store.StoreError(f"{self._path / key} cannot be read: {fault.strerror or fault}") from None
+        with source, path.open("xb") as stream:
+            if os.fstat(source.fileno()).st_size != size:
+                raise object_store.StoreError(f"{self._path / key} has not {size:,} bytes")
+            shutil.copyfileobj(source, stream)
 
 
 class _Objects:
@@ -143,12 +186,17 @@ class _Objects:
     def read(self, key: str) -> bytes:
         return object_store.read(f"{self._address}/{key}", LARGEST_MANIFEST, _SECONDS)
 
-    def copy(self, key: str, path: Path) -> None:
-        object_store.copy(f"{self._address}/{key}", path)
+    def copy(self, key: str, path: Path, size: int) -> None:
+        object_store.copy(f"{self._address}/{key}", path, size)
 
 
 def _depot(address: str) -> Any:
-    return _Objects(address) if object_store.is_object(address) else _Folder(Path(address).expanduser())
+    if object_store.is_object(address):
+        return _Objects(address)
+    try:
+        return _Folder(Path(address).expanduser())
+    except RuntimeError:
+        raise PlanError(f"the depot {address}: nobody here has such a home") from None
 
 
 def _manifest(depot: Any, plan: LocatedPlan, address: str) -> Manifest:
@@ -160,15 +208,18 @@ def _manifest(depot: Any, plan: LocatedPlan, address: str) -> Manifest:
     try:
         found = bundle.read(depot.read(_index(plan.digest)))
     except object_store.StoreError as fault:
-        told = "put it there with `hpi-bundle put`, or name the folder of its models"
-        raise PlanError(f"the depot {address} does not have the plan {plan.digest}: {fault}; {told}") from None
+        told = f"the depot {address} does not have the plan {plan.digest} ({fault})"
+        raise PlanError(f"{plan.missing_folder}; and {told}: `hpi-bundle put` puts it there") from None
     except BundleError as fault:
         raise PlanError(f"the depot {address} is damaged: {fault}") from None
-    wanted = {
-        f"{place(reference, found.root)}/{name}": digest
-        for reference, files in plan.folders()
-        for name, digest in files.items()
-    }
+    try:
+        wanted = {
+            f"{place(reference, found.root)}/{name}": digest
+            for reference, files in plan.folders()
+            for name, digest in files.items()
+        }
+    except IndexError:
+        raise PlanError(f"the depot {address} is damaged: {found.root!r} has no room for the plan's folders") from None
     for name, digest in wanted.items():
         if name not in found.files or found.files[name].digest != digest:
             raise PlanError(f"the depot {address} has other files than those of the plan: {name}")
@@ -200,9 +251,10 @@ def _here(depot: Any, file: File, files: Path, address: str) -> Path:
     if path.is_file() and digest_file(path) == file.digest:
         return path
     files.mkdir(exist_ok=True)
+    home.sweep(files)
     begun = home.begun(path)
     try:
-        depot.copy(f"{_FILES}/{_hex(file.digest)}", begun)
+        depot.copy(f"{_FILES}/{_hex(file.digest)}", begun, file.size)
         if digest_file(begun) != file.digest:
             raise PlanError(f"the depot {address} is damaged: {_FILES}/{_hex(file.digest)} has another digest")
         begun.replace(path)

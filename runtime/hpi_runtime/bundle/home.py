@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cache, partial
 from pathlib import Path
 
@@ -13,6 +15,7 @@ from hpi_schemas.bundle import MANIFEST
 from hpi_schemas.leaving import when_leaving
 
 _BEGUN = ".begun-"
+_DAY = 24 * 3600
 
 
 def kept(name: str, make: Callable[[Path], object]) -> Path:
@@ -38,6 +41,14 @@ def kept(name: str, make: Callable[[Path], object]) -> Path:
 def begun(folder: Path) -> Path:
     """Return where a folder is made before it gets its name."""
     return folder.with_name(f".{folder.name}{_BEGUN}{os.urandom(4).hex()}")
+
+
+def sweep(folder: Path) -> None:
+    """Remove the files that others began there and never finished: what is older than a day nobody is at."""
+    for left in folder.glob(f".*{_BEGUN}*"):
+        with suppress(OSError):
+            if time.time() - left.stat().st_mtime > _DAY:
+                left.unlink()
 
 
 def home() -> Path:

@@ -121,7 +121,8 @@ def _each(path: Path, folder: Path | None) -> Manifest:
         with archive.reading(path) as opened:
             members = iter(opened)
             manifest, data = _manifest(opened, next(members, None))
-            check_room(manifest, folder)
+            if folder is not None:
+                check_room(sum(file.size for file in manifest.files.values()), folder)
             left = dict(manifest.files)
             for member in members:
                 name = member.name
@@ -150,16 +151,15 @@ def _each(path: Path, folder: Path | None) -> Manifest:
     return manifest
 
 
-def check_room(manifest: Manifest, folder: Path | None) -> None:
+def check_room(wanted: int, folder: Path) -> None:
     """Refuse what would fill the disk.
 
     Raises:
-        PlanError: its files have no room beside the folder.
+        PlanError: so many bytes have no room beside the folder.
     """
-    if folder is not None:
-        wanted, free = sum(file.size for file in manifest.files.values()), shutil.disk_usage(folder.parent).free
-        if wanted > free:
-            raise PlanError(f"{folder.parent} has room for {free:,} bytes, and the bundle has {wanted:,}")
+    free = shutil.disk_usage(folder.parent).free
+    if wanted > free:
+        raise PlanError(f"{folder.parent} has room for {free:,} bytes, and this takes {wanted:,}")
 
 
 def _manifest(opened: tarfile.TarFile, member: tarfile.TarInfo | None) -> tuple[Manifest, bytes]:

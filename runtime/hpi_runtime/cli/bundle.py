@@ -56,6 +56,7 @@ def _parser() -> CommandLine:
     put = commands.add("put", help="put what a plan needs into a depot, where other machines fetch it")
     depot_help = "a folder, or s3://bucket/name; default: $HPI_DEPOT"
     put.add_argument("--depot", default=os.environ.get(DEPOT), metavar="PLACE", help=depot_help)
+    put.add_argument("--again", action="store_true", help="send also what seems to be there, where a depot is damaged")
     for command in (make, put):
         _add_contents(command)
     for name, text in (("check", "is every file undamaged?"), ("show", "what is in a bundle")):
@@ -135,7 +136,7 @@ def _put(options: argparse.Namespace) -> int:
     if not options.depot:
         raise PlanError(f"name the depot with --depot, or in {DEPOT}")
     contents = _contents(options, _plan(options))
-    sent = depot.put(contents, options.depot)
+    sent = depot.put(contents, options.depot, options.again)
     manifest = contents.manifest
     told = f"{sent.files:,} of {len(manifest.files):,} files sent, {sent.bytes:,} bytes, the others were there"
     say(_NAME, f"{options.depot}: {told}; {len(manifest.artefacts)} prepared")
@@ -146,7 +147,8 @@ def _plan(options: argparse.Namespace) -> LocatedPlan:
     from hpi_runtime.run import plan as loader
 
     root = None if options.root is None else Path(options.root)
-    return loader.load(Path(options.plan), root, [Path(name) for name in options.models])
+    # What goes into a depot does not come out of it.
+    return loader.load(Path(options.plan), root, [Path(name) for name in options.models], has_depot=False)
 
 
 def _contents(options: argparse.Namespace, plan: LocatedPlan) -> Contents:

@@ -84,14 +84,14 @@ class LocatedPlan:
                 yield item.dir, item.files
 
     @property
-    def lacks_folders(self) -> bool:
-        """Whether a folder that the plan names is not on this machine."""
+    def missing_folder(self) -> str:
+        """Which folder that the plan names is not on this machine, in words; empty if none."""
         for reference, _ in self.folders():
             try:
                 self.store.resolve(reference)
-            except FileNotFoundError:
-                return True
-        return False
+            except FileNotFoundError as fault:
+                return str(fault)
+        return ""
 
     def files(self) -> Iterator[Path]:
         """Yield the plan and the files that it names, as far as they are there."""
@@ -103,7 +103,7 @@ class LocatedPlan:
                 yield from (folder / name for name in names)
 
 
-def load(path: Path, root: Path | None = None, models: Sequence[Path] = ()) -> LocatedPlan:
+def load(path: Path, root: Path | None = None, models: Sequence[Path] = (), has_depot: bool = True) -> LocatedPlan:
     """Read a plan from a file.
 
     Args:
@@ -111,6 +111,7 @@ def load(path: Path, root: Path | None = None, models: Sequence[Path] = ()) -> L
         root: where relative model folders start; by default the folder of the YAML that
             the plan names, relative to the plan.
         models: folders with official models.
+        has_depot: fetch what is not on this machine from the depot that ``HPI_DEPOT`` names.
 
     Raises:
         PlanError: it is not there, not a plan, or of a format that this reader does not know; or its models are not
@@ -126,8 +127,8 @@ def load(path: Path, root: Path | None = None, models: Sequence[Path] = ()) -> L
     except ReadError as fault:
         raise PlanError(str(fault)) from None
     found = replace(parse(text, path.parent, root, models, str(path)), path=path)
-    address = os.environ.get(DEPOT)
-    if not address or not found.lacks_folders:
+    address = os.environ.get(DEPOT) if has_depot else None
+    if not address or not found.missing_folder:
         return found
     from hpi_runtime.bundle import depot
 
