@@ -26,6 +26,7 @@ def test_the_document_shows_what_was_measured() -> None:
         "hosting",
         "pipelines",
         "serve",
+        "small",
     )
     assert {name for name in sections if f"<!-- figures: {name} -->" in text} == set(figures)
     assert report.document(text, figures) == text
