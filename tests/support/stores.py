@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -28,6 +29,8 @@ def imitated_s3() -> Iterator[dict[str, str]]:
             "AWS_MAX_ATTEMPTS": "1",
             "AWS_SECRET_ACCESS_KEY": _KEY,
         }
+        # Its stores outlive its servers: others in this process may have filled them.
+        urllib.request.urlopen(urllib.request.Request(f"http://{host}:{port}/moto-api/reset", method="POST")).close()
         client(environment).create_bucket(Bucket=BUCKET)
         yield environment
     finally:
