@@ -16,7 +16,10 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from support.classifying import BIN
+import numpy as np
+from hpi_runtime import load_plan
+from hpi_runtime.run.native import NativePipeline
+from support.classifying import ADDRESS, BIN
 
 ROUTE = "/image-classification"
 _PATIENCE = 60.0
@@ -100,3 +103,13 @@ def serving(folder: Path, *arguments: str, environment: Mapping[str, str] | None
 
 def encoded(path: Path) -> str:
     return base64.b64encode(path.read_bytes()).decode()
+
+
+def run_by_engine(folder: Path, count: int) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """Return a batch of tensors for the model of a folder's plan, and what the engine makes of them."""
+    with load_plan(folder / "plan.json") as pipeline:
+        assert isinstance(pipeline, NativePipeline)
+        (tensor,) = pipeline.engines[ADDRESS].inputs
+        shape = [count if size is None and not place else size or 64 for place, size in enumerate(tensor.shape)]
+        given = np.random.default_rng(0).normal(size=shape).astype(np.float32)
+        return given, pipeline.engines[ADDRESS].run({tensor.name: given})

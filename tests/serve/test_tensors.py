@@ -10,11 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 import tritonclient.http as triton
-from hpi_runtime import load_plan
-from hpi_runtime.run.native import NativePipeline
 from support.classifying import ADDRESS, lay_out
 
-from serve.asking import Served, serving
+from serve.asking import Served, run_by_engine, serving
 
 
 @pytest.fixture(scope="module")
@@ -41,12 +39,7 @@ def client(server: Served) -> Iterator[Any]:
 @pytest.fixture(scope="module")
 def expected(folder: Path) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     """Tensors, and what the engine makes of them."""
-    with load_plan(folder / "plan.json") as pipeline:
-        assert isinstance(pipeline, NativePipeline)
-        (tensor,) = pipeline.engines[ADDRESS].inputs
-        shape = [2 if size is None and not place else size or 64 for place, size in enumerate(tensor.shape)]
-        given = np.random.default_rng(0).normal(size=shape).astype(np.float32)
-        return given, pipeline.engines[ADDRESS].run({tensor.name: given})
+    return run_by_engine(folder, 2)
 
 
 def test_a_client_finds_the_server_and_its_models(client: Any) -> None:
