@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -109,7 +109,8 @@ def listed(name: str) -> Listing:
     """
     with _told(name):
         place = _place(name)
-        if _kind(place) == "file":
+        facts = _facts(place)
+        if facts is not None and facts["type"] == "file":
             return Listing([place.name(place.path)], is_folder=False)
         found = place.ask("find", place.path)
         if found or not _PATTERN & set(place.path):
@@ -128,7 +129,8 @@ def holds(name: str, size: int) -> bool:
     """
     with _told(name):
         place = _place(name)
-        return bool(place.ask("exists", place.path)) and place.ask("info", place.path)["size"] == size
+        facts = _facts(place)
+        return facts is not None and facts["size"] == size
 
 
 def copy(name: str, path: Path, size: int) -> None:
@@ -167,10 +169,11 @@ def write(name: str, content: Path | bytes) -> None:
             place.ask("put_file", str(content), place.path)
 
 
-def _kind(place: _Place) -> str | None:
-    """Return whether there is a file or a folder; None is neither."""
+def _facts(place: _Place) -> Mapping[str, Any] | None:
+    """Return what the store tells of a name, None where nothing is."""
     try:
-        return str(place.ask("info", place.path)["type"])
+        found: Mapping[str, Any] = place.ask("info", place.path)
+        return found
     except FileNotFoundError:
         return None
 
