@@ -59,10 +59,12 @@ class Candidates:
     Attributes:
         plan: it.
         modules: by address.
+        optimize: what they are measured for; None for inputs one at a time, and all in one go.
     """
 
     plan: Plan
     modules: Mapping[str, ModuleCandidates]
+    optimize: str | None = None
 
 
 def read(text: bytes, name: str) -> Candidates:
@@ -79,7 +81,7 @@ def read(text: bytes, name: str) -> Candidates:
         )
         for address, item in data["modules"].items()
     }
-    return Candidates(plan_reader.from_json(data["plan"], f"{name}: plan"), modules)
+    return Candidates(plan_reader.from_json(data["plan"], f"{name}: plan"), modules, data.get("optimize"))
 
 
 def write(found: Candidates) -> str:
@@ -92,7 +94,8 @@ def write(found: Candidates) -> str:
         for address, item in found.modules.items()
     }
     plan = loads(plan_writer.write(found.plan))
-    return dumps({"format": documents.FORMAT, "modules": modules, "plan": plan})
+    aim = {} if found.optimize is None else {"optimize": found.optimize}
+    return dumps({**aim, "format": documents.FORMAT, "modules": modules, "plan": plan})
 
 
 def _candidate(item: Candidate) -> dict[str, Any]:

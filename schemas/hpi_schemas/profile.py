@@ -14,8 +14,9 @@ from hpi_schemas.plan import write as plan_writer
 from hpi_schemas.plan.model import EngineRecord
 from hpi_schemas.target import Target
 
-# How inputs are sent: one at a time, or all in one go.
-LATENCY, THROUGHPUT = "latency", "throughput"
+# What times are of: inputs one at a time, all in one go, or a process from its start to its first result.
+LATENCY, THROUGHPUT, COLD = "latency", "throughput", "cold"
+WAYS = (LATENCY, THROUGHPUT)
 FP32 = "fp32"
 _MEND = "`hpi-bench --candidates FILE --profile FILE`"
 _Kind = TypeVar("_Kind", bound="Figures")
@@ -29,7 +30,7 @@ class Figures:
         fault: why it cannot be measured.
         loaded_ms: from the start of its process until it was loaded.
         peak_mib: memory of its process.
-        milliseconds: per input, by how inputs were sent.
+        milliseconds: per input, by what they are of.
         ratio: times ÷ those of the plan's own, measured in turn; less is faster.
         rounds: how often it was measured.
         agreement: the part of the results that is that of the plan's own, by what is measured.
@@ -46,8 +47,8 @@ class Figures:
     accuracy: Mapping[str, float] | None = None
 
     def takes(self, way: str) -> float:
-        """Return the ratio of its time, one at a time or all in one go; infinite where it was not measured."""
-        return float("inf") if self.ratio is None else self.ratio[way]
+        """Return the ratio of its time of one kind; infinite where that was not measured."""
+        return (self.ratio or {}).get(way, float("inf"))
 
 
 @dataclass
@@ -128,12 +129,19 @@ class Profile:
         target: the machine that was measured.
         modules: by address.
         combinations: what was measured of whole pipelines; the first is the plan's own.
+        optimize: what for, ``COLD`` or None for the two other ways.
     """
 
     inputs: Inputs
     target: Target
     modules: dict[str, ModuleProfile] = field(default_factory=dict)
     combinations: list[Combination] = field(default_factory=list)
+    optimize: str | None = None
+
+    @property
+    def ways(self) -> tuple[str, ...]:
+        """The times that candidates are chosen by."""
+        return WAYS if self.optimize is None else (self.optimize,)
 
 
 def read(text: bytes, name: str) -> Profile:
@@ -151,7 +159,8 @@ def read(text: bytes, name: str) -> Profile:
                 raise documents.DocumentError(
                     f"{name}: a combination has the entry {place} of {address}, which is not there"
                 )
-    return Profile(Inputs(**data["inputs"]), target.from_json(data["target"]), modules, combinations)
+    machine = target.from_json(data["target"])
+    return Profile(Inputs(**data["inputs"]), machine, modules, combinations, data.get("optimize"))
 
 
 def write(found: Profile) -> str:
@@ -159,7 +168,8 @@ def write(found: Profile) -> str:
     modules = {address: _module(item) for address, item in found.modules.items()}
     machine = found.target.to_json()
     whole = {"format": documents.FORMAT, "inputs": vars(found.inputs), "modules": modules, "target": machine}
-    return dumps({**whole, "combinations": [_given(item) for item in found.combinations]})
+    aim = {} if found.optimize is None else {"optimize": found.optimize}
+    return dumps({**whole, **aim, "combinations": [_given(item) for item in found.combinations]})
 
 
 def entry_of(item: Candidate, engine: EngineRecord | None = None) -> Entry:

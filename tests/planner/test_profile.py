@@ -14,6 +14,7 @@ from hpi_planner.compile import compile
 from hpi_planner.diagnostics.model import Code
 from hpi_planner.models import RecordedReader
 from hpi_planner.select.profile import parse
+from hpi_planner.syntax.overrides import COLD, Override
 from hpi_schemas.documents import DocumentError
 from hpi_schemas.target import from_json
 from hpi_schemas.validate import faults
@@ -23,6 +24,7 @@ from support.profiles import CALIBRATION, Entry, listed, measured, profile, read
 
 ADDRESS = "SubModules.TextRecognition"
 TOOLS = {**CPU.tools, "nncf": "3.4.0", "onnx": "1.17.0"}
+AHEAD = Override(COLD, "true")
 TARGET = replace(CPU, tools=TOOLS, cpu_features=("avx2", "avx512_bf16", "avx512_fp16"))
 
 
@@ -57,6 +59,10 @@ def decide(data: dict[str, Any], asked: Any = None, **how: Any) -> tuple[dict[st
 def alone(data: dict[str, Any]) -> dict[str, Any]:
     """Return a profile of the recogniser alone."""
     return {**data, "modules": {ADDRESS: data["modules"][ADDRESS]}}
+
+
+def is_ahead(entry: Entry) -> bool:
+    return bool(entry["engine"]["config"].get("compile_ahead"))
 
 
 def precision(entry: Entry) -> str:
@@ -145,6 +151,23 @@ def test_a_precision_is_tried_where_the_processor_has_instructions_for_it(
     assert {engine["config"]["precision"] for engine in lower} == tried
 
 
+def test_candidates_for_programs_that_start_often_are_compiled_ahead_and_also_tried_without() -> None:
+    data = listed(replace(pipeline(), overrides=(AHEAD,)))
+    assert data["optimize"] == "cold"
+    found = data["modules"][ADDRESS]["candidates"]
+    for backend in ("onnxruntime", "openvino"):
+        own = [item for item in found if item["engine"]["backend"] == backend]
+        ahead = {item["engine"]["config"]["num_streams"] for item in own if is_ahead(item)}
+        assert ahead == {1, 2, 4}
+        assert {item["engine"]["config"]["num_streams"] for item in own if not is_ahead(item)} == {1}
+        assert all(is_ahead({"engine": engine}) is is_ahead(item) for item in own for engine in item["lower"])
+    assert is_ahead(found[0])
+    assert "optimize" not in listed(pipeline())
+    given_config = "{backend_config: {compile_ahead: false}, backend: openvino}"
+    refused = listed(replace(pipeline(given_config), overrides=(AHEAD,)))["modules"][ADDRESS]["candidates"]
+    assert not any(is_ahead(item) for item in refused)
+
+
 def test_int8_without_samples_is_refused_with_the_way_to_get_them() -> None:
     asked = pipeline("{backend: openvino, backend_config: {precision: int8}}")
     found = [item for item in compile(asked).diagnostics if item.code is Code.BACKEND_CONFIG_INVALID]
@@ -202,6 +225,46 @@ def test_throughput_may_choose_another_than_latency() -> None:
     record = decide(data, optimize="throughput")[0]
     assert record["batch_size"] == 6
     assert "batch_size" not in {key for key, value in record["origin"].items() if value.startswith("profile")}
+
+
+def first_results(request: Any) -> dict[str, Any]:
+    """Return a profile in which one of few padded lines gives a first result soonest, without being compiled ahead."""
+
+    def measure(entry: Entry) -> Any:
+        is_soon = entry["engine"]["backend"] == "onnxruntime" and entry["batch_size"] == 1 and not is_ahead(entry)
+        found = measured(1.0 if entry["settings"] else 0.4)
+        found["ratio"]["cold"] = 0.6 if is_soon and entry["settings"] else 1.0
+        found["milliseconds"]["cold"] = 900 * found["ratio"]["cold"]
+        return found if precision(entry) == "fp32" else None
+
+    return {**profile(request, measure), "optimize": "cold"}
+
+
+def test_what_gives_a_first_result_soonest_is_chosen_for_programs_that_start_often() -> None:
+    asked = replace(pipeline(), overrides=(AHEAD,))
+    data = first_results(asked)
+    assert faults("profile", data) == []
+    record, said = decide(data, asked, optimize="cold")
+    assert record["engine"]["backend"] == "onnxruntime"
+    assert record["engine"]["config"]["compile_ahead"] is False
+    assert record["engine"]["prepare"] == [step for step in record["engine"]["prepare"] if step["step"] == "to_onnx"]
+    assert record["settings"]["width_step"] == 64
+    assert record["profile"]["ratio"]["cold"] == 0.6
+    assert record["origin"]["engine.backend"] == "profile:cold"
+    assert said == []
+
+
+@pytest.mark.parametrize("aim", ["latency", "cold"])
+def test_a_profile_that_was_measured_for_something_else_does_not_count(aim: str) -> None:
+    asked = replace(pipeline(), overrides=(AHEAD,)) if aim == "cold" else pipeline()
+    data = profile(pipeline(), lambda entry: measured(0.5)) if aim == "cold" else first_results(pipeline())
+    ir = compile(replace(asked, profile=read(data, optimize=aim)))
+    assert ir.plan is not None
+    assert "profile" not in json.loads(ir.text or "")["modules"][ADDRESS]
+    (told,) = [item for item in ir.diagnostics if ADDRESS in item.message]
+    assert told.code is Code.PROFILE_UNUSED
+    assert "first results" in told.message
+    assert ("--optimize cold" in str(told.help)) is (aim == "cold")
 
 
 def test_two_per_cent_are_not_worth_another_plan() -> None:

@@ -48,6 +48,15 @@ def test_what_is_fastest_one_by_one_and_in_one_go_is_measured_both() -> None:
     assert chosen(one=module(entry(0.5, throughput=1.1), entry(1.1, throughput=0.5))) == [(0,), (1,), (2,)]
 
 
+def test_where_first_results_count_nothing_else_does() -> None:
+    slow, soon = entry(0.5), entry(2.0)
+    for item, ratio in ((slow, 1.5), (soon, 0.5)):
+        item.ratio = {**(item.ratio or {}), "cold": ratio}
+    found = module(slow, soon)
+    found.entries[0].milliseconds = {"cold": 900.0}
+    assert combinations({"one": found}, ("cold",)) == [{"one": 0}, {"one": 2}]
+
+
 def test_the_gain_of_a_module_counts_by_the_time_that_it_takes() -> None:
     # One per cent of the pipeline is not worth an answer in a hundred.
     small = module(entry(0.5, 0.99, "bf16"), milliseconds=2.0)

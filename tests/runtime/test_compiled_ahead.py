@@ -14,6 +14,7 @@ from hpi_runtime.prepare.cache import Artefact
 from hpi_schemas import probe
 from hpi_schemas.device import CPU
 from hpi_schemas.plan.model import PrepareStep
+from hpi_schemas.validate import faults
 
 BIN = Path(sys.executable).parent
 ROOT = Path(__file__).parents[2]
@@ -102,10 +103,41 @@ def test_another_processor_and_other_options_need_another_file(monkeypatch: pyte
     assert key(num_streams=1) != own
 
 
-def test_other_ways_to_optimise_need_a_profile_and_candidates_take_none(folder: Path) -> None:
+def test_other_ways_to_optimise_need_a_profile(folder: Path) -> None:
     planned(folder, "openvino")
-    done = run(folder, "hpi-plan", "pipeline.yaml", "--optimize", "latency")
-    assert (done.returncode, "go with --profile" in done.stderr) == (2, True)
-    done = run(folder, "hpi-plan", "pipeline.yaml", "--optimize", "cold", "--candidates", "c.json")
-    assert (done.returncode, "not with --candidates" in done.stderr) == (2, True)
+    for more in ((), ("--candidates", "c.json")):
+        done = run(folder, "hpi-plan", "pipeline.yaml", "--optimize", "latency", *more)
+        assert (done.returncode, "go with --profile" in done.stderr) == (2, True)
     assert not (folder / "c.json").exists()
+
+
+def test_a_profile_of_first_results_decides_for_programs_that_start_often(folder: Path) -> None:
+    # Much is given, so that there is less to measure.
+    given = ", backend_config: {cpu_num_threads: 1, num_streams: 1, precision: fp32}"
+    (folder / "pipeline.yaml").write_text(PIPELINE.format(backend="onnxruntime", more=given))
+    measuring = ("hpi-bench", "--candidates", "c.json", "--profile", "profile.json", "--input", "receipt.jpg")
+    for command in (("hpi-plan", "pipeline.yaml", "--candidates", "c.json", "--optimize", "cold"), measuring):
+        done = run(folder, *command)
+        assert done.returncode == 0, done.stderr
+    assert "ms from a start" in done.stdout
+    profile = json.loads((folder / "profile.json").read_text())
+    assert faults("profile", profile) == []
+    entries = profile["modules"][MODULE]["entries"]
+    assert {entry["engine"]["config"]["compile_ahead"] for entry in entries} == {True, False}
+    assert all(entry["milliseconds"]["cold"] > 100 for entry in entries)
+    # A start has a whole interpreter in it; answers of the fastest were looked at, and how fast they are later.
+    judged = [entry for entry in entries if "agreement" in entry]
+    assert judged[0] is entries[0]
+    assert all(entry["milliseconds"]["cold"] > 2 * entry["milliseconds"]["latency"] > 0 for entry in judged)
+    assert profile["combinations"][0]["ratio"] == {"cold": 1.0, "latency": 1.0, "throughput": 1.0}
+    done = run(
+        folder, "hpi-plan", "pipeline.yaml", "--optimize", "cold", "--profile", "profile.json", "--output", "plan.json"
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads((folder / "plan.json").read_text())["modules"][MODULE]["profile"]["ratio"]["cold"] <= 1.0
+    assert run(folder, "hpi-plan", "--check", "plan.json").returncode == 0
+    assert "from a start to a first result" in run(folder, "hpi-review", "show", "plan.json").stdout
+    # It is no profile of anything else, and goes on where it was.
+    assert run(folder, "hpi-plan", "pipeline.yaml", "--candidates", "c.json").returncode == 0
+    done = run(folder, *measuring)
+    assert (done.returncode, "--optimize" in done.stderr) == (2, True)

@@ -76,11 +76,9 @@ def _contradiction(options: argparse.Namespace) -> str | None:
             return f"{option} goes with --check"
     is_weighed = options.optimize not in (None, overrides.COLD)
     if options.profile is None and (options.max_accuracy_drop is not None or is_weighed):
-        return f"--max-accuracy-drop and --optimize {LATENCY} or {THROUGHPUT} go with --profile"
+        return f"--max-accuracy-drop and --optimize {LATENCY} or {THROUGHPUT} go with --profile; candidates serve both"
     if options.fetch is not None and chosen:
         return f"{chosen[0]} takes no --fetch"
-    if options.candidates is not None and options.optimize is not None:
-        return "--optimize goes with the plan that is made by the profile, not with --candidates"
     if options.profile is not None and chosen:
         return f"{chosen[0]} takes no --profile" + ("; the plan records it" if options.check is not None else "")
     plans = (options.output, options.output_dir, options.stop_after, options.profile)
@@ -223,8 +221,7 @@ def _fetch(options: argparse.Namespace, target: str | None) -> None:
 def _measured(options: argparse.Namespace) -> request.Measured | None:
     if options.profile is None:
         return None
-    way = THROUGHPUT if options.optimize == THROUGHPUT else LATENCY
-    return request.Measured(Path(options.profile), way, options.max_accuracy_drop)
+    return request.Measured(Path(options.profile), options.optimize or LATENCY, options.max_accuracy_drop)
 
 
 def _proved(arguments: prove.Arguments, plan: str) -> bool:

@@ -85,7 +85,7 @@ def parser() -> CommandLine:
     add("--max-accuracy-drop", type=_points, metavar="X", help=drop_help)
     optimize_help = (
         "with --profile: inputs one at a time (the default), or all in one go; "
-        f"{COLD}, also without: compile engines ahead, so that programs that start often load them faster"
+        f"{COLD}, also without and with --candidates: programs that start often, whose engines are compiled ahead"
     )
     add("--optimize", choices=(LATENCY, THROUGHPUT, COLD), help=optimize_help)
     add("--stop-after", metavar="PASS", help=f"print the state after this pass as JSON: {', '.join(PASSES)}")

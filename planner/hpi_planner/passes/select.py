@@ -53,6 +53,8 @@ class Select:
                 continue
             choice = Choice(ir, module, facts)
             decided = choice.decide()
+            if ir.asked_cold is not None:
+                decided = compiled_ahead(choice, decided, ir.asked_cold)
             found.extend(choice.found)
             modules.append(decided)
             choices += [] if decided.broken else [(choice, decided)]
@@ -67,12 +69,6 @@ class Select:
         elif not has_errors([*ir.diagnostics, *found]):
             untried = note_of(modules, ir.target)
             found.extend([] if untried is None else [untried])
-        if ir.asked_cold is not None:
-            known = {module.address: choice for choice, module in choices}
-            modules = [
-                compiled_ahead(known[module.address], module, ir.asked_cold) if module.address in known else module
-                for module in modules
-            ]
         recorded = _recorded(ir, modules, facts)
         if self.profile is not None:
             recorded = replace(recorded, cpu_features=ir.target.cpu_features)

@@ -9,13 +9,16 @@ from hpi_schemas import tasks
 from hpi_schemas.comparison import Comparison, doubts
 from hpi_schemas.impact import Impact
 from hpi_schemas.plan.model import ModuleRecord
-from hpi_schemas.profile import LATENCY, THROUGHPUT, Entry, Profile
+from hpi_schemas.profile import COLD, LATENCY, THROUGHPUT, Entry, Profile
 from hpi_schemas.target import Target
 
 from hpi_planner.review.names import Names
 from hpi_planner.review.plans import ReviewedPlan
 from hpi_planner.review.statements import Statement
 from hpi_planner.review.wording import counted, listed
+
+# What measured times are of.
+_TIMES = {COLD: "from a start to a first result", LATENCY: "one at a time", THROUGHPUT: "all in one go"}
 
 
 @dataclass(frozen=True)
@@ -95,9 +98,8 @@ def _profiled(name: str, old: ModuleRecord, new: ModuleRecord, address: str, giv
             which = listed([side for side, entry in zip(("before", "after"), both, strict=True) if entry is None])
             yield Finding(None, f"{name}: not measured in {file} as it is {which}")
         else:
-            yield Finding(
-                both[1].takes(LATENCY) <= both[0].takes(LATENCY), _speed(name, both[0], both[1], file, profile)
-            )
+            way = profile.ways[0]
+            yield Finding(both[1].takes(way) <= both[0].takes(way), _speed(name, both[0], both[1], file, profile))
 
 
 def _entry(entries: Sequence[Entry], module: ModuleRecord) -> Entry | None:
@@ -114,7 +116,7 @@ def _entry(entries: Sequence[Entry], module: ModuleRecord) -> Entry | None:
 def _speed(name: str, old: Entry, new: Entry, file: str, profile: Profile) -> str:
     times = [
         f"{what} {new.takes(way) / old.takes(way):.2f} × the time"
-        for way, what in ((LATENCY, "one at a time"), (THROUGHPUT, "all in one go"))
+        for way, what in _TIMES.items()
         if old.ratio is not None and new.ratio is not None and way in old.ratio and way in new.ratio
     ]
     memory = []

@@ -18,6 +18,8 @@ from hpi_planner.review.words import Words
 
 # Kinds of what no plan has an engine for, because it is asked over the network.
 _SERVICES = ("chat_bot", "retriever")
+# What measured times are of.
+_TIMES = {"cold": "from a start to a first result", "latency": "one by one", "throughput": "in one go"}
 _STEPS = {
     "to_onnx": "convert the model to ONNX",
     "to_fp16": "convert the model to fp16",
@@ -228,7 +230,8 @@ def _facts(plan: Plan) -> Iterator[tuple[str, str]]:
 def _measured(found: Measurement) -> str:
     """Say what was measured of the whole pipeline."""
     inputs = f"{found.pictures} inputs{' that were held back' if found.held_back else ''}"
-    times = f"{found.ratio['latency']:.2f} of the time one by one, {found.ratio['throughput']:.2f} in one go"
+    ratios = {what: found.ratio[way] for way, what in _TIMES.items() if way in found.ratio}
+    times = ", ".join(f"{ratio:.2f} of the time {what}" for what, ratio in ratios.items())
     same = ", ".join(f"{share:.1%} of {kind}" for kind, share in sorted(found.agreement.items()))
     before = found.reference_accuracy or {}
     now = [

@@ -12,7 +12,7 @@ from itertools import product
 from typing import Any
 
 from hpi_schemas import tasks
-from hpi_schemas.backends import STREAMS, THREADS, Backend, load_all, option_of
+from hpi_schemas.backends import AHEAD, STREAMS, THREADS, Backend, load_all, option_of
 from hpi_schemas.candidates import Candidate, Candidates, ModuleCandidates
 from hpi_schemas.device import CPU
 from hpi_schemas.plan.model import EngineRecord
@@ -21,6 +21,7 @@ from hpi_planner.ir import Ir, Module, Origin, Traced, rule
 from hpi_planner.passes.freeze import model
 from hpi_planner.select.choice import Choice, Variant
 from hpi_planner.select.facts import TargetFacts
+from hpi_planner.select.profile import COLD
 
 # Until inputs have been recorded, nobody knows the digest of int8's samples.
 UNKNOWN_CALIBRATION = f"sha256:{0:064}"
@@ -51,7 +52,13 @@ class Tried:
         return self.candidate.engine
 
 
-def of(choice: Choice, decided: Module, calibration: str = UNKNOWN_CALIBRATION, origin: Origin = _TRIED) -> list[Tried]:
+def of(
+    choice: Choice,
+    decided: Module,
+    calibration: str = UNKNOWN_CALIBRATION,
+    origin: Origin = _TRIED,
+    is_cold: bool = False,
+) -> list[Tried]:
     """Return the candidates of a module; the first is what was decided already.
 
     Args:
@@ -59,13 +66,14 @@ def of(choice: Choice, decided: Module, calibration: str = UNKNOWN_CALIBRATION, 
         decided: the module with the engine that prior knowledge or the user chose.
         calibration: the digest of the samples that int8 is made with.
         origin: of options that are varied.
+        is_cold: they are for programs that start often: what can be compiled ahead is, and also tried without.
     """
     assert decided.engine is not None
     names = choice.feasible()
     planned = Tried(Candidate(decided.engine, decided.batch_size or 1, {}))
     found: list[Tried] = []
     for name in sorted(names, key=lambda name: name != planned.engine.backend):
-        for engines in _engines(choice, load_all()[name], calibration, origin):
+        for engines in _engines(choice, load_all()[name], calibration, origin, is_cold):
             for batch_size, settings in product(_batch_sizes(decided), _shape_policies(decided)):
                 first, *lower = [
                     Tried(Candidate(engine, batch_size, settings), (), origins) for engine, origins in engines
@@ -84,23 +92,30 @@ def collect(ir: Ir) -> Candidates:
     """
     assert ir.plan is not None and ir.target is not None
     modules: dict[str, ModuleCandidates] = {}
+    is_cold = ir.asked_cold is not None
     for module in ir.modules:
-        found = of(Choice(ir, module, TargetFacts(ir.target)), module)
+        found = of(Choice(ir, module, TargetFacts(ir.target)), module, is_cold=is_cold)
         every = [item.engine for one in found for item in (one, *one.lower)]
         record = model(module, (*every, *module.fallback))
         modules[module.address] = ModuleCandidates(record, tuple(item.candidate for item in found))
-    return Candidates(ir.plan, modules)
+    return Candidates(ir.plan, modules, COLD if is_cold else None)
 
 
 def _same(one: Tried, other: Tried) -> bool:
     return replace(one.candidate, lower=()) == replace(other.candidate, lower=())
 
 
-def _engines(choice: Choice, backend: Backend, calibration: str, origin: Origin) -> Iterator[list[Variant]]:
+def _engines(
+    choice: Choice, backend: Backend, calibration: str, origin: Origin, is_cold: bool
+) -> Iterator[list[Variant]]:
     """Yield the engines of a backend in the usual precision, each with those in lower ones behind it."""
     seen: list[EngineRecord] = []
     modes = _trials(backend, choice, _RUN_MODE) or (None,)
-    for mode, parallel in product(modes, _parallelism(choice, backend)):
+    varied = _parallelism(choice, backend)
+    ahead = option_of(backend.name, AHEAD)
+    if is_cold and ahead is not None and ahead not in choice.given():
+        varied = [*({**parallel, ahead: True} for parallel in varied), {ahead: False}]
+    for mode, parallel in product(modes, varied):
         run_mode = None if mode is None else Traced(mode, origin)
         tried = {key: Traced(value, origin) for key, value in parallel.items()}
         usual = choice.variant(backend, run_mode, tried)

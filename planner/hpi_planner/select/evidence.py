@@ -84,7 +84,7 @@ def decide(choices: Sequence[tuple[Choice, Module]], profile: Evidence) -> Decis
             found.append(_note_alone(profile))
             weighed = {address: replace(item, usable=_usable(item, None)) for address, item in weighed.items()}
         chosen = {address: _fastest(item, profile) for address, item in weighed.items() if item.usable}
-        found += [_note_unused(item.decided, _NOTHING) for item in weighed.values() if not item.usable]
+        found += [_note_unused(item.decided, _NOTHING, profile) for item in weighed.values() if not item.usable]
     modules = {address: _settled(weighed[address], pair, profile) for address, pair in chosen.items()}
     return Decision(modules, None if whole is None else _cited(whole, profile), tuple(found))
 
@@ -96,8 +96,9 @@ def _weigh(choice: Choice, decided: Module, profile: Evidence) -> Weighed | Diag
         return None
     useless = _useless(choice, decided, profile, record)
     if record is None or useless is not None:
-        return _note_unused(decided, useless or "it has nothing of this module")
-    listed = candidates.of(choice, decided, record.calibration or candidates.UNKNOWN_CALIBRATION, _origin(profile))
+        return _note_unused(decided, useless or "it has nothing of this module", profile)
+    calibration = record.calibration or candidates.UNKNOWN_CALIBRATION
+    listed = candidates.of(choice, decided, calibration, _origin(profile), profile.is_cold)
     known = [(item, _entry(record, item)) for one in listed for item in (one, *one.lower)]
     measured = [
         (item, entry)
@@ -212,8 +213,8 @@ def _origin(profile: Evidence) -> Origin:
 
 def _useless(choice: Choice, decided: Module, profile: Evidence, record: ModuleProfile | None) -> str | None:
     """Return why a profile does not count for a module, None if it does."""
-    if record is None:
-        return None
+    if record is None or profile.other_aim is not None:
+        return profile.other_aim
     assert decided.facts is not None
     files = {name: item for form in decided.facts.files.values() for name, item in form.items()}
     # A plan that is compiled from its own record knows the files of its formats alone.
@@ -224,12 +225,13 @@ def _useless(choice: Choice, decided: Module, profile: Evidence, record: ModuleP
     return differences[0] if differences else None
 
 
-def _note_unused(module: Module, why: str) -> Diagnostic:
+def _note_unused(module: Module, why: str, profile: Evidence) -> Diagnostic:
+    aim = " --optimize cold" if profile.is_cold else ""
     return warning(
         Code.PROFILE_UNUSED,
         f"{module.address}: the profile does not count here: {why}",
         *module.origins["model_name"].labels(),
-        help="measure again: `hpi-plan --candidates`, then `hpi-bench --candidates` on the target",
+        help=f"measure again: `hpi-plan --candidates{aim}`, then `hpi-bench --candidates` on the target",
     )
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from hpi_schemas.profile import ModuleProfile, Profile
 
 # As hpi_schemas.profile has them, which most plans are made without.
-LATENCY, THROUGHPUT = "latency", "throughput"
+LATENCY, THROUGHPUT, COLD = "latency", "throughput", "cold"
 # What of a machine decides speed, besides the versions of the backends.
 _FACTS = ("os", "arch", "cores", "cpu_features")
 
@@ -28,7 +28,7 @@ class Evidence:
         profile: what was measured.
         digest: of its bytes.
         file: what the plan calls it, relative to the plan.
-        optimize: ``latency`` (inputs one at a time) or ``throughput`` (all in one go).
+        optimize: ``latency`` (inputs one at a time), ``throughput`` (all in one go) or ``cold`` (first results).
         max_accuracy_drop: in percentage points; None allows what fp32 engines differ by, and no lower precision.
     """
 
@@ -59,6 +59,18 @@ class Evidence:
         for fact, (there, wanted) in pairs.items():
             if there != wanted:
                 yield f"it is of another machine ({fact.replace('_', ' ')}: {_words(there)}; here: {_words(wanted)})"
+
+    @property
+    def is_cold(self) -> bool:
+        """Whether first results of programs that start often decide."""
+        return self.optimize == COLD
+
+    @property
+    def other_aim(self) -> str | None:
+        """In words, what was measured instead of what is to decide; None if it is that."""
+        if self.is_cold == (self.profile.optimize == COLD):
+            return None
+        return "it has no first results" if self.is_cold else "only the first results of processes decide in it"
 
     def same_version(self, backend: str, version: str | None) -> bool:
         """Tell whether a backend was measured in this version."""

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from hpi_schemas.accuracy import is_accurate, loss
-from hpi_schemas.profile import LATENCY, THROUGHPUT, ModuleProfile
+from hpi_schemas.profile import WAYS, ModuleProfile
 
 # Places among the entries of each module, by its address.
 Places = dict[str, int]
@@ -28,13 +28,13 @@ class _Sum(NamedTuple):
     places: tuple[int, ...]
 
 
-def combinations(modules: Mapping[str, ModuleProfile]) -> list[Places]:
+def combinations(modules: Mapping[str, ModuleProfile], ways: Sequence[str] = WAYS) -> list[Places]:
     """Return the choices to measure: the plan's own, the fastest that lose nothing, and then faster ones that do.
 
     Args:
         modules: by address; each has at least its own engine's entry.
+        ways: the times that count.
     """
-    ways = (LATENCY, THROUGHPUT)
     records = list(modules.values())
     usual = [_sums([_fastest(record, way) for record in records])[0] for way in ways]
     losing = sorted((found for way in ways for found in _worth_it(_front(records, way))), key=lambda one: one[0])

@@ -9,15 +9,17 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
+from functools import partial
 from typing import Any
 
 from hpi_schemas.candidates import Candidates
 from hpi_schemas.plan.graph import fields
-from hpi_schemas.profile import LATENCY, THROUGHPUT, Combination, Profile
+from hpi_schemas.profile import COLD, Combination, Profile
 
 from hpi_runtime import loader
 from hpi_runtime.bench.combining import Places, combinations
-from hpi_runtime.bench.contender import Contender, FaultError, in_turn, measured, spread, working
+from hpi_runtime.bench.contender import LEAST_ITEMS, Contender, FaultError, in_turn, measured, spread, working
+from hpi_runtime.bench.starting import from_start
 from hpi_runtime.bench.substituting import Substitute, substituted
 from hpi_runtime.errors import EngineError
 from hpi_runtime.judge import truth
@@ -84,7 +86,7 @@ class Confirmation:
         left = missing(found)
         if not left:
             return
-        own = Combination(entries=combinations(found.modules)[0])
+        own = Combination(entries=combinations(found.modules, found.ways)[0])
         try:
             with self._working(found, own) as worker:
                 answers = self._asked(worker)
@@ -98,6 +100,7 @@ class Confirmation:
                     self._judge(own, answers, answers, items)
                     (times,) = in_turn([worker], items, 1)
                     measured(own, times, times, len(items))
+                    self._start(found, [own], items, deadline)
                     found.combinations.append(own)
                     keep()
                 others = [places for places in left if any(places.values())]
@@ -125,10 +128,20 @@ class Confirmation:
                 self._judge(combination, self._asked(worker), answers, items)
                 times = in_turn([own, worker], items, _ROUNDS, until)
                 measured(combination, times[1], times[0], len(items))
+            self._start(found, [found.combinations[0], combination], items, until)
         except FaultError as fault:
             if fault.entry is not combination:
                 raise
             fault.keep()
+
+    def _start(self, found: Profile, combinations: Sequence[Combination], items: Sequence[int], until: float) -> None:
+        """Fill in how long the last of some takes from its start to a first result, where that counts."""
+        if COLD not in found.ways:
+            return
+        starts = [partial(self._working, found, combination) for combination in combinations]
+        some = items[:LEAST_ITEMS]
+        times = from_start(starts, some, _ROUNDS, until)
+        measured(combinations[-1], times[-1], times[0], len(some))
 
     def _asked(self, worker: Contender) -> Results:
         found: Results = worker.ask({"results": True, "stream": False})["results"]
@@ -155,14 +168,14 @@ class Confirmation:
             for address, place in combination.entries.items()
         }
         speeds = [record.entries[0].milliseconds or {} for record in found.modules.values()]
-        seconds = sum(speed[way] for speed in speeds for way in (LATENCY, THROUGHPUT)) / 1000
+        seconds = sum(value for speed in speeds for value in speed.values()) / 1000
         return working(self._options, substituted(self._plan.plan, chosen), combination, seconds)
 
 
 def missing(found: Profile) -> list[Places]:
     """Return the combinations of a profile that are yet to be measured."""
     known = [combination.entries for combination in found.combinations]
-    return [places for places in combinations(found.modules) if places not in known]
+    return [places for places in combinations(found.modules, found.ways) if places not in known]
 
 
 def _faults(results: Sequence[Mapping[str, Any]]) -> list[str]:

@@ -56,6 +56,11 @@ class Contender:
         self.items = int(self._told(lambda: process.answer(limit))["items"])
         self.loaded_ms = round(1000 * process.age, 1)
 
+    @property
+    def age(self) -> float:
+        """Seconds since its process was started."""
+        return self._process.age
+
     def load(self, entry: Figures, plan: str) -> None:
         """Let the process load another candidate instead of what it has.
 
@@ -141,8 +146,13 @@ def in_turn(
 
 
 def measured(entry: Figures, found: Times, own: Times, items: int) -> None:
-    """Fill in milliseconds per input, and the medians over the rounds of times ÷ those of the plan's own engine."""
+    """Fill in milliseconds per input, and the medians over the rounds of times ÷ those of the plan's own engine.
+
+    What else is known of it, such as other kinds of times, stays.
+    """
     ratios = {kind: [one / other for one, other in zip(times, own[kind], strict=True)] for kind, times in found.items()}
-    entry.milliseconds = {kind: round(1000 * statistics.median(times) / items, 3) for kind, times in found.items()}
-    entry.ratio = {kind: round(statistics.median(values), 4) for kind, values in ratios.items()}
-    entry.rounds = len(found[LATENCY])
+    milliseconds = {kind: round(1000 * statistics.median(times) / items, 3) for kind, times in found.items()}
+    ratio = {kind: round(statistics.median(values), 4) for kind, values in ratios.items()}
+    entry.milliseconds = {**(entry.milliseconds or {}), **milliseconds}
+    entry.ratio = {**(entry.ratio or {}), **ratio}
+    entry.rounds = min(len(times) for times in found.values())

@@ -9,7 +9,7 @@ from types import TracebackType
 
 from hpi_schemas.profile import LATENCY, THROUGHPUT, Entry
 
-from hpi_runtime.bench.contender import Contender, Times, in_turn, measured, spread
+from hpi_runtime.bench.contender import Contender, FaultError, Times, in_turn, measured, spread
 
 # A look takes as many inputs, and as many passes, as the plan's own engine does in this time.
 LOOK_SECONDS, _MOST_PASSES = 0.6, 5
@@ -20,8 +20,8 @@ _HOPELESS = 1.5
 class Look:
     """How a first look is taken: at as many inputs, as often, as the plan's own engine manages in a short time."""
 
-    def __init__(self, own: Contender) -> None:
-        """Take the process of the plan's own engine."""
+    def __init__(self, own: Contender, bench: Workbench) -> None:
+        """Take the process of the plan's own engine, and what loads the others."""
         self._items: list[int] = []
         total = 0.0
         for place in spread(own.items):
@@ -31,16 +31,25 @@ class Look:
                 seconds = [sum(own.ask({"items": [place], "stream": False})["seconds"]) for _ in range(2)]
                 total += seconds[1]
         self._passes = max(1, min(_MOST_PASSES, int(LOOK_SECONDS / total)))
-        self._own = own
+        self._own, self._bench = own, bench
 
-    def measure(self, worker: Contender, entry: Entry, best: float) -> None:
+    def measure(self, entry: Entry, best: float) -> None:
         """Measure a candidate in turn with the plan's own engine.
 
         Args:
-            worker: the candidate's process.
             entry: is filled in.
             best: the least part of the plan's own time so far.
+
+        Raises:
+            FaultError: it, or the plan's own engine, cannot be measured.
         """
+        try:
+            self._measure(self._bench.loaded(entry), entry, best)
+        except FaultError:
+            self._bench.clear()
+            raise
+
+    def _measure(self, worker: Contender, entry: Entry, best: float) -> None:
         # What is new to the candidate is no part of its speed.
         worker.ask({"items": self._items})
 

@@ -17,7 +17,7 @@ from hpi_schemas.documents import DocumentError
 from hpi_schemas.files import PROFILE, Outputs, ReadError, read_bounded
 from hpi_schemas.plan.read import PlanReadError
 from hpi_schemas.plan.write import write
-from hpi_schemas.profile import Inputs, Profile
+from hpi_schemas.profile import WAYS, Inputs, Profile
 from hpi_schemas.target import Target
 
 from hpi_runtime import engines, loader
@@ -103,7 +103,10 @@ def measure(setting: Setting, file: Path, outputs: Outputs, report: Report) -> t
         report("running the plan once")
         seen, held_back = divided(setting.inputs)
         recorded = _record(replace(setting, inputs=seen), listed, plan, addresses, folder)
-        found = _begun(file, _inputs(setting, recorded["pictures"], len(held_back)), _this_machine())
+        fresh = Profile(
+            _inputs(setting, recorded["pictures"], len(held_back)), _this_machine(), optimize=listed.optimize
+        )
+        found = _begun(file, fresh)
 
         def keep() -> None:
             outputs.write(file, profile.write(found).encode(), PROFILE)
@@ -152,7 +155,8 @@ def _trial(
     report: Report,
 ) -> Trial:
     options = {**_places(setting, plan), "folder": str(folder / address), "module": address}
-    return Trial(plan, listed.modules[address], options, known, calibration.get(address), report)
+    ways = WAYS if listed.optimize is None else (listed.optimize,)
+    return Trial(plan, listed.modules[address], options, known, calibration.get(address), report, ways)
 
 
 # -- what is measured on -------------------------------------------------------------------------
@@ -207,17 +211,18 @@ def _this_machine() -> Target:
     return probe.this_machine(packages, {})
 
 
-def _begun(path: Path, inputs: Inputs, target: Target) -> Profile:
-    """Return the profile that is there, if it is of the same inputs and machine, or an empty one."""
+def _begun(path: Path, fresh: Profile) -> Profile:
+    """Return the profile that is there, if it is of the same inputs, machine and aim, or the fresh one."""
     if not path.exists():
-        return Profile(inputs, target)
+        return fresh
     try:
         found = profile.read(read_bounded(path), str(path))
     except (ReadError, DocumentError) as fault:
         raise PlanError(f"{path} is there and is no profile ({fault}); name another file") from None
     for other, now, what in (
-        (found.inputs, inputs, "other inputs, or another truth"),
-        (found.target.to_json(), target.to_json(), "another machine, or other packages"),
+        (found.inputs, fresh.inputs, "other inputs, or another truth"),
+        (found.target.to_json(), fresh.target.to_json(), "another machine, or other packages"),
+        (found.optimize, fresh.optimize, "candidates that are measured for something else (--optimize)"),
     ):
         if other != now:
             raise PlanError(f"{path} is of {what}; remove it to begin anew, or name another")

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from hpi_schemas.candidates import Candidate
 from hpi_schemas.plan.model import EngineRecord
-from hpi_schemas.profile import FP32, LATENCY, THROUGHPUT, Entry
+from hpi_schemas.profile import FP32, WAYS, Entry
 
 # Times as parts of the plan's own; None for a variant that cannot be measured.
 Ratios = Mapping[int, float | None]
@@ -27,12 +27,14 @@ class Variant(NamedTuple):
     Attributes:
         engine, batch_size, settings: of it.
         is_lower: its precision is lower than the candidate's own.
+        is_made: its model has to be made for that precision first.
     """
 
     engine: EngineRecord
     batch_size: int
     settings: Mapping[str, Any]
     is_lower: bool
+    is_made: bool = False
 
     @property
     def kind(self) -> tuple[str, str]:
@@ -43,7 +45,7 @@ class Variant(NamedTuple):
 def variants(candidates: Sequence[Candidate]) -> list[Variant]:
     """Return every candidate in each of its precisions; the first is the plan's own."""
     return [
-        Variant(engine, item.batch_size, item.settings, is_lower)
+        Variant(engine, item.batch_size, item.settings, is_lower, len(engine.prepare) > len(item.engine.prepare))
         for item in candidates
         for engine, is_lower in ((item.engine, False), *((lower, True) for lower in item.lower))
     ]
@@ -64,7 +66,7 @@ def following(known: Sequence[Variant], ratios: Ratios) -> int | None:
     return None
 
 
-def finalists(entries: Sequence[Entry]) -> list[int]:
+def finalists(entries: Sequence[Entry], ways: Sequence[str] = WAYS) -> list[int]:
     """Return the entries to measure thoroughly: the plan's own, and the fastest of each kind, either way.
 
     The kinds are: nothing but speed differs; shapes and padding differ too; and each lower precision, in which the
@@ -72,6 +74,7 @@ def finalists(entries: Sequence[Entry]) -> list[int]:
 
     Args:
         entries: of a profile's module; the first is the plan's own, and those with a fault are left out.
+        ways: the times that count.
     """
     usable = {place: entry for place, entry in enumerate(entries) if place and entry.fault is None}
     usual = [entry for entry in entries if entry.fault is None and _precision(entry) == _precision(entries[0])]
@@ -79,7 +82,7 @@ def finalists(entries: Sequence[Entry]) -> list[int]:
     for place, entry in usable.items():
         kinds.setdefault((_precision(entry), entry in usual and bool(entry.settings)), []).append(place)
     found = {0: None}
-    for way in (LATENCY, THROUGHPUT):
+    for way in ways:
         least = min(entry.takes(way) for entry in usual)
         for (precision, _), places in kinds.items():
             fastest = min(places, key=lambda place: entries[place].takes(way))
@@ -112,7 +115,7 @@ def _precisions(known: Sequence[Variant], ratios: Ratios, is_made: bool) -> Iter
         for place in _plain(known, ratios):
             item = known[place]
             is_other = item.is_lower and item.engine.backend == kind[0] and item.kind not in tried
-            if is_other and bool(item.engine.prepare) == is_made:
+            if is_other and item.is_made == is_made:
                 yield place
 
 

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from hpi_schemas.profile import LATENCY, THROUGHPUT, Combination, Figures, Profile
+from hpi_schemas.profile import COLD, LATENCY, THROUGHPUT, WAYS, Combination, Figures, Profile
 from hpi_schemas.tables import cell, table_console
 
 from hpi_runtime.bench import trial
@@ -14,8 +14,8 @@ from hpi_runtime.bench.confirming import missing
 from hpi_runtime.bench.figures import Measured, percentile, ratio
 from hpi_runtime.run.runner import DECODE, GLUE, INFERENCE, POSTPROCESS, PREPROCESS
 
-_WAYS = (LATENCY, THROUGHPUT)
-_FIGURES = ("ms alone", "×", "ms in one go", "×", "same results", "accuracy")
+_TIMES = {LATENCY: ("ms alone", "×"), THROUGHPUT: ("ms in one go", "×"), COLD: ("ms from a start", "×")}
+_ANSWERS = ("same results", "accuracy")
 _KINDS = (DECODE, PREPROCESS, INFERENCE, POSTPROCESS, GLUE)
 
 
@@ -32,14 +32,13 @@ def show(measured: Sequence[Measured]) -> None:
 
 def profile(found: Profile) -> None:
     """Print what was measured of each module, the fastest first, and of the whole pipeline."""
-    console = table_console(sys.stdout)
+    console, columns = table_console(sys.stdout), _columns(found)
     for address, record in found.modules.items():
-        table = _table(
-            f"{address}: ms per input; × is the time ÷ that of the plan's own engine", ("candidate", *_FIGURES)
-        )
-        for entry in sorted(record.entries, key=lambda entry: entry.takes(LATENCY)):
+        title = f"{address}: ms per input; × is the time ÷ that of the plan's own engine"
+        table = _table(title, ("candidate", *columns))
+        for entry in sorted(record.entries, key=lambda entry: entry.takes(found.ways[0])):
             if entry.fault is None:
-                table.add_row(cell(trial.name_of(entry)), *_cells(entry))
+                table.add_row(cell(trial.name_of(entry)), *_cells(entry, found))
         console.print(table)
         if not record.finished:
             console.print("the budget was spent before everything promising was measured; the same command goes on")
@@ -53,10 +52,10 @@ def profile(found: Profile) -> None:
 def _show_together(found: Profile, console: Any) -> None:
     inputs = found.inputs
     where = f"{inputs.held_back} inputs held back" if inputs.held_back else f"the same {inputs.pictures} inputs"
-    table = _table(f"the whole pipeline on {where}: ms per input; × as above", ("engines", *_FIGURES))
-    for combination in sorted(found.combinations, key=lambda one: one.takes(LATENCY)):
+    table = _table(f"the whole pipeline on {where}: ms per input; × as above", ("engines", *_columns(found)))
+    for combination in sorted(found.combinations, key=lambda one: one.takes(found.ways[0])):
         if combination.fault is None:
-            table.add_row(cell(_names(combination, found)), *_cells(combination))
+            table.add_row(cell(_names(combination, found)), *_cells(combination, found))
     console.print(table)
     for combination in found.combinations:
         if combination.fault is not None:
@@ -75,11 +74,20 @@ def _names(combination: Combination, found: Profile) -> str:
     return "\n".join(names) or "the plan's own"
 
 
-def _cells(found: Figures) -> list[str]:
+def _ways(profile: Profile) -> tuple[str, ...]:
+    """Return the times that there are in a profile, those that count first."""
+    return tuple(dict.fromkeys((*profile.ways, *WAYS)))
+
+
+def _columns(profile: Profile) -> list[str]:
+    return [*(name for way in _ways(profile) for name in _TIMES[way]), *_ANSWERS]
+
+
+def _cells(found: Figures, profile: Profile) -> list[str]:
     """Return the columns of figures."""
     times = [
-        "" if figures is None else f"{figures[way]:.2f}"
-        for way in _WAYS
+        "" if figures is None or way not in figures else f"{figures[way]:.2f}"
+        for way in _ways(profile)
         for figures in (found.milliseconds, found.ratio)
     ]
     same = "" if found.agreement is None else f"{min(found.agreement.values(), default=1.0):.1%}"

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
-from hpi_schemas.backends import STREAMS, THREADS, value_of
+from hpi_schemas.backends import AHEAD, STREAMS, THREADS, value_of
 from hpi_schemas.candidates import ModuleCandidates
 from hpi_schemas.plan.model import EngineRecord, Plan, PrepareStep
 from hpi_schemas.plan.write import write
-from hpi_schemas.profile import FP32, LATENCY, THROUGHPUT, Entry, ModuleProfile, entry_of
+from hpi_schemas.profile import COLD, FP32, WAYS, Entry, ModuleProfile, entry_of
 
 from hpi_runtime import loader
 from hpi_runtime.bench import hosted, replay, search
 from hpi_runtime.bench.contender import LEAST_ITEMS, Contender, FaultError, in_turn, measured, spread, working
 from hpi_runtime.bench.looking import LOOK_SECONDS, Look, Workbench
+from hpi_runtime.bench.starting import FirstLook, few, from_start
 from hpi_runtime.bench.substituting import Substitute, substituted
 from hpi_runtime.errors import EngineError
 from hpi_runtime.judge import truth
@@ -48,6 +50,7 @@ class Trial:
         known: truth.Truth,
         calibration: str | None,
         report: Report,
+        ways: Sequence[str] = WAYS,
     ) -> None:
         """Begin a trial.
 
@@ -58,8 +61,10 @@ class Trial:
             known: what is true of the inputs.
             calibration: the digest of the samples for int8, None without.
             report: is told what is being done.
+            ways: the times that candidates are chosen by.
         """
         self._plan = plan
+        self._ways = ways
         self._address = str(options["module"])
         self._options = options
         self._known = known
@@ -107,8 +112,8 @@ class Trial:
             return
         began = time.monotonic()
         try:
-            with self._working(entry_of(self._candidates[0])) as own:
-                is_whole = self._look_around(Look(own), began + _LOOKING * seconds, keep)
+            with self._looking(entry_of(self._candidates[0])) as look:
+                is_whole = self._look_around(look, began + _LOOKING * seconds, keep)
         except FaultError as fault:
             raise EngineError(f"{self._address}: {fault}") from None
         while not self._finish(began + seconds):
@@ -120,20 +125,28 @@ class Trial:
 
     # -- a first look --------------------------------------------------------------------------
 
-    def _look_around(self, look: Look, until: float, keep: Callable[[], None]) -> bool:
+    @contextmanager
+    def _looking(self, own: Entry) -> Iterator[Look | FirstLook]:
+        """Give what takes a first look at a candidate, beside the plan's own."""
+        if COLD in self._ways:
+            yield FirstLook(self._working, own)
+            return
+        with self._working(own) as worker, Workbench(self._working, lambda entry: write(self._with(entry))) as bench:
+            yield Look(worker, bench)
+
+    def _look_around(self, look: Look | FirstLook, until: float, keep: Callable[[], None]) -> bool:
         """Look at candidates until nothing promising is left; False if the time is up before."""
         known, ratios = search.variants(self._candidates), dict[int, "float | None"]()
-        with Workbench(self._working, lambda entry: write(self._with(entry))) as bench:
-            while (place := search.following(known, ratios)) is not None:
-                if ratios and time.monotonic() > until:
-                    return False
-                item = known[place]
-                entry = Entry(_calibrated(item.engine, self._calibration), item.batch_size, item.settings)
-                best = min((ratio for ratio in ratios.values() if ratio is not None), default=math.inf)
-                ratios[place] = self._look(entry, look, bench, best, keep)
+        while (place := search.following(known, ratios)) is not None:
+            if ratios and time.monotonic() > until:
+                return False
+            item = known[place]
+            entry = Entry(_calibrated(item.engine, self._calibration), item.batch_size, item.settings)
+            best = min((ratio for ratio in ratios.values() if ratio is not None), default=math.inf)
+            ratios[place] = self._look(entry, look, best, keep)
         return True
 
-    def _look(self, entry: Entry, look: Look, bench: Workbench, best: float, keep: Callable[[], None]) -> float | None:
+    def _look(self, entry: Entry, look: Look | FirstLook, best: float, keep: Callable[[], None]) -> float | None:
         """Look at a candidate, unless that was done; return its time as a part of the plan's own, None for a fault."""
         same = (item for item in self.record.entries if item.is_of(entry.engine, entry.batch_size, entry.settings))
         known = next(same, None)
@@ -141,15 +154,18 @@ class Trial:
             self._report(f"{self._address}: {name_of(entry)}{_best_so_far(best)}")
             known = entry
             try:
-                look.measure(bench.loaded(entry), entry, best)
+                look.measure(entry, best)
             except FaultError as fault:
                 if fault.entry is not entry:
                     raise
-                bench.clear()
                 fault.keep()
             self.record.entries.append(entry)
             keep()
-        return None if known.fault is not None else _both(known)
+        return None if known.fault is not None else self._time(known)
+
+    def _time(self, entry: Entry) -> float:
+        """Return one number for all the times that count: their geometric mean."""
+        return math.prod(entry.takes(way) for way in self._ways) ** (1 / len(self._ways))
 
     # -- the fastest, thoroughly -----------------------------------------------------------------
 
@@ -158,7 +174,7 @@ class Trial:
         entries = self.record.entries
         if entries[0].fault is not None:
             return False
-        chosen = [entries[place] for place in search.finalists(entries)]
+        chosen = [entries[place] for place in search.finalists(entries, self._ways)]
         if all(entry.agreement is not None for entry in chosen):
             return True
         with ExitStack() as stack:
@@ -185,6 +201,20 @@ class Trial:
                 return False
             for entry, times_of in zip(chosen, found, strict=True):
                 measured(entry, times_of, found[0], len(places))
+            items = few(workers[0].items)
+        return COLD not in self._ways or self._started(chosen, items, deadline)
+
+    def _started(self, chosen: Sequence[Entry], items: Sequence[int], deadline: float) -> bool:
+        """Measure the first answers of the fastest; False if one of them failed."""
+        self._report(f"{self._address}: the first answers of the {len(chosen)} fastest")
+        starts = [partial(self._working, entry) for entry in chosen]
+        try:
+            found = from_start(starts, items, _ROUNDS, deadline)
+        except FaultError as fault:
+            fault.keep()
+            return False
+        for entry, times_of in zip(chosen, found, strict=True):
+            measured(entry, times_of, found[0], len(items))
         return True
 
     def _judge(self, entry: Entry, results: Sequence[Any], reference: Sequence[Any]) -> None:
@@ -213,7 +243,7 @@ class Trial:
     def _own_seconds(self) -> float | None:
         """Return what the plan's own engine takes for an input, None if that is not known yet."""
         known = self.record.entries[0].milliseconds if self.record.entries else None
-        return None if known is None else known[LATENCY] / 1000
+        return None if known is None else max(known.values()) / 1000
 
     def _with(self, entry: Entry) -> Plan:
         """Return the plan with a candidate in it."""
@@ -228,6 +258,7 @@ def name(engine: EngineRecord, batch_size: int, settings: Mapping[str, Any]) -> 
     threads, streams = (value_of(engine.backend, config, role) for role in (THREADS, STREAMS))
     words += [f"{threads} threads"] if threads is not None else []
     words += [f"{streams} streams"] if (streams or 1) > 1 else []
+    words += ["compiled ahead"] if value_of(engine.backend, config, AHEAD) else []
     words.append(f"batch_size {batch_size}")
     return ", ".join([*words, *(f"{key} {value}" for key, value in settings.items())])
 
@@ -239,11 +270,6 @@ def name_of(entry: Entry) -> str:
 
 def _best_so_far(ratio: float) -> str:
     return "" if ratio == math.inf else f" (the fastest so far: {ratio:.2f} of the plan's own time)"
-
-
-def _both(entry: Entry) -> float:
-    """Return one number for one by one and in one go."""
-    return math.sqrt(entry.takes(LATENCY) * entry.takes(THROUGHPUT))
 
 
 def _calibrated(engine: EngineRecord, calibration: str | None) -> EngineRecord:

@@ -95,7 +95,8 @@ class Measurement:
     Attributes:
         agreement: the part of the results that equal those of the engine which prior knowledge chooses, by kind.
         measured: how many candidates, or combinations of them, were measured.
-        milliseconds: per input, ``latency`` (one at a time) and ``throughput`` (all in one go).
+        milliseconds: per input, ``latency`` (one at a time), ``throughput`` (all in one go), and ``cold`` (from the
+            start of a process to its first result) where that was measured.
         ratio: the same as parts of the times of the engine that prior knowledge chooses.
         pictures: how many inputs it was measured on.
         held_back: whether no candidate was chosen by these inputs.
@@ -256,7 +257,7 @@ class ProfileReference:
     Attributes:
         file: relative to the plan.
         digest: of its bytes.
-        optimize: ``latency`` or ``throughput``.
+        optimize: ``latency``, ``throughput`` or ``cold``.
         max_accuracy_drop: in percentage points; None allows what fp32 engines differ by.
     """
 
