@@ -5,7 +5,6 @@ Credentials and addresses are the store's own affair: its library reads them fro
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -208,6 +207,9 @@ def _place(name: str) -> _Place:
 @contextmanager
 def _told(name: str, seconds: float = 0.0) -> Iterator[None]:
     """Say of an object why it cannot be had."""
+    # Takes long to import; the stores' libraries have done it.
+    import asyncio
+
     try:
         yield
     except StoreError:

@@ -14,29 +14,18 @@ from typing import IO, TYPE_CHECKING, Any
 from hpi_schemas.bundle import MANIFEST
 from hpi_schemas.packages import missing
 
+from hpi_runtime.bundle.recognition import ZSTD_MAGIC
 from hpi_runtime.errors import PlanError
 
 if TYPE_CHECKING:
     from hpi_runtime.bundle.contents import Contents
 
 ZSTD_ENDING, TAR_ENDING = ".tar.zst", ".tar"
-_ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
-_USTAR_AT, _USTAR = 257, b"ustar"
 # Headers are read whole, before anybody knows whose they are.
 _LONGEST_HEADER = 64 << 10
 # Weights hardly get smaller; a higher level costs minutes.
 _LEVEL = 6
 _MODE = 0o644
-
-
-def is_archive(path: Path) -> bool:
-    """Tell an archive by its first bytes."""
-    try:
-        with path.open("rb") as stream:
-            head = stream.read(_USTAR_AT + len(_USTAR))
-    except (OSError, ValueError):
-        return False
-    return head.startswith(_ZSTD_MAGIC) or head[_USTAR_AT:] == _USTAR
 
 
 def write(contents: Contents, output: Path) -> None:
@@ -106,7 +95,7 @@ def reading(path: Path) -> Iterator[tarfile.TarFile]:
     """
     with ExitStack() as stack:
         stream: IO[bytes] = stack.enter_context(path.open("rb"))
-        is_small = stream.read(len(_ZSTD_MAGIC)) == _ZSTD_MAGIC
+        is_small = stream.read(len(ZSTD_MAGIC)) == ZSTD_MAGIC
         stream.seek(0)
         if is_small:
             stream = stack.enter_context(_zstandard().ZstdDecompressor().stream_reader(stream, closefd=False))

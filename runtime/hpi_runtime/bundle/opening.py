@@ -17,19 +17,12 @@ from hpi_schemas.canonical import digest_file
 from hpi_schemas.files import ReadError, read_bounded
 
 from hpi_runtime.bundle import archive, home
+from hpi_runtime.bundle.recognition import is_archive
 from hpi_runtime.errors import PlanError
 
 _CHUNK = 1 << 20
 LARGEST_MANIFEST = 64 << 20
 _SHA256 = "sha256:"
-
-
-def is_bundle(path: Path) -> bool:
-    """Tell an archive, or a folder that one was unpacked into."""
-    try:
-        return (path / MANIFEST).is_file() or (path.is_file() and archive.is_archive(path))
-    except (OSError, ValueError):
-        return False
 
 
 def opened(path: Path) -> Path:
@@ -45,7 +38,7 @@ def opened(path: Path) -> Path:
 
 def holds_bundle(path: Path) -> bool:
     """Tell whether a file is an archive that begins as a bundle does."""
-    if not archive.is_archive(path):
+    if not is_archive(path):
         return False
     try:
         with archive.reading(path) as opened:

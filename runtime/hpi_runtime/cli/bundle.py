@@ -13,6 +13,7 @@ from hpi_schemas.command_line import CommandLine
 from hpi_schemas.console import DONE, FAILED, NEGATIVE, UNSATISFIED, WRONG, say, show
 
 from hpi_runtime.bundle import DEPOT
+from hpi_runtime.bundle.recognition import is_bundle
 from hpi_runtime.cli.telling import told
 from hpi_runtime.errors import PlanError
 
@@ -89,7 +90,7 @@ def _run(options: argparse.Namespace) -> int:
     if options.command == "put":
         return _put(options)
     path = Path(options.bundle)
-    if not opening.is_bundle(path):
+    if not is_bundle(path):
         raise PlanError(f"{path} is no bundle")
     if options.command == "unpack":
         opening.unpack(path, Path(options.folder))

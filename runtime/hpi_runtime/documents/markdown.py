@@ -7,9 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 
 from hpi_runtime.documents import labels
 from hpi_runtime.documents.blocks import Block
+from hpi_runtime.documents.cutouts import path_of
 
-# Where pictures cut out of a page lie beside its Markdown, and how their names begin, as in PaddleX.
-FOLDER, CUT = "imgs", "img_in_"
 _CHINESE = "一二三四五六七八九十百千万亿零壹贰叁肆伍陆柒捌玖拾"
 # The number before a title: 1.2, (3), 四、 or IV.
 _NUMBER = re.compile(
@@ -92,12 +91,6 @@ class Writer:
             return _centred("")
         part = int((block.box[2] - block.box[0]) / self.width * 100)
         return _centred(f'<img src="{path_of(block.label, block.box)}" alt="Image" width="{part}%" />')
-
-
-def path_of(label: str, box: Sequence[float]) -> str:
-    """Return where the picture of a block lies beside the Markdown, as PaddleX names it."""
-    left, top, right, bottom = (int(side) for side in box)
-    return f"{FOLDER}/{CUT}{label}_box_{left}_{top}_{right}_{bottom}.jpg"
 
 
 def joined(pages: Sequence[tuple[str, tuple[bool, bool]]]) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from hpi_runtime.documents import labels
-from hpi_runtime.documents.markdown import path_of
+from hpi_runtime.documents.cutouts import path_of
 from hpi_runtime.pictures.geometry import corners
 
 

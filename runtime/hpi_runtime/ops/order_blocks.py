@@ -7,7 +7,8 @@ from typing import Any
 
 from hpi_runtime.documents import labels
 from hpi_runtime.documents.blocks import Block
-from hpi_runtime.documents.markdown import Writer, path_of
+from hpi_runtime.documents.cutouts import path_of
+from hpi_runtime.documents.markdown import Writer
 
 
 def run(inputs: Mapping[str, Any], params: Mapping[str, Any]) -> dict[str, Any]:

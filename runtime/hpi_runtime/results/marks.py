@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from hpi_runtime.documents.markdown import CUT
+from hpi_runtime.documents.cutouts import CUT
 
 # What of a result says where it is from.
 Facts = Mapping[str, Any]

@@ -10,7 +10,7 @@ from typing import Any
 
 from hpi_schemas.files import Kind, ReadError, read_bounded
 
-from hpi_runtime.documents.markdown import FOLDER
+from hpi_runtime.documents.cutouts import FOLDER
 from hpi_runtime.results import marks, naming
 from hpi_runtime.results.pages import ENDING
 

@@ -8,7 +8,7 @@ from io import BytesIO
 from typing import Any
 from urllib.parse import quote
 
-from hpi_runtime.documents.markdown import FOLDER
+from hpi_runtime.documents.cutouts import FOLDER
 from hpi_runtime.pictures import Image
 from hpi_runtime.results.marks import Facts, comment
 

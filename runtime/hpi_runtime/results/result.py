@@ -15,7 +15,7 @@ from hpi_schemas.files import Kind, OutputError, Outputs, is_folder, make_folder
 from hpi_schemas.values import Value
 
 from hpi_runtime import kinds
-from hpi_runtime.documents.markdown import FOLDER
+from hpi_runtime.documents.cutouts import FOLDER
 from hpi_runtime.errors import InputError
 from hpi_runtime.pictures import Image
 from hpi_runtime.results import drawing, marks, pages

@@ -10,7 +10,7 @@ from typing import BinaryIO
 from hpi_schemas.console import write_all
 from hpi_schemas.files import Kind, OutputError, Outputs, make_folder
 
-from hpi_runtime.documents.markdown import FOLDER
+from hpi_runtime.documents.cutouts import FOLDER
 from hpi_runtime.errors import InputError, PlanError
 from hpi_runtime.results import naming
 from hpi_runtime.results.failures import failed

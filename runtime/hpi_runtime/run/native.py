@@ -14,7 +14,6 @@ from hpi_schemas.plan.model import Graph
 from hpi_schemas.values import Value
 
 from hpi_runtime import argument_checks
-from hpi_runtime.documents.markdown import joined
 from hpi_runtime.engines.base import Arrays
 from hpi_runtime.inputs import values
 from hpi_runtime.inputs.limits import DEFAULT, LIMITS, Limits
@@ -196,6 +195,8 @@ class NativePipeline(Pipeline):
         Raises:
             TypeError: something is no ``markdown`` of a result.
         """
+        from hpi_runtime.documents.markdown import joined
+
         for place, page in enumerate(markdown_list):
             if not isinstance(page, Mapping) or (page and not page.keys() >= {*_PAGE}):
                 raise TypeError(f"markdown_list[{place}] must be the `markdown` of a result, not {type(page).__name__}")

@@ -20,6 +20,7 @@ from hpi_schemas.plan.read import PlanReadError, read, short
 from hpi_schemas.tasks import runnable
 
 from hpi_runtime.bundle import DEPOT
+from hpi_runtime.bundle.recognition import is_bundle
 from hpi_runtime.errors import PlanError
 
 # What a plan may ask this runner to know.
@@ -117,9 +118,9 @@ def load(path: Path, root: Path | None = None, models: Sequence[Path] = (), has_
         PlanError: it is not there, not a plan, or of a format that this reader does not know; or its models are not
             on this machine, nor in the depot that ``HPI_DEPOT`` names.
     """
-    from hpi_runtime.bundle import opening
+    if is_bundle(path):
+        from hpi_runtime.bundle import opening
 
-    if opening.is_bundle(path):
         path, own, official = opening.plan_in(opening.opened(path))
         root, models = root or own, (*models, official)
     try:
@@ -130,7 +131,7 @@ def load(path: Path, root: Path | None = None, models: Sequence[Path] = (), has_
     address = os.environ.get(DEPOT) if has_depot else None
     if not address or not found.missing_folder:
         return found
-    from hpi_runtime.bundle import depot
+    from hpi_runtime.bundle import depot, opening
 
     _, start, official = opening.plan_in(depot.fetched(found, address))
     return replace(found, store=ModelStore(start, official_folders((*models, official))))
