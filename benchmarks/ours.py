@@ -37,6 +37,7 @@ def profile(pipeline: Path, sets: Sequence[str], pictures: Path, budget: int, fo
         budget: seconds.
         folder: of the profile; what an earlier run measured is in it and not measured again.
     """
+    folder.mkdir(exist_ok=True)
     listed, found = folder / "candidates.json", folder / "profile.json"
     run("hpi-plan", pipeline, *sets, "--candidates", listed)
     run("hpi-bench", "--candidates", listed, "--profile", found, "--input", pictures, "--budget", budget)

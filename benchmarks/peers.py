@@ -1,17 +1,15 @@
 """Side by side with RapidOCR and PaddleX: same pictures, same weights, same threads, in one run.
 
 ``python benchmarks/peers.py`` makes a virtual environment for each peer in ``.peers``
-on its first run, measures candidates on pictures of its own for our plans, renders the corpus, and
-times whole commands on one picture. Then it measures in rounds: every picture goes through every
-program alone, then all pictures through each in one go. Each program has a process of its own and
-sleeps while others work.
+on its first run, measures candidates on pictures of its own for our plans and renders the corpus. Then it measures in
+rounds: every picture goes through every program alone, then all pictures through each in one go. Each program has a
+process of its own and sleeps while others work. Whole commands are measured by ``commands.py``.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import os
 import shutil
 import statistics
 import subprocess
@@ -79,13 +77,6 @@ FOLDERS = {
 OURS = ("SubModules.TextLineOrientation.score_thresh=0.9",)
 # Percentage points that one of our plans may lose, and the others not.
 ALLOWED = "0.2"
-# For one picture from a cold start: ONNX Runtime compiles nothing for a new shape.
-ONE_PICTURE = (
-    "SubModules.TextRecognition.batch_size=1",
-    "SubModules.TextRecognition.min_width=64",
-    "hpi_config.backend=onnxruntime",
-)
-COMMAND, AHEAD = "hpi-run, onnxruntime", "hpi-run, onnxruntime, compiled ahead"
 
 
 @dataclass
@@ -95,7 +86,6 @@ class Program:
     Attributes:
         name: in the table.
         command: of its worker.
-        once: the command that people type for one picture, without the picture; empty if not measured.
         first: the first pass, picture by picture, in seconds.
         single: per picture, a time for each round.
         stream: a time for each round of all pictures in one go.
@@ -104,14 +94,12 @@ class Program:
 
     name: str
     command: Sequence[str]
-    once: Sequence[str] = ()
     ready: float = 0.0
     first: float = 0.0
     peak_mib: float = 0.0
     single: dict[str, list[float]] = field(default_factory=dict)
     stream: list[float] = field(default_factory=list)
     inside: float | None = None
-    onces: list[float] = field(default_factory=list)
     accuracy: truth.Accuracy = field(default_factory=truth.Accuracy)
 
     def start(self) -> None:
@@ -223,21 +211,32 @@ def _rename(path: Path, name: str) -> None:
     path.write_text(yaml.dump(config, Dumper=yaml.CSafeDumper, allow_unicode=True), encoding="utf-8")
 
 
+def other_pictures(pipeline: Path) -> Path:
+    """Return a folder of pictures that are not those of the comparison."""
+    folder = pipeline.parent / "pictures"
+    corpus.make(folder, 16, seed=2)
+    return folder
+
+
+def planned(pipeline: Path, name: str, options: Sequence[object]) -> Path:
+    """Write one of our plans, and return its path."""
+    plan = pipeline.with_name(f"{name.replace(',', '').replace(' ', '-')}.json")
+    ours.run("hpi-plan", pipeline, *options, "--output", plan)
+    return plan
+
+
 def plans(pipeline: Path, budget: int) -> dict[str, list[str]]:
     """Return the options of ``hpi-plan`` for each of our plans, measuring candidates for two of them.
 
     The pictures measured on are not those of the comparison; what an earlier run measured is not measured again.
     """
-    sets, pictures = ours.overrides(OURS), pipeline.parent / "pictures"
-    corpus.make(pictures, 16, seed=2)
+    sets, pictures = ours.overrides(OURS), other_pictures(pipeline)
     # Backends are left open, unlike in the plan that does as PaddleX does, on OpenVINO.
     free = [*sets, "-o", "hpi_config=null"]
     measured = [*free, "--profile", str(ours.profile(pipeline, free, pictures, budget, pipeline.parent))]
     return {
         "hpi-run, by profile": measured,
         f"hpi-run, {ALLOWED} points allowed": [*measured, "--max-accuracy-drop", ALLOWED],
-        COMMAND: [*sets, *ours.overrides(ONE_PICTURE)],
-        AHEAD: [*sets, *ours.overrides(ONE_PICTURE), "--optimize", "cold"],
         "hpi-run, as PaddleX": sets,
     }
 
@@ -249,21 +248,18 @@ def programs(folder: Path, threads: int, budget: int) -> list[Program]:
     workers = HERE / "workers"
     found = []
     for name, options in plans(pipelines["hpi"], budget).items():
-        plan = pipelines["hpi"].with_name(f"{name.replace(',', '').replace(' ', '-')}.json")
-        ours.run("hpi-plan", pipelines["hpi"], *options, "--output", plan)
+        plan = planned(pipelines["hpi"], name, options)
         worker = _text([sys.executable, workers / "hpi.py", plan, plan.parent])
-        found.append(Program(name, worker, _text([ours.command("hpi-run"), plan, "--input"])))
+        found.append(Program(name, worker))
     for kind in ("openvino-f32", "openvino", "onnxruntime"):
         worker = _text([rapid / "python", workers / "rapidocr_worker.py", kind, threads])
-        once = _text([rapid / "rapidocr", "-img"]) if kind == "onnxruntime" else []
-        found.append(Program(f"RapidOCR, {kind}", worker, once))
+        found.append(Program(f"RapidOCR, {kind}", worker))
     detector, recogniser = (MODELS / FOLDERS[key] for key in ("TextDetection", "TextRecognition"))
     worker = _text([native / "python", workers / "rapidocr_ng_worker.py", detector, recogniser, threads])
     found.append(Program("RapidOCR 5, native", worker))
     for kind, form in (("onnxruntime", "onnx"), ("paddle", "paddle")):
         worker = _text([paddlex / "python", workers / "paddlex_worker.py", kind, threads, pipelines[form]])
-        once = _text([paddlex / "paddlex", "--pipeline", pipelines[form], "--device", "cpu", "--input"])
-        found.append(Program(f"PaddleX, {kind}", worker, once if kind == "paddle" else []))
+        found.append(Program(f"PaddleX, {kind}", worker))
     return found
 
 
@@ -297,33 +293,6 @@ def measure(found: Sequence[Program], pictures: Sequence[Path], rounds: int) -> 
             program.stream.append(program.ask(pictures)["seconds"])
     for program in found:
         program.stop()
-
-
-def measure_commands(found: Sequence[Program], picture: Path, rounds: int) -> dict[str, Any]:
-    """Return how long whole commands take for one picture, beside that of ONE_PICTURE."""
-    quiet = {**os.environ, "PADDLE_PDX_DISABLE_MODEL_SOURCE_CHECK": "True"}
-    for _ in range(rounds):
-        for program in found:
-            if program.once:
-                started = time.perf_counter()
-                subprocess.run(
-                    [*program.once, str(picture)],
-                    check=True,
-                    stdout=subprocess.DEVNULL,
-                    stderr=subprocess.DEVNULL,
-                    env=quiet,
-                )
-                program.onces.append(time.perf_counter() - started)
-    timed = [program for program in found if program.once]
-    base = next(program for program in timed if program.name == COMMAND)
-    runs = {
-        program.name: {
-            "ratio": round(statistics.median(one / two for one, two in zip(program.onces, base.onces, strict=True)), 3),
-            "seconds": round(statistics.median(program.onces), 3),
-        }
-        for program in timed
-    }
-    return {"base": COMMAND, "rounds": rounds, "runs": runs}
 
 
 def show(figures: Mapping[str, Any]) -> None:
@@ -362,7 +331,6 @@ def main() -> None:
     parser.add_argument(
         "--budget", type=int, default=900, help="seconds for measuring candidates; default: %(default)s"
     )
-    parser.add_argument("--commands", action="store_true", help="only whole commands on one picture")
     parser.add_argument("--only", nargs="*", help="names of programs, ours apart")
     options = parser.parse_args()
     folder = ROOT / ".peers"
@@ -373,14 +341,6 @@ def main() -> None:
     found = programs(folder, options.threads, options.budget)
     if options.only:
         found = [item for item in found if item.name.startswith("hpi-run") or item.name in options.only]
-    with load.undisturbed():
-        commands = measure_commands(found, pictures[0], 2 * options.rounds + 1)
-    report.keep("commands", commands, options.output)
-    print(json.dumps(commands, indent=1))
-    if options.commands:
-        return
-    # Made for one cold picture, they would only take memory here.
-    found = [item for item in found if item.name not in (COMMAND, AHEAD)]
     with load.undisturbed():
         measure(found, pictures, options.rounds)
     figures = {
