@@ -46,7 +46,7 @@ def commands(folder: Path, budget: int, picture: Path) -> dict[str, list[str]]:
     sets, cold = ours.overrides([*peers.OURS, *ONE_PICTURE]), ("--optimize", "cold")
     free = [*ours.overrides(peers.OURS), "-o", "hpi_config=null", *cold]
     profile = ours.profile(pipeline, free, peers.other_pictures(pipeline), budget, pipeline.parent / "cold")
-    options = {
+    options: dict[str, Sequence[object]] = {
         **peers.plans(pipeline, budget),
         SOONEST: [*free, "--profile", profile],
         BASE: sets,

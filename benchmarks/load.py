@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import os
 import resource
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
 
-MOST = 0.1
+MOST, _TRIES = 0.1, 4
+_Found = TypeVar("_Found")
 # The columns of /proc/stat (proc(5)) in which a processor is busy; the last is time that the host gave to others.
 _BUSY = (0, 1, 2, 5, 6, 7)
 
@@ -30,6 +33,22 @@ def undisturbed() -> Iterator[None]:
     others = max(0.0, busy - own) / busy if busy else 0.0
     if others > MOST:
         raise SystemExit(f"others had {others:.0%} of the busy time: these figures are thrown away; try again")
+
+
+def kept(measure: Callable[[], _Found]) -> _Found:
+    """Return what was measured while nothing disturbed it; what was disturbed is measured again.
+
+    Raises:
+        SystemExit: it always was.
+    """
+    for _ in range(_TRIES - 1):
+        try:
+            with undisturbed():
+                return measure()
+        except SystemExit as fault:
+            print(fault, file=sys.stderr)
+    with undisturbed():
+        return measure()
 
 
 def _busy_seconds() -> float:

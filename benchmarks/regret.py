@@ -1,8 +1,9 @@
 """What does the search miss? What a profile of some seconds chooses, beside the best of everything there is to choose.
 
-``python benchmarks/regret.py`` measures the candidates of the example models twice: as ``hpi-bench`` does within a
-budget, and all of them. The two winners of each module are then measured again, in turn, at least ten rounds. What no
-candidates file lists was not tried: other threads than all and half of them, other paddings than the contracts have.
+``python benchmarks/regret.py`` measures the candidates of the example models: as ``hpi-bench`` does within a budget, as
+it does within a short one on a small sample, and all of them. The winners of each module are then measured again, in
+turn with the best of all, at least ten rounds. What no candidates file lists was not tried: other threads than all and
+half of them, other paddings than the contracts have.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import json
 import statistics
 import tempfile
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,11 +26,13 @@ from hpi_runtime.bench import contender, profiling, search, trial
 from hpi_runtime.bench.search import Variant
 from hpi_schemas.accuracy import is_accurate
 from hpi_schemas.files import Outputs
-from hpi_schemas.profile import LATENCY, Entry, ModuleProfile, Profile
+from hpi_schemas.profile import LATENCY, Entry, ModuleProfile
 
 ROOT = Path(__file__).parents[1]
 OCR = ROOT / "examples/ocr"
 ROUNDS = 10
+# A short search: seconds that it may take, and what the plan's own engine takes for the whole sample.
+SHORT, SAMPLE_SECONDS = 30.0, 2.0
 # Percentage points that a lower precision may cost, where one may cost anything.
 DROPS: tuple[float | None, ...] = (None, 0.2)
 
@@ -43,9 +47,9 @@ def files(pictures: Path) -> list[str]:
     return sorted(str(path) for path in pictures.iterdir() if path.suffix != ".json")
 
 
-def measured(candidates: Path, pictures: Path, module: str, file: Path, budget: float | None) -> Profile:
+def measured(candidates: Path, pictures: Sequence[str], module: str, file: Path, budget: float | None) -> ModuleProfile:
     """Return the profile of one module, within a budget or, without one, of everything."""
-    setting = profiling.Setting(candidates, files(pictures), module=module, budget=budget, root=str(OCR))
+    setting = profiling.Setting(candidates, pictures, module=module, budget=budget, root=str(OCR))
     usual = search.following
     if budget is None:
         search.following = every
@@ -53,7 +57,7 @@ def measured(candidates: Path, pictures: Path, module: str, file: Path, budget: 
         found, _ = profiling.measure(setting, file, Outputs([]), lambda _: None)
     finally:
         search.following = usual
-    return found
+    return found.modules[module]
 
 
 def best(found: ModuleProfile, drop: float | None) -> Entry:
@@ -62,10 +66,16 @@ def best(found: ModuleProfile, drop: float | None) -> Entry:
     return min(usable, key=lambda entry: entry.takes(LATENCY))
 
 
-def again(candidates: Path, pictures: Path, module: str, pair: Sequence[Entry]) -> list[float]:
+def sample(pictures: Sequence[str], whole: ModuleProfile) -> list[str]:
+    """Return as many pictures as the plan's own engine manages in SAMPLE_SECONDS, three at least."""
+    each = (whole.entries[0].milliseconds or {})[LATENCY] / 1000
+    return list(pictures)[: max(contender.LEAST_ITEMS, int(SAMPLE_SECONDS / each))]
+
+
+def again(candidates: Path, pictures: Sequence[str], module: str, pair: Sequence[Entry]) -> list[float]:
     """Return the time of the first ÷ that of the second, round by round."""
     listed, plan = profiling.load(candidates, str(OCR), [])
-    setting = profiling.Setting(candidates, files(pictures), module=module, root=str(OCR))
+    setting = profiling.Setting(candidates, pictures, module=module, root=str(OCR))
     with tempfile.TemporaryDirectory() as place:
         recorded = profiling._record(setting, listed, plan, [module], Path(place))
         options = {**profiling._places(setting, plan), "folder": str(Path(place) / module), "module": module}
@@ -81,29 +91,31 @@ def again(candidates: Path, pictures: Path, module: str, pair: Sequence[Entry]) 
 
 
 def rows(budget: float, pictures: Path, folder: Path, modules: Sequence[str]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield a row for each model of the example and each allowed drop."""
-    candidates = folder / "candidates.json"
+    """Yield a row for each model of the example, each budget and each allowed drop."""
+    candidates, every_picture = folder / "candidates.json", files(pictures)
     ours.run("hpi-plan", OCR / "pipeline.yaml", *ours.overrides(OPEN), "--candidates", candidates)
     listed, _ = profiling.load(candidates, str(OCR), [])
     for address in modules or listed.modules:
-        quick = measured(candidates, pictures, address, folder / f"{address}-quick.json", budget).modules[address]
-        whole = measured(candidates, pictures, address, folder / f"{address}-all.json", None).modules[address]
-        for drop in DROPS:
-            pair = [best(quick, drop), best(whole, drop)]
-            with load.undisturbed():
-                ratios = sorted(again(candidates, pictures, address, pair)) if _differ(*pair) else [1.0]
-            yield (
-                f"{address.rpartition('.')[2]}, {'no drop' if drop is None else f'{drop} points'}",
-                {
-                    "best": trial.name_of(pair[1]),
-                    "candidates": len(whole.entries),
-                    "chosen": trial.name_of(pair[0]),
-                    "high": round(ratios[-1 - len(ratios) // 10], 4),
-                    "looked_at": len(quick.entries),
-                    "low": round(ratios[len(ratios) // 10], 4),
-                    "ratio": round(statistics.median(ratios), 4),
-                },
-            )
+        whole = measured(candidates, every_picture, address, folder / f"{address}-all.json", None)
+        for seconds, some in ((budget, every_picture), (SHORT, sample(every_picture, whole))):
+            quick = measured(candidates, some, address, folder / f"{address}-{seconds:.0f}.json", seconds)
+            for drop in DROPS:
+                pair = [best(quick, drop), best(whole, drop)]
+                measure = partial(again, candidates, every_picture, address, pair)
+                ratios = sorted(load.kept(measure)) if _differ(*pair) else [1.0]
+                allowed = "no drop" if drop is None else f"{drop} points"
+                yield (
+                    f"{address.rpartition('.')[2]}, {allowed}, {seconds:.0f} s",
+                    {
+                        "best": trial.name_of(pair[1]),
+                        "candidates": len(whole.entries),
+                        "chosen": trial.name_of(pair[0]),
+                        "high": round(ratios[-1 - len(ratios) // 10], 4),
+                        "looked_at": len(quick.entries),
+                        "low": round(ratios[len(ratios) // 10], 4),
+                        "ratio": round(statistics.median(ratios), 4),
+                    },
+                )
 
 
 def _differ(one: Entry, other: Entry) -> bool:
@@ -125,7 +137,7 @@ def main() -> None:
         for name, row in rows(options.budget, folder / "pictures", folder, options.module):
             found[name] = row
             print(name, json.dumps(row), flush=True)
-    report.keep("regret", {"budget": options.budget, "rounds": ROUNDS, "runs": found}, options.output)
+            report.keep("regret", {"rounds": ROUNDS, "runs": found, "sample_seconds": SAMPLE_SECONDS}, options.output)
 
 
 if __name__ == "__main__":

@@ -214,8 +214,11 @@ def _regret(data: Mapping[str, Any]) -> str:
         )
         for name, row in data["runs"].items()
     ]
-    heads = ("model, allowed drop", "chosen", "looked at", "best of all", "time ÷ best")
-    return f"{_table(heads, rows)}\n\n{data['budget']:.0f} s a module; {data['rounds']} rounds in turn."
+    heads = ("model, allowed drop, budget", "chosen", "looked at", "best of all", "time ÷ best")
+    told = (
+        f"{data['rounds']} rounds in turn; the short searches have a sample of at most {data['sample_seconds']:.0f} s."
+    )
+    return f"{_table(heads, rows)}\n\n{told}"
 
 
 def _serve(data: Mapping[str, Any]) -> str:
@@ -246,6 +249,28 @@ def _serve(data: Mapping[str, Any]) -> str:
     return f"{table}\n\n{told}"
 
 
+def _scaling(data: Mapping[str, Any]) -> str:
+    here = [
+        (
+            f"{name.partition(': ')[0]}",
+            name.partition(": ")[2],
+            f"{row['measured']:.2f}",
+            f"{row['simulated']:.2f}",
+            f"{row['simulated'] / row['measured'] - 1:+.0%}",
+        )
+        for name, row in data["here"].items()
+    ]
+    heads = ("cores", "processes × threads of each", "measured /s", "simulated /s", "off by")
+    alone = next(iter(data["here"].values()))["simulated"]
+    more = [
+        (cores, f"{row['one_process']:.2f}", row["best"], f"{row['simulated']:.2f}", f"{row['simulated'] / alone:.1f}")
+        for cores, row in sorted(data["more"].items(), key=lambda item: int(item[0]))
+    ]
+    names = ("cores, simulated", "one process, one stream /s", "best", "/s", "× one core")
+    told = f"{data['pictures']} pictures, {data['rounds']} rounds; each busy core slows the others by"
+    return f"{_table(heads, here)}\n\n{told} {data['contention']:.1%}.\n\n{_table(names, more)}"
+
+
 _SECTIONS = {
     "ablation": _ablation,
     "calls": _calls,
@@ -258,6 +283,7 @@ _SECTIONS = {
     "small": _pipelines,
     "peers": _peers,
     "regret": _regret,
+    "scaling": _scaling,
     "serve": _serve,
 }
 

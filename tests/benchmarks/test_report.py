@@ -18,6 +18,7 @@ def test_the_document_shows_what_was_measured() -> None:
         "ablation",
         "calls",
         "regret",
+        "scaling",
         "peers",
         "commands",
         "floor",

@@ -11,8 +11,11 @@ from hpi_schemas.profile import LATENCY, THROUGHPUT, Entry
 
 from hpi_runtime.bench.contender import Contender, FaultError, Times, in_turn, measured, spread
 
-# A look takes as many inputs, and as many passes, as the plan's own engine does in this time.
-LOOK_SECONDS, _MOST_PASSES = 0.6, 5
+# A look takes as many inputs, and as many passes, as the plan's own engine does in this time; less where there is not
+# much for all looks, but a glance says nothing.
+LOOK_SECONDS, _LEAST_SECONDS, _MOST_PASSES = 0.6, 0.2, 5
+# So many looks find the large levers and the best around them.
+_LOOKS = 40
 # What is this much slower than the fastest so far after one pass is not looked at any longer.
 _HOPELESS = 1.5
 
@@ -20,17 +23,18 @@ _HOPELESS = 1.5
 class Look:
     """How a first look is taken: at as many inputs, as often, as the plan's own engine manages in a short time."""
 
-    def __init__(self, own: Contender, bench: Workbench) -> None:
-        """Take the process of the plan's own engine, and what loads the others."""
+    def __init__(self, own: Contender, bench: Workbench, seconds: float) -> None:
+        """Take the process of the plan's own engine, what loads the others, and the seconds that there are for all."""
+        look_seconds = min(LOOK_SECONDS, max(_LEAST_SECONDS, seconds / _LOOKS))
         self._items: list[int] = []
         total = 0.0
         for place in spread(own.items):
-            if total < LOOK_SECONDS:
+            if total < look_seconds:
                 self._items.append(place)
                 # The second time, for the first compiles what is new.
-                seconds = [sum(own.ask({"items": [place], "stream": False})["seconds"]) for _ in range(2)]
-                total += seconds[1]
-        self._passes = max(1, min(_MOST_PASSES, int(LOOK_SECONDS / total)))
+                times = [sum(own.ask({"items": [place], "stream": False})["seconds"]) for _ in range(2)]
+                total += times[1]
+        self._passes = max(1, min(_MOST_PASSES, int(look_seconds / total)))
         self._own, self._bench = own, bench
 
     def measure(self, entry: Entry, best: float) -> None:

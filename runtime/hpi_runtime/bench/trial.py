@@ -112,7 +112,7 @@ class Trial:
             return
         began = time.monotonic()
         try:
-            with self._looking(entry_of(self._candidates[0])) as look:
+            with self._looking(entry_of(self._candidates[0]), _LOOKING * seconds) as look:
                 is_whole = self._look_around(look, began + _LOOKING * seconds, keep)
         except FaultError as fault:
             raise EngineError(f"{self._address}: {fault}") from None
@@ -126,13 +126,13 @@ class Trial:
     # -- a first look --------------------------------------------------------------------------
 
     @contextmanager
-    def _looking(self, own: Entry) -> Iterator[Look | FirstLook]:
-        """Give what takes a first look at a candidate, beside the plan's own."""
+    def _looking(self, own: Entry, seconds: float) -> Iterator[Look | FirstLook]:
+        """Give what takes a first look at a candidate, beside the plan's own, if there are so many seconds for all."""
         if COLD in self._ways:
             yield FirstLook(self._working, own)
             return
         with self._working(own) as worker, Workbench(self._working, lambda entry: write(self._with(entry))) as bench:
-            yield Look(worker, bench)
+            yield Look(worker, bench, seconds)
 
     def _look_around(self, look: Look | FirstLook, until: float, keep: Callable[[], None]) -> bool:
         """Look at candidates until nothing promising is left; False if the time is up before."""
