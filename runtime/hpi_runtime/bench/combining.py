@@ -6,6 +6,7 @@ What single modules took and lost is added up for that; what they take and lose 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import zip_longest
 from typing import NamedTuple
 
 from hpi_schemas.accuracy import is_accurate, loss
@@ -37,7 +38,9 @@ def combinations(modules: Mapping[str, ModuleProfile], ways: Sequence[str] = WAY
     """
     records = list(modules.values())
     usual = [_sums([_fastest(record, way) for record in records])[0] for way in ways]
-    losing = sorted((found for way in ways for found in _worth_it(_front(records, way))), key=lambda one: one[0])
+    # Each way in turn, the fastest first: the time may not do for all.
+    turns = zip_longest(*(_worth_it(_front(records, way)) for way in ways))
+    losing = [found for turn in turns for found in turn if found is not None]
     every = [tuple(0 for _ in records), *(found.places for found in (*usual, *losing))]
     return [dict(zip(modules, places, strict=True)) for places in dict.fromkeys(every)]
 
