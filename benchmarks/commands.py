@@ -13,6 +13,7 @@ import os
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -79,17 +80,16 @@ def bare_loop(plan: Path, picture: Path) -> Path:
 
 def measure(found: Mapping[str, Sequence[str]], picture: Path, rounds: int) -> dict[str, Any]:
     """Return the median time of each command and, round by round, as a part of that of BASE."""
-    quiet = {**os.environ, "PADDLE_PDX_DISABLE_MODEL_SOURCE_CHECK": "True"}
     times: dict[str, list[float]] = {name: [] for name in found}
-    # The first round makes what is made once.
-    for place in range(1 + rounds):
-        for name, command in found.items():
-            started = time.perf_counter()
-            subprocess.run(
-                [*command, picture], check=True, env=quiet, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-            )
-            if place:
-                times[name].append(time.perf_counter() - started)
+    with tempfile.TemporaryDirectory() as bytecode:
+        # Whatever this shell says: installed programs have their bytecode.
+        given = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
+        others = {"PADDLE_PDX_DISABLE_MODEL_SOURCE_CHECK": "True", "PYTHONPYCACHEPREFIX": bytecode}
+        # The first round makes what is made once.
+        for place in range(1 + rounds):
+            for name, command in found.items():
+                seconds = _timed([*command, str(picture)], {**given, **others})
+                times[name] += [seconds] if place else []
     return {
         name: {
             "ratio": round(statistics.median(one / two for one, two in zip(own, times[BASE], strict=True)), 3),
@@ -97,6 +97,13 @@ def measure(found: Mapping[str, Sequence[str]], picture: Path, rounds: int) -> d
         }
         for name, own in times.items()
     }
+
+
+def _timed(command: Sequence[str], environment: Mapping[str, str]) -> float:
+    """Return the wall time of a process in seconds."""
+    started = time.perf_counter()
+    subprocess.run(command, check=True, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    return time.perf_counter() - started
 
 
 def main() -> None:

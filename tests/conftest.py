@@ -43,6 +43,7 @@ SLOW = (
     "runtime/test_cli.py",
     "runtime/test_compare.py",
     "runtime/test_compiled_ahead.py",
+    "runtime/test_early.py",
     "runtime/test_engines.py",
     "runtime/test_fuzz.py",
     "runtime/test_hostile_plans.py",
