@@ -12,6 +12,7 @@ import argparse
 import json
 import statistics
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -98,7 +99,9 @@ def rows(budget: float, pictures: Path, folder: Path, modules: Sequence[str]) ->
     for address in modules or listed.modules:
         whole = measured(candidates, every_picture, address, folder / f"{address}-all.json", None)
         for seconds, some in ((budget, every_picture), (SHORT, sample(every_picture, whole))):
+            began = time.monotonic()
             quick = measured(candidates, some, address, folder / f"{address}-{seconds:.0f}.json", seconds)
+            took = time.monotonic() - began
             for drop in DROPS:
                 pair = [best(quick, drop), best(whole, drop)]
                 measure = partial(again, candidates, every_picture, address, pair)
@@ -114,6 +117,7 @@ def rows(budget: float, pictures: Path, folder: Path, modules: Sequence[str]) ->
                         "looked_at": len(quick.entries),
                         "low": round(ratios[len(ratios) // 10], 4),
                         "ratio": round(statistics.median(ratios), 4),
+                        "took_s": round(took, 1),
                     },
                 )
 

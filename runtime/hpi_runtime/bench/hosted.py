@@ -1,7 +1,7 @@
 """Modules of pipelines that a host runs, measured on the arrays that it gave their engines.
 
-Nothing around an engine is ours there: candidates take the same batches with the same settings, in the same precision,
-and one call after the other, as the host makes them.
+Nothing around an engine is ours there: candidates take the same batches with the same settings, and one call after the
+other, as the host makes them.
 """
 
 from __future__ import annotations
@@ -28,16 +28,23 @@ from hpi_runtime.run.executor import Item
 from hpi_runtime.run.plan import LocatedPlan
 from hpi_runtime.run.runner import Timer
 
-_CALLS = "calls"
-_PRECISION = "fp32"
+_CALLS, _CALIBRATION = "calls", "calibration"
 
 
 def fitting(listed: Sequence[Candidate]) -> list[Candidate]:
-    """Return the candidates that take what the host gives; the first is the plan's own."""
+    """Return the candidates that take what the host gives; the first is the plan's own.
+
+    Nobody collects the samples there that int8 is made with.
+    """
     own = listed[0]
     streams = value_of(own.engine.backend, own.engine.config, STREAMS)
     return [
-        Candidate(item.engine, item.batch_size, item.settings)
+        Candidate(
+            item.engine,
+            item.batch_size,
+            item.settings,
+            tuple(engine for engine in item.lower if _CALIBRATION not in engine.config),
+        )
         for item in listed
         if (item.batch_size, item.settings) == (own.batch_size, own.settings)
         and value_of(item.engine.backend, item.engine.config, STREAMS) in (None, 1, streams)
@@ -122,13 +129,16 @@ def results(items: Sequence[Item[str]], folder: Path) -> list[str]:
     return paths
 
 
-def agreement(found: Sequence[str], expected: Sequence[str]) -> dict[str, float]:
-    """Return which part of all outputs is the same within the tolerance of fp32."""
+def agreement(found: Sequence[str], expected: Sequence[str], precision: str) -> dict[str, float]:
+    """Return which part of all outputs is the same within the tolerance of a precision.
+
+    What that makes of the records, whole pipelines show.
+    """
     same = total = 0
     for one, other in zip(found, expected, strict=True):
         for left, right in zip(read_arrays(Path(one)), read_arrays(Path(other)), strict=True):
             numbers = Numbers()
             numbers.add(np.asarray(right), np.asarray(left))
-            same += numbers.within(TOLERANCES[_PRECISION])
+            same += numbers.within(TOLERANCES[precision])
             total += 1
     return {"outputs": round(same / total, 6) if total else 1.0}

@@ -220,7 +220,7 @@ class Trial:
     def _judge(self, entry: Entry, results: Sequence[Any], reference: Sequence[Any]) -> None:
         """Compare the answers of a candidate with the plan's own, and with the truth."""
         if self._is_hosted:
-            entry.agreement = hosted.agreement(results, reference)
+            entry.agreement = hosted.agreement(results, reference, str(entry.engine.config.get("precision", FP32)))
             return
         agreement, accuracy = Agreement(self._fields), truth.Accuracy()
         for found, expected in zip(results, reference, strict=True):
