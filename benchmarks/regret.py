@@ -9,6 +9,7 @@ half of them, other paddings than the contracts have.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import statistics
 import tempfile
@@ -17,6 +18,7 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import corpus
 import load
@@ -24,7 +26,9 @@ import ours
 import report
 from choices import OPEN
 from hpi_runtime.bench import contender, profiling, search, trial
+from hpi_runtime.bench.confirming import Confirmation
 from hpi_runtime.bench.search import Variant
+from hpi_runtime.judge import truth
 from hpi_schemas.accuracy import is_accurate
 from hpi_schemas.files import Outputs
 from hpi_schemas.profile import LATENCY, Entry, ModuleProfile
@@ -50,14 +54,15 @@ def files(pictures: Path) -> list[str]:
 
 def measured(candidates: Path, pictures: Sequence[str], module: str, file: Path, budget: float | None) -> ModuleProfile:
     """Return the profile of one module, within a budget or, without one, of everything."""
-    setting = profiling.Setting(candidates, pictures, module=module, budget=budget, root=str(OCR))
-    usual = search.following
+    known = str(Path(pictures[0]).with_name(truth.FILE))
+    setting = profiling.Setting(candidates, pictures, str(OCR), (), known, module, budget)
+    changed = contextlib.ExitStack()
     if budget is None:
-        search.following = every
-    try:
+        changed.enter_context(mock.patch.object(search, "following", every))
+        # Whole pipelines are of no interest here.
+        changed.enter_context(mock.patch.object(Confirmation, "run"))
+    with changed:
         found, _ = profiling.measure(setting, file, Outputs([]), lambda _: None)
-    finally:
-        search.following = usual
     return found.modules[module]
 
 
