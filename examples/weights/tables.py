@@ -8,7 +8,7 @@ from typing import Any
 
 import onnx
 from hpi_runtime import plan_model
-from hpi_runtime.run.engine_loading import open_engine
+from hpi_runtime.run import loading
 
 _TAGS = ["<thead>", "</thead>", "<tbody>", "</tbody>", "<tr>", "</tr>", "<td>", "<td", ">", "</td>"]
 _SPANS = [f' {kind}="{count}"' for kind in ("colspan", "rowspan") for count in range(2, 21)]
@@ -60,7 +60,7 @@ def with_chances(source: Path) -> onnx.ModelProto:
 def convert(folder: Path) -> None:
     """Leave the ONNX model alone in a folder of SLANet_plus: what paddle2onnx makes of it, put right."""
     plan = plan_model("SLANet_plus", folder, device="cpu", use_hpip=True)
-    open_engine(plan, next(iter(plan.modules))).close()
+    loading.open_engine(plan, next(iter(plan.modules))).close()
     (made,) = folder.rglob("inference.onnx")
     shutil.copyfile(made, folder / "inference.onnx")
     for form in ("pdmodel", "pdiparams"):

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from hpi_runtime.api import plan_model, read_plan
 from hpi_runtime.errors import PlanError
 from hpi_runtime.progress import LOG
-from hpi_runtime.run.engine_loading import with_fallback
+from hpi_runtime.run import loading
 from hpi_runtime.run.plan import LocatedPlan
 from hpi_runtime.run.preflight import check
 from hpi_schemas import hosts, probe
@@ -72,7 +72,7 @@ def _runner(*, model_name: str, model_dir: Path | None, engine_config: Mapping[s
     plan, address = _chosen(model_name, folder, engine_config) if named is None else _planned(named, model_name, folder)
     record = plan.modules[address]
     check(plan, [address])
-    engine, failure = with_fallback(plan, address, record, folder, strict=False)
+    engine, failure = loading.with_fallback(plan, address, record, folder, strict=False)
     if named is None:
         choices.remember(folder, record)
     why = f"its fallback, because {failure}" if failure else str(record.origins.get("engine.backend", "as planned"))

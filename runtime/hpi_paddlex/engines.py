@@ -9,7 +9,7 @@ from pathlib import Path
 
 from hpi_runtime.engines.base import Engine
 from hpi_runtime.errors import PlanError
-from hpi_runtime.run.engine_loading import with_fallback
+from hpi_runtime.run import loading
 from hpi_runtime.run.owned import OwnedEngines
 from hpi_runtime.run.plan import LocatedPlan
 
@@ -41,7 +41,7 @@ class HostedEngines(OwnedEngines):
             # Whoever shares a session has the same model, engine and device.
             owner = record.session or address
             if owner not in self.of_replica(number):
-                engine, failure = with_fallback(self.plan, owner, record, self._folders[owner], self.strict)
+                engine, failure = loading.with_fallback(self.plan, owner, record, self._folders[owner], self.strict)
                 self.own(owner, engine, failure, number)
             return self.share(address, owner, number)
 

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     )
     from hpi_runtime.inputs.limits import Limits
     from hpi_runtime.results.result import Result
-    from hpi_runtime.run.engine_loading import open_engine
+    from hpi_runtime.run.loading import open_engine
     from hpi_runtime.run.native import NativePipeline
     from hpi_runtime.run.pipeline import Pipeline
     from hpi_runtime.run.plan import LocatedPlan
@@ -89,7 +89,7 @@ _PLACES = {
     ),
     "hpi_runtime.inputs.limits": ("Limits",),
     "hpi_runtime.results.result": ("Result",),
-    "hpi_runtime.run.engine_loading": ("open_engine",),
+    "hpi_runtime.run.loading": ("open_engine",),
     "hpi_runtime.run.native": ("NativePipeline",),
     "hpi_runtime.run.pipeline": ("Pipeline",),
     "hpi_runtime.run.plan": ("LocatedPlan",),

@@ -10,12 +10,13 @@ from hpi_schemas import tasks
 from hpi_schemas.hosts import PADDLEX
 
 from hpi_runtime.errors import PlanError
+from hpi_runtime.run.native import NativePipeline
+from hpi_runtime.run.pipeline import Pipeline
+from hpi_runtime.run.plan import LocatedPlan
+from hpi_runtime.run.runner import Observer, Timer
 
 if TYPE_CHECKING:
     from hpi_runtime.results.writer import Writer
-    from hpi_runtime.run.pipeline import Pipeline
-    from hpi_runtime.run.plan import LocatedPlan
-    from hpi_runtime.run.runner import Observer, Timer
 
 
 def is_hosted(plan: LocatedPlan, module: str | None = None) -> bool:
@@ -76,7 +77,7 @@ def pipeline(
     """
     host = plan.plan.host
     if host is None or not is_hosted(plan, module):
-        return _native(plan, module, strict, observe, measure, keep)
+        return NativePipeline(plan, module, strict, observe, measure, keep)
     if host.name != PADDLEX:
         raise PlanError(f"this hpi-run knows no host `{host.name}`; known: {PADDLEX}")
     from hpi_paddlex.pipeline import HostedModule, HostedPipeline
@@ -84,26 +85,6 @@ def pipeline(
     if plan.plan.pipeline.name is None or module is not None:
         return HostedModule(plan, module or next(iter(plan.modules)), strict, observe, measure)
     return HostedPipeline(plan, strict, secrets, observe, measure)
-
-
-def _native(
-    plan: LocatedPlan,
-    module: str | None,
-    strict: bool,
-    observe: Observer | None,
-    measure: Timer | None,
-    keep: Collection[str],
-) -> Pipeline:
-    """Load hpi-run's own pipeline; its engines begin to load before all that works on pictures is imported."""
-    from hpi_runtime.run.early import Early
-
-    early = Early(plan, module, strict)
-    try:
-        from hpi_runtime.run.native import NativePipeline
-
-        return NativePipeline(plan, module, strict, observe, measure, keep, early)
-    finally:
-        early.close()
 
 
 def writer(plan: LocatedPlan, module: str | None = None) -> type[Writer]:

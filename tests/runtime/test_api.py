@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,20 @@ def line() -> np.ndarray:
     picture = np.full((60, 420, 3), 255, np.uint8)
     cv2.putText(picture, "Hello hpi 2026", (12, 42), cv2.FONT_HERSHEY_SIMPLEX, 1.3, (0, 0, 0), 2, cv2.LINE_AA)
     return picture
+
+
+@pytest.mark.parametrize("backend", ["onnxruntime", "openvino"])
+def test_no_engine_ties_threads_to_cores_that_others_want_too(models: Path, line: np.ndarray, backend: str) -> None:
+    folder = models / "ch_ppocr_mobile_v2.0_cls"
+    options: dict[str, Any] = {
+        "use_hpip": True,
+        "hpi_config": {"backend": backend},
+        "module_name": "textline_orientation",
+    }
+    with create_model(folder.name, folder, device="cpu", **options) as model:
+        list(model.predict(line))
+        threads = [int(task.name) for task in Path("/proc/self/task").iterdir()]
+        assert all(os.sched_getaffinity(thread) == os.sched_getaffinity(0) for thread in threads)
 
 
 def test_a_pipeline_is_compiled_and_run_in_one_go(models: Path, line: np.ndarray) -> None:

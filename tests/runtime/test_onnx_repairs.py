@@ -11,7 +11,7 @@ import onnxruntime
 import pytest
 from hpi_runtime import PlanError, plan_model
 from hpi_runtime.prepare import onnx_repairs
-from hpi_runtime.run.engine_loading import open_engine
+from hpi_runtime.run import loading
 from onnx import parser
 
 CHOICE = "a choice between truth values is logic"
@@ -70,7 +70,7 @@ def test_slanet_plus_runs_on_onnx_runtime_as_on_paddle_and_openvino_is_refused(t
     plan = plan_model("SLANet_plus", folder, device="cpu", use_hpip=True)
     (record,) = plan.modules.values()
     assert (record.engine.backend, [step.step for step in record.engine.prepare]) == ("onnxruntime", ["to_onnx"])
-    with open_engine(plan, next(iter(plan.modules))) as engine:
+    with loading.open_engine(plan, next(iter(plan.modules))) as engine:
         picture = np.random.default_rng(0).standard_normal((1, 3, 488, 488)).astype(np.float32)
         corners, tokens = engine.run({engine.inputs[0].name: picture}).values()
     assert corners.shape[1] == tokens.shape[1] > 1

@@ -23,8 +23,8 @@ from hpi_runtime.bench import replay
 from hpi_runtime.engines.base import Arrays
 from hpi_runtime.judge.compare import Numbers
 from hpi_runtime.prepare.calibration import read_arrays, write_arrays
-from hpi_runtime.run.engine_loading import load_engine
 from hpi_runtime.run.executor import Item
+from hpi_runtime.run.loading import load_engine
 from hpi_runtime.run.plan import LocatedPlan
 from hpi_runtime.run.runner import Timer
 

@@ -16,9 +16,8 @@ from hpi_runtime.bench import replay
 from hpi_runtime.errors import EngineError
 from hpi_runtime.results.result import Result
 from hpi_runtime.run import folders
-from hpi_runtime.run.engine_loading import load_engine
 from hpi_runtime.run.executor import Item, execute_one
-from hpi_runtime.run.loading import bind, make_task
+from hpi_runtime.run.loading import bind, load_engine, make_task
 from hpi_runtime.run.module_stage import Loaded
 from hpi_runtime.run.plan import LocatedPlan
 from hpi_runtime.run.runner import Runner

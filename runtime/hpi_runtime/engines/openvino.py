@@ -38,6 +38,8 @@ _CPU_SETTINGS = {
     "CPU_DENORMALS_OPTIMIZATION": False,
     "CPU_SPARSE_WEIGHTS_DECOMPRESSION_RATE": 1.0,
     "DYNAMIC_QUANTIZATION_GROUP_SIZE": 0,
+    # Every model, and every process, would pin its threads to the same first cores.
+    "ENABLE_CPU_PINNING": False,
     "EXECUTION_MODE_HINT": "ACCURACY",
 }
 

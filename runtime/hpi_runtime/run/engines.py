@@ -10,8 +10,6 @@ from pathlib import Path
 from hpi_schemas.plan.model import ModuleRecord
 
 from hpi_runtime.run import loading
-from hpi_runtime.run.early import Early
-from hpi_runtime.run.engine_loading import is_ready
 from hpi_runtime.run.executor import no_threads
 from hpi_runtime.run.module_stage import Loaded
 from hpi_runtime.run.owned import OwnedEngines
@@ -28,13 +26,12 @@ class Engines(OwnedEngines):
         self._observe = observe
         self._measure = measure
 
-    def load(self, folders: Mapping[str, Path], number: int | None, early: Early) -> dict[str, Loaded]:
+    def load(self, folders: Mapping[str, Path], number: int | None) -> dict[str, Loaded]:
         """Load every module: those that need no preparation side by side, the others one after the other.
 
         Args:
             folders: of the models, by address.
             number: of the device of a replica, None where there is but one.
-            early: what is loading already.
 
         Raises:
             PlanError, PrepareError, EngineError: one of them cannot be loaded; ``close`` frees the others.
@@ -45,22 +42,22 @@ class Engines(OwnedEngines):
                 records = {name: replace(item, device=item.device.at(number)) for name, item in records.items()}
 
             def opened(address: str) -> loading.Opened:
-                return loading.open_module(self.plan, address, records[address], folders[address], self.strict, early)
+                return loading.open_module(self.plan, address, records[address], folders[address], self.strict)
 
             # Those that use the session of another come when that is there.
             own = [name for name in folders if records[name].session not in folders]
             try:
-                begun = {name: pool.submit(opened, name) for name in own if is_ready(records[name])}
+                early = {name: pool.submit(opened, name) for name in own if loading.is_ready(records[name])}
             except RuntimeError as fault:
                 raise no_threads(fault) from None
             faults: list[BaseException] = []
             loaded: dict[str, Loaded] = {}
             for address in own:
                 # After a fault, what is being opened is still waited for: it must be closed.
-                if faults and address not in begun:
+                if faults and address not in early:
                     continue
                 try:
-                    found = begun[address].result() if address in begun else opened(address)
+                    found = early[address].result() if address in early else opened(address)
                     loaded[address] = self._adopt(address, found, number)
                 except BaseException as fault:
                     faults.append(fault)

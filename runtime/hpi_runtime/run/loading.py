@@ -1,4 +1,4 @@
-"""From the records of a plan to loaded models: the task, the engine, and whether the two fit."""
+"""From the records of a plan to loaded models: the task, the engine or its fallback, and whether the two fit."""
 
 from __future__ import annotations
 
@@ -7,20 +7,21 @@ from pathlib import Path
 from typing import NamedTuple
 
 from hpi_schemas import tasks as contracts
+from hpi_schemas.backends import load_all
+from hpi_schemas.device import CPU
 from hpi_schemas.model_config import ModelConfigError, read_config
 from hpi_schemas.model_store import CONFIG_FILE
-from hpi_schemas.plan.model import ModuleRecord
+from hpi_schemas.plan.model import EngineRecord, ModuleRecord
 from hpi_schemas.tasks.binding import BindError, Binding, bind_inputs, bind_outputs
 from hpi_schemas.tasks.check import contradictions
 from hpi_schemas.tasks.contradiction import Contradiction, Facts
 from hpi_schemas.tasks.processing import processing
 
-from hpi_runtime import tasks
+from hpi_runtime import engines, prepare, tasks
 from hpi_runtime.engines.base import Engine
-from hpi_runtime.errors import EngineError, PlanError
-from hpi_runtime.run.early import Early
-from hpi_runtime.run.engine_loading import with_fallback
+from hpi_runtime.errors import EngineError, PlanError, PrepareError, RunnerError
 from hpi_runtime.run.plan import LocatedPlan
+from hpi_runtime.run.preflight import check
 from hpi_runtime.tasks.base import Task
 
 
@@ -110,9 +111,15 @@ def _refuse(address: str, path: Path, found: Sequence[Contradiction]) -> None:
         raise EngineError(f"{address}: {path}: " + "\n".join(lines))
 
 
-def open_module(
-    plan: LocatedPlan, address: str, record: ModuleRecord, folder: Path, strict: bool, early: Early
-) -> Opened:
+def is_ready(record: ModuleRecord) -> bool:
+    """Tell whether a module only has to be loaded, on a CPU: GPUs would measure kernels while others load."""
+    backend = load_all().get(record.engine.backend)
+    ahead = None if backend is None or backend.ahead is None else backend.ahead.step
+    is_made = any(step.step != ahead for step in record.engine.prepare)
+    return record.device == CPU and not is_made and not record.fallback
+
+
+def open_module(plan: LocatedPlan, address: str, record: ModuleRecord, folder: Path, strict: bool) -> Opened:
     """Load a module whose files were checked.
 
     Args:
@@ -121,15 +128,94 @@ def open_module(
         record: the plan's, or that of a replica.
         folder: of the model.
         strict: no fallback will do.
-        early: what is loading already.
 
     Raises:
         PlanError, PrepareError, EngineError: it cannot be loaded, or its model does not fit its task.
     """
     task = make_task(address, record, folder)
-    engine, failure = with_fallback(plan, address, record, folder, strict, early.take)
+    engine, failure = with_fallback(plan, address, record, folder, strict)
     try:
         return Opened(task, engine, bind(address, record, task, engine), failure)
     except EngineError:
         engine.close()
         raise
+
+
+def open_engine(plan: LocatedPlan, address: str, strict: bool = False) -> Engine:
+    """Load the engine of one module, for hosts that do the pre- and postprocessing themselves.
+
+    The files, the machine and the versions are checked as for a whole pipeline, steps are prepared, and fallbacks
+    count. Close it, or use it in a ``with`` statement.
+
+    Args:
+        plan: read and located, see ``read_plan``.
+        address: of the module.
+        strict: refuse other versions of the backends than the plan's, other threads, and fallbacks.
+
+    Raises:
+        PlanError: the plan has no such module.
+        PreflightError: this machine does not satisfy the plan.
+        PrepareError, EngineError: the engine cannot be prepared or loaded.
+    """
+    record = plan.module(address)
+    folders, _ = check(plan, [address], strict)
+    engine, _ = with_fallback(plan, address, record, folders[address], strict)
+    if strict and engine.deviations:
+        engine.close()
+        raise EngineError("\n".join(f"{address}: {line}" for line in engine.deviations))
+    return engine
+
+
+def with_fallback(
+    plan: LocatedPlan, address: str, record: ModuleRecord, folder: Path, strict: bool
+) -> tuple[Engine, str]:
+    """Load the plan's engine, or the first of its fallbacks that loads and why the plan's does not.
+
+    Args:
+        plan: that it is of.
+        address: of the module.
+        record: the plan's, or that of a replica.
+        folder: of the model, whose files were checked.
+        strict: no fallback will do.
+
+    Raises:
+        PrepareError, EngineError: none can be prepared and loaded.
+    """
+    try:
+        return load_engine(record.engine, record, folder), ""
+    except (PrepareError, EngineError) as fault:
+        if strict or not record.fallback:
+            raise type(fault)(f"{address}: {fault}{_mend(plan, address, fault)}") from fault
+        failures = [str(fault)]
+    for engine in record.fallback:
+        try:
+            return load_engine(engine, record, folder), failures[0]
+        except (PrepareError, EngineError) as fault:
+            failures.append(str(fault))
+    raise EngineError(f"{address}: neither its engine nor any fallback can be loaded:\n" + "\n".join(failures))
+
+
+def _mend(plan: LocatedPlan, address: str, fault: RunnerError) -> str:
+    """Return which line of the YAML settles a failed preparation."""
+    if not isinstance(fault, PrepareError) or "paddle" not in plan.modules[address].model.formats:
+        return ""
+    source = plan.plan.source.file or "the pipeline's YAML"
+    return f"\n  in {source}, `{address}.hpi_config.backend: paddle` needs no preparation; then plan again"
+
+
+def load_engine(engine: EngineRecord, record: ModuleRecord, folder: Path) -> Engine:
+    """Prepare and load an engine.
+
+    Args:
+        engine: the plan's record of it.
+        record: the plan's, of its module.
+        folder: of the model.
+
+    Raises:
+        PrepareError, EngineError: it cannot be prepared or loaded.
+    """
+    kind = engines.find(engine.backend)
+    if kind is None:
+        raise EngineError(f"the backend {engine.backend} is not known to this hpi-run")
+    made = prepare.engine_files(record.model, engine, folder, record.device)
+    return kind(made.folder, made.files, engine.config, record.device, made.digests)

@@ -9,6 +9,7 @@ from functools import cache, partial
 from itertools import chain, islice
 from typing import Any
 
+from hpi_schemas.plan.graph import of_one
 from hpi_schemas.plan.model import Graph
 from hpi_schemas.values import Value
 
@@ -19,13 +20,13 @@ from hpi_runtime.inputs.limits import DEFAULT, LIMITS, Limits
 from hpi_runtime.inputs.reading import Input, read
 from hpi_runtime.results.result import Result
 from hpi_runtime.run import arguments, folders
-from hpi_runtime.run.early import Early
 from hpi_runtime.run.engines import Engines
 from hpi_runtime.run.executor import Executor, Group, Item, Worker, execute_one
 from hpi_runtime.run.grouping import MAX_WAIT
 from hpi_runtime.run.items import items
 from hpi_runtime.run.pipeline import Pipeline
 from hpi_runtime.run.plan import LocatedPlan
+from hpi_runtime.run.preflight import check
 from hpi_runtime.run.reporting import Reporter
 from hpi_runtime.run.runner import Observer, Timer
 from hpi_runtime.run.stages import group_size, workers
@@ -53,7 +54,6 @@ class NativePipeline(Pipeline):
         observe: Observer | None = None,
         measure: Timer | None = None,
         keep: Collection[str] = (),
-        early: Early | None = None,
     ) -> None:
         """Check this machine, prepare and load everything.
 
@@ -64,7 +64,6 @@ class NativePipeline(Pipeline):
             observe: is told the address, the inputs and the outputs of every run of an engine, in the engine's thread.
             measure: is told how long each step took, see ``stages``.
             keep: references whose values ``items`` still have at the end; others are freed on the way.
-            early: of the same plan and module, if it was begun before.
 
         Raises:
             PlanError: the plan has no such module, or no stage graph.
@@ -72,19 +71,19 @@ class NativePipeline(Pipeline):
             PrepareError: a prepare step failed.
             EngineError: an engine cannot be loaded.
         """
-        early = early or Early(plan, module, strict)
-        self._graph, places = early.graph, early.folders
+        self._graph = _graph(plan, module)
         self._reporter = Reporter(plan, self._graph, lambda: self.fallbacks)
         self._measure = measure
+        addresses = self._graph.modules
+        places, warnings = check(plan, addresses, strict, self._graph)
         self._engines = Engines(plan, strict, observe, measure)
-        super().__init__(plan, module, self._engines, early.warnings)
+        super().__init__(plan, module, self._engines, warnings)
         try:
             held = folders.load(self._graph, places)
             numbers: list[int | None] = [*plan.plan.replicas] or [None]
             chains: list[list[Worker]] = []
             for number in numbers:
-                own = {address: places[address] for address in self._graph.modules}
-                loaded = self._engines.load(own, number, early)
+                loaded = self._engines.load({address: places[address] for address in addresses}, number)
                 chains.append(workers(self._graph, loaded, measure, keep=keep, held=held))
                 if len(chains) == 1:
                     self._parts = Parts(plan, loaded, places, held, measure, keep)
@@ -97,8 +96,6 @@ class NativePipeline(Pipeline):
         except BaseException:
             self.close()
             raise
-        finally:
-            early.close()
 
     def predict(
         self, input: Any, batch_size: int | None = None, *, limits: Limits = DEFAULT, **settings: Any
@@ -226,3 +223,9 @@ class NativePipeline(Pipeline):
 
     def __enter__(self) -> NativePipeline:
         return self
+
+
+def _graph(plan: LocatedPlan, module: str | None) -> Graph:
+    if module is None:
+        return plan.graph
+    return of_one(module, plan.module(module).module_name)
