@@ -20,6 +20,8 @@ SETTINGS = {
     "drop_score": 0.5,
     "use_angle_cls": True,
     "use_gpu": False,
+    # By itself it takes another classifier, of whole pages, which is twelve times as large.
+    "use_rapid_orientation": False,
 }
 
 

@@ -264,7 +264,23 @@ def test_a_profile_that_was_measured_for_something_else_does_not_count(aim: str)
     (told,) = [item for item in ir.diagnostics if ADDRESS in item.message]
     assert told.code is Code.PROFILE_UNUSED
     assert "first results" in told.message
-    assert ("--optimize cold" in str(told.help)) is (aim == "cold")
+    mend = "`hpi-plan --candidates --optimize cold`" if aim == "cold" else "add `--optimize cold`, or "
+    assert mend in str(told.help)
+
+
+def test_what_is_untried_is_tried_for_what_the_plan_is_for() -> None:
+    for overrides, command in (((), "`hpi-plan --candidates`"), ((AHEAD,), "`hpi-plan --optimize cold --candidates`")):
+        found = compile(replace(pipeline(), overrides=overrides)).diagnostics
+        (told,) = [item for item in found if item.code is Code.PRECISION_UNTRIED]
+        assert str(told.help).startswith(command)
+
+
+def test_a_profile_without_modules_is_cited_by_nobody() -> None:
+    data = {**profile(pipeline(), lambda entry: measured(0.5)), "modules": {}}
+    data["combinations"] = [{"entries": {}, **measured(1.0)}]
+    ir = compile(replace(pipeline(), profile=read(data)))
+    assert ir.plan is not None
+    assert "profile" not in json.loads(ir.text or "")
 
 
 def test_two_per_cent_are_not_worth_another_plan() -> None:

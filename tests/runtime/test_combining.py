@@ -57,6 +57,10 @@ def test_where_first_results_count_nothing_else_does() -> None:
     assert combinations({"one": found}, ("cold",)) == [{"one": 0}, {"one": 2}]
 
 
+def test_what_has_no_time_of_the_kind_that_counts_is_left_out() -> None:
+    assert combinations({"one": module(entry(0.5))}, ("cold",)) == [{"one": 0}]
+
+
 def test_the_gain_of_a_module_counts_by_the_time_that_it_takes() -> None:
     # One per cent of the pipeline is not worth an answer in a hundred.
     small = module(entry(0.5, 0.99, "bf16"), milliseconds=2.0)

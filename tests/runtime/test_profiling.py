@@ -18,7 +18,7 @@ import cv2
 import numpy as np
 import pytest
 import yaml
-from hpi_runtime.bench import confirming, contender, profiling, replay, search, trial
+from hpi_runtime.bench import confirming, contender, hosted, profiling, replay, search, trial
 from hpi_runtime.bench.native import successful
 from hpi_runtime.bench.process import EndedError, Process
 from hpi_runtime.bench.recorder import Samples
@@ -518,6 +518,21 @@ def test_finalists_are_the_plans_own_and_the_fastest_of_each_kind_either_way() -
 
 def plan() -> Any:
     return load_plan(ROOT / "examples/ocr/plan.json")
+
+
+def test_after_a_fault_those_that_were_measured_with_it_are_measured_anew() -> None:
+    engine = EngineRecord("onnxruntime", {})
+    chosen = [Entry(engine, size, {}, agreement={"texts": 1.0}, ratio={"latency": 1.0}) for size in (1, 2, 3)]
+    trial._fail(contender.FaultError("it ended", chosen[1]), chosen)
+    assert [entry.agreement for entry in chosen] == [None, None, None]
+    assert [entry.fault for entry in chosen] == [None, "it ended", None]
+
+
+@pytest.mark.parametrize(("precision", "share"), [("fp32", 1.0), ("bf16", 0.9999)])
+def test_what_is_near_enough_in_a_lower_precision_is_not_the_same(precision: str, share: float, tmp_path: Path) -> None:
+    answers = Item("a.png", {"calls": [[np.ones((1, 3), np.float32)]]})
+    one, other = (hosted.results([answers], tmp_path) for _ in range(2))
+    assert hosted.agreement(one, other, precision) == {"outputs": share}
 
 
 def test_the_part_of_the_recogniser_goes_to_the_result_and_needs_no_picture() -> None:

@@ -67,7 +67,7 @@ class Select:
             found.extend(decision.found)
             whole = decision.whole
         elif not has_errors([*ir.diagnostics, *found]):
-            untried = note_of(modules, ir.target)
+            untried = note_of(modules, ir.target, ir.asked_cold is not None)
             found.extend([] if untried is None else [untried])
         recorded = _recorded(ir, modules, facts)
         if self.profile is not None:

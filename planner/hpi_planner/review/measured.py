@@ -117,7 +117,7 @@ def _speed(name: str, old: Entry, new: Entry, file: str, profile: Profile) -> st
     times = [
         f"{what} {new.takes(way) / old.takes(way):.2f} × the time"
         for way, what in _TIMES.items()
-        if old.ratio is not None and new.ratio is not None and way in old.ratio and way in new.ratio
+        if old.ratio is not None and new.ratio is not None and old.ratio.get(way) and way in new.ratio
     ]
     memory = []
     if old.peak_mib is not None and new.peak_mib is not None:

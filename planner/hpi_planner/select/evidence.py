@@ -118,6 +118,8 @@ def _usable(weighed: Weighed, max_drop: float | None) -> list[Pair]:
 
 def _together(weighed: Mapping[str, Weighed], profile: Evidence) -> tuple[dict[str, Pair], Combination | None]:
     """Return the fastest combination that is accurate enough, with the candidate of each module in it."""
+    if not weighed:
+        return {}, None
     found: list[tuple[dict[str, Pair], Combination]] = []
     for combination in profile.profile.combinations:
         pairs = _pairs(combination, weighed)
@@ -227,11 +229,12 @@ def _useless(choice: Choice, decided: Module, profile: Evidence, record: ModuleP
 
 def _note_unused(module: Module, why: str, profile: Evidence) -> Diagnostic:
     aim = " --optimize cold" if profile.is_cold else ""
+    add = "add `--optimize cold`, or " if profile.other_aim is not None and not profile.is_cold else ""
     return warning(
         Code.PROFILE_UNUSED,
         f"{module.address}: the profile does not count here: {why}",
         *module.origins["model_name"].labels(),
-        help=f"measure again: `hpi-plan --candidates{aim}`, then `hpi-bench --candidates` on the target",
+        help=f"{add}measure again: `hpi-plan --candidates{aim}`, then `hpi-bench --candidates` on the target",
     )
 
 

@@ -15,16 +15,24 @@ from hpi_planner.select import options
 _USUAL = "fp32"
 
 
-def note_of(modules: Sequence[Module], target: Target) -> Diagnostic | None:
-    """Return a note of the precisions that no module uses and nobody decided about, None if there are none."""
+def note_of(modules: Sequence[Module], target: Target, is_cold: bool = False) -> Diagnostic | None:
+    """Return a note of the precisions that no module uses and nobody decided about, None if there are none.
+
+    Args:
+        modules: with their engines.
+        target: the machine.
+        is_cold: the plan is for programs that start often.
+    """
     found = {precision: None for module in modules for precision in _of(module, target)}
     if not found:
         return None
+    aim = " --optimize cold" if is_cold else ""
     runs = f"{' and '.join(found)} {'run' if len(found) > 1 else 'runs'}"
     return note(
         Code.PRECISION_UNTRIED,
         f"{runs} natively on this processor and may be faster; how much accuracy that costs, a profile measures",
-        help="`hpi-plan --candidates`, `hpi-bench --candidates`, then `hpi-plan --profile … --max-accuracy-drop`",
+        help=f"`hpi-plan{aim} --candidates`, `hpi-bench --candidates`, "
+        f"then `hpi-plan{aim} --profile … --max-accuracy-drop`",
     )
 
 

@@ -61,7 +61,7 @@ def _options(record: ModuleProfile, way: str) -> list[_Sum]:
     return [
         _Sum(own.get(way, 0.0) * entry.takes(way), max(0.0, loss(entry, record.accuracy)), (place,))
         for place, entry in enumerate(record.entries)
-        if entry.agreement is not None and entry.fault is None
+        if entry.agreement is not None and entry.fault is None and way in (entry.ratio or {})
     ] or [_Sum(own.get(way, 0.0), 0.0, (0,))]
 
 

@@ -126,7 +126,8 @@ class Confirmation:
         try:
             with self._working(found, combination) as worker:
                 self._judge(combination, self._asked(worker), answers, items)
-                times = in_turn([own, worker], items, _ROUNDS, until)
+                # Where first results count, the time is theirs.
+                times = in_turn([own, worker], items, 1 if COLD in found.ways else _ROUNDS, until)
                 measured(combination, times[1], times[0], len(items))
             self._start(found, [found.combinations[0], combination], items, until)
         except FaultError as fault:

@@ -75,7 +75,7 @@ class Trial:
         self._fields = {} if self._is_hosted else replay.part(plan, self._address).fields
         self._candidates = hosted.fitting(listed.listed) if self._is_hosted else listed.listed
         self.record = ModuleProfile(
-            candidates=listed.digest,
+            candidates=replace(listed, listed=tuple(self._candidates)).digest,
             files=self._model.files,
             precision=str(self._candidates[0].engine.config.get("precision", FP32)),
             calibration=calibration,
@@ -197,7 +197,7 @@ class Trial:
                 places = spread(workers[0].items)[:count]
                 found = in_turn(workers, places, _ROUNDS, deadline)
             except FaultError as fault:
-                fault.keep()
+                _fail(fault, chosen)
                 return False
             for entry, times_of in zip(chosen, found, strict=True):
                 measured(entry, times_of, found[0], len(places))
@@ -211,7 +211,7 @@ class Trial:
         try:
             found = from_start(starts, items, _ROUNDS, deadline)
         except FaultError as fault:
-            fault.keep()
+            _fail(fault, chosen)
             return False
         for entry, times_of in zip(chosen, found, strict=True):
             measured(entry, times_of, found[0], len(items))
@@ -248,6 +248,13 @@ class Trial:
     def _with(self, entry: Entry) -> Plan:
         """Return the plan with a candidate in it."""
         return substituted(self._plan.plan, {self._address: Substitute(entry, self._model)})
+
+
+def _fail(fault: FaultError, chosen: Sequence[Entry]) -> None:
+    """Keep a fault; those that were measured in turn with it are measured anew."""
+    for entry in chosen:
+        entry.agreement = None
+    fault.keep()
 
 
 def name(engine: EngineRecord, batch_size: int, settings: Mapping[str, Any]) -> str:
