@@ -112,8 +112,9 @@ def rows(budget: float, pictures: Path, folder: Path, modules: Sequence[str]) ->
                 measure = partial(again, candidates, every_picture, address, pair)
                 ratios = sorted(load.kept(measure)) if _differ(*pair) else [1.0]
                 allowed = "no drop" if drop is None else f"{drop} points"
+                short = "" if some is every_picture else f", {seconds:.0f} s on a small sample"
                 yield (
-                    f"{address.rpartition('.')[2]}, {allowed}, {seconds:.0f} s",
+                    f"{address.rpartition('.')[2]}, {allowed}{short}",
                     {
                         "best": trial.name_of(pair[1]),
                         "candidates": len(whole.entries),
@@ -146,7 +147,7 @@ def main() -> None:
         for name, row in rows(options.budget, folder / "pictures", folder, options.module):
             found[name] = row
             print(name, json.dumps(row), flush=True)
-            report.keep("regret", {"rounds": ROUNDS, "runs": found, "sample_seconds": SAMPLE_SECONDS}, options.output)
+            report.keep("regret", {"budget": options.budget, "rounds": ROUNDS, "runs": found}, options.output)
 
 
 if __name__ == "__main__":

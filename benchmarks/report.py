@@ -208,18 +208,14 @@ def _regret(data: Mapping[str, Any]) -> str:
         (
             name,
             row["chosen"],
-            f"{row['took_s']:.0f} s",
             f"{row['looked_at']} of {row['candidates']}",
             row["best"],
             f"{row['ratio']:.2f} ({row['low']:.2f} to {row['high']:.2f})",
         )
         for name, row in data["runs"].items()
     ]
-    heads = ("model, allowed drop, budget", "chosen", "took", "looked at", "best of all", "time ÷ best")
-    told = (
-        f"{data['rounds']} rounds in turn; the short searches have a sample of at most {data['sample_seconds']:.0f} s."
-    )
-    return f"{_table(heads, rows)}\n\n{told}"
+    heads = ("model, allowed drop", "chosen", "looked at", "best of all", "time ÷ best")
+    return f"{_table(heads, rows)}\n\n{data['budget']:.0f} s a module; {data['rounds']} rounds in turn."
 
 
 def _serve(data: Mapping[str, Any]) -> str:
