@@ -18,7 +18,6 @@ def test_the_document_shows_what_was_measured() -> None:
         "ablation",
         "calls",
         "regret",
-        "scaling",
         "peers",
         "commands",
         "floor",
