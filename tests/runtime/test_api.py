@@ -47,10 +47,11 @@ def test_no_engine_ties_threads_to_cores_that_others_want_too(models: Path, line
         "module_name": "textline_orientation",
     }
     # Of what else ran in this process, some has its own ways.
-    before = set(os.listdir("/proc/self/task"))
+    tasks = Path("/proc/self/task")
+    before = set(tasks.iterdir())
     with create_model(folder.name, folder, device="cpu", **options) as model:
         list(model.predict(line))
-        threads = [int(name) for name in os.listdir("/proc/self/task") if name not in before]
+        threads = [int(task.name) for task in tasks.iterdir() if task not in before]
         assert threads
         assert all(os.sched_getaffinity(thread) == os.sched_getaffinity(0) for thread in threads)
 
