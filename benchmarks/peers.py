@@ -78,7 +78,7 @@ FOLDERS = {
 OURS = ("SubModules.TextLineOrientation.score_thresh=0.9",)
 # Percentage points that one of our plans may lose, and the others not.
 ALLOWED = "0.2"
-# ONNX Runtime gains nothing from lines side by side, and compiles nothing for a new width.
+# Lines one by one, hardly padded: ONNX Runtime compiles nothing for a new width.
 ONNX = "hpi-run, onnxruntime"
 ON_ONNX = (
     "SubModules.TextRecognition.batch_size=1",

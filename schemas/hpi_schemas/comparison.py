@@ -87,7 +87,7 @@ def doubts(found: Comparison, plan: Plan) -> list[str]:
         found: the comparison.
         plan: one of the two.
     """
-    precisions = {address: precision_of(module) for address, module in plan.modules.items()}
+    precisions = {address: precision_of(module.engine) for address, module in plan.modules.items()}
     needed = plan.modules if plan.graph is None else plan.graph.modules
     missing = [address for address in needed if not found.outputs.get(address) and not plan.modules[address].lazy]
     outside = [

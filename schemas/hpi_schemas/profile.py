@@ -141,7 +141,12 @@ class Profile:
     @property
     def ways(self) -> tuple[str, ...]:
         """The times that candidates are chosen by."""
-        return WAYS if self.optimize is None else (self.optimize,)
+        return ways(self.optimize)
+
+
+def ways(optimize: str | None) -> tuple[str, ...]:
+    """Return the times that decide, if candidates are measured for something; None for the two that usually do."""
+    return WAYS if optimize is None else (optimize,)
 
 
 def read(text: bytes, name: str) -> Profile:

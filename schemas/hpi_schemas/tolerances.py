@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from hpi_schemas.plan.model import ModuleRecord
+from hpi_schemas.plan.model import EngineRecord
 
 
 @dataclass(frozen=True)
@@ -38,9 +38,9 @@ TOLERANCES: Mapping[str, Tolerance] = {
 }
 
 
-def precision_of(module: ModuleRecord) -> str:
-    """Return the precision of a module's engine whose tolerance counts."""
-    named = str(module.engine.config.get("precision", "fp32"))
+def precision_of(engine: EngineRecord) -> str:
+    """Return the precision of an engine whose tolerance counts."""
+    named = str(engine.config.get("precision", "fp32"))
     return named if named in TOLERANCES else "fp32"
 
 

@@ -38,19 +38,22 @@ def line() -> np.ndarray:
     return picture
 
 
+@pytest.mark.parametrize("streams", [1, 2])
 @pytest.mark.parametrize("backend", ["onnxruntime", "openvino"])
-def test_no_engine_ties_threads_to_cores_that_others_want_too(models: Path, line: np.ndarray, backend: str) -> None:
+def test_no_engine_ties_threads_to_cores_that_others_want_too(
+    models: Path, line: np.ndarray, backend: str, streams: int
+) -> None:
     folder = models / "ch_ppocr_mobile_v2.0_cls"
     options: dict[str, Any] = {
         "use_hpip": True,
-        "hpi_config": {"backend": backend},
+        "hpi_config": {"backend": backend, "backend_config": {"num_streams": streams}},
         "module_name": "textline_orientation",
     }
     # Of what else ran in this process, some has its own ways.
     tasks = Path("/proc/self/task")
     before = set(tasks.iterdir())
     with create_model(folder.name, folder, device="cpu", **options) as model:
-        list(model.predict(line))
+        list(model.predict([line] * 3))
         threads = [int(task.name) for task in tasks.iterdir() if task not in before]
         assert threads
         assert all(os.sched_getaffinity(thread) == os.sched_getaffinity(0) for thread in threads)

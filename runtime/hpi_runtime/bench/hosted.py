@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from hpi_schemas.backends import STREAMS, value_of
 from hpi_schemas.candidates import Candidate
+from hpi_schemas.profile import FP32
 from hpi_schemas.tolerances import TOLERANCES
 
 from hpi_runtime import loader
@@ -30,7 +31,7 @@ from hpi_runtime.run.runner import Timer
 
 _CALLS, _CALIBRATION = "calls", "calibration"
 # What is near enough in a lower precision is not the same: so much at most, and choices without it are tried too.
-_FP32, _MOST_LOWER = "fp32", 0.9999
+_MOST_LOWER = 0.9999
 
 
 def fitting(listed: Sequence[Candidate]) -> list[Candidate]:
@@ -144,4 +145,4 @@ def agreement(found: Sequence[str], expected: Sequence[str], precision: str) -> 
             same += numbers.within(TOLERANCES[precision])
             total += 1
     share = same / total if total else 1.0
-    return {"outputs": round(share if precision == _FP32 else min(share, _MOST_LOWER), 6)}
+    return {"outputs": round(share if precision == FP32 else min(share, _MOST_LOWER), 6)}

@@ -17,7 +17,7 @@ from hpi_schemas.documents import DocumentError
 from hpi_schemas.files import PROFILE, Outputs, ReadError, read_bounded
 from hpi_schemas.plan.read import PlanReadError
 from hpi_schemas.plan.write import write
-from hpi_schemas.profile import WAYS, Inputs, Profile
+from hpi_schemas.profile import Inputs, Profile
 from hpi_schemas.target import Target
 
 from hpi_runtime import engines, loader
@@ -155,8 +155,8 @@ def _trial(
     report: Report,
 ) -> Trial:
     options = {**_places(setting, plan), "folder": str(folder / address), "module": address}
-    ways = WAYS if listed.optimize is None else (listed.optimize,)
-    return Trial(plan, listed.modules[address], options, known, calibration.get(address), report, ways)
+    samples = calibration.get(address)
+    return Trial(plan, listed.modules[address], options, known, samples, report, profile.ways(listed.optimize))
 
 
 # -- what is measured on -------------------------------------------------------------------------

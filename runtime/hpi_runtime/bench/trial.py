@@ -15,10 +15,11 @@ from hpi_schemas.candidates import ModuleCandidates
 from hpi_schemas.plan.model import EngineRecord, Plan, PrepareStep
 from hpi_schemas.plan.write import write
 from hpi_schemas.profile import COLD, FP32, WAYS, Entry, ModuleProfile, entry_of
+from hpi_schemas.tolerances import precision_of
 
 from hpi_runtime import loader
 from hpi_runtime.bench import hosted, replay, search
-from hpi_runtime.bench.contender import LEAST_ITEMS, Contender, FaultError, in_turn, measured, spread, working
+from hpi_runtime.bench.contender import LEAST_ITEMS, Contender, FaultError, Times, in_turn, measured, spread, working
 from hpi_runtime.bench.looking import LOOK_SECONDS, Look, Workbench
 from hpi_runtime.bench.starting import FirstLook, few, from_start
 from hpi_runtime.bench.substituting import Substitute, substituted
@@ -199,8 +200,7 @@ class Trial:
             except FaultError as fault:
                 _fail(fault, chosen)
                 return False
-            for entry, times_of in zip(chosen, found, strict=True):
-                measured(entry, times_of, found[0], len(places))
+            _fill(chosen, found, len(places))
             items = few(workers[0].items)
         return COLD not in self._ways or self._started(chosen, items, deadline)
 
@@ -213,14 +213,13 @@ class Trial:
         except FaultError as fault:
             _fail(fault, chosen)
             return False
-        for entry, times_of in zip(chosen, found, strict=True):
-            measured(entry, times_of, found[0], len(items))
+        _fill(chosen, found, len(items))
         return True
 
     def _judge(self, entry: Entry, results: Sequence[Any], reference: Sequence[Any]) -> None:
         """Compare the answers of a candidate with the plan's own, and with the truth."""
         if self._is_hosted:
-            entry.agreement = hosted.agreement(results, reference, str(entry.engine.config.get("precision", FP32)))
+            entry.agreement = hosted.agreement(results, reference, precision_of(entry.engine))
             return
         agreement, accuracy = Agreement(self._fields), truth.Accuracy()
         for found, expected in zip(results, reference, strict=True):
@@ -248,6 +247,12 @@ class Trial:
     def _with(self, entry: Entry) -> Plan:
         """Return the plan with a candidate in it."""
         return substituted(self._plan.plan, {self._address: Substitute(entry, self._model)})
+
+
+def _fill(chosen: Sequence[Entry], found: Sequence[Times], items: int) -> None:
+    """Fill in what was measured in turn; the first is the plan's own."""
+    for entry, times in zip(chosen, found, strict=True):
+        measured(entry, times, found[0], items)
 
 
 def _fail(fault: FaultError, chosen: Sequence[Entry]) -> None:

@@ -90,7 +90,7 @@ class Comparison:
     def precision(self, address: str) -> str:
         """Return the lower precision of the two engines of a module: the one that the tolerance goes by."""
         known = list(TOLERANCES)
-        found = [precision_of(plan.modules[address]) for plan in (self.plan, self.reference)]
+        found = [precision_of(plan.modules[address].engine) for plan in (self.plan, self.reference)]
         return max(found, key=known.index)
 
     @property
