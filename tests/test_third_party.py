@@ -203,7 +203,8 @@ def test_without_the_package_the_pipeline_is_refused_and_its_plan_too(environmen
 
 
 @pytest.mark.parametrize(
-    ("group", "name"), [("backends", "openvino"), ("pipelines", "OCR"), ("tasks", "text_detection")]
+    ("group", "name"),
+    [("backends", "openvino"), ("ops", "crop_lines"), ("pipelines", "OCR"), ("tasks", "text_detection")],
 )
 def test_two_packages_that_bring_one_thing_are_refused_by_name(
     tmp_path: Path, folder: Path, group: str, name: str

@@ -267,7 +267,7 @@ def _config(path: Path, reference: str) -> Mapping[str, Any]:
     """Return the model's configuration."""
     name = f"`{reference}/{CONFIG_FILE}`"
     try:
-        return read_config(path, is_brief=True)
+        return read_config(path)
     except ModelConfigError as fault:
         raise FactsError(Code.MODEL_CONFIG_INVALID, f"{name} {fault}") from None
     except OSError as fault:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import re
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,6 @@ from hpi_schemas.yaml_data import loader
 # The largest recogniser's has 0.4 MB.
 _LARGEST = 16 << 20
 _DEEPEST = 5000
-_TEXT, _LONG = "tag:yaml.org,2002:str", 100
 _COMPACT = re.compile(r"(?:[-?][ \t]+){1000}")
 
 
@@ -22,13 +20,11 @@ class ModelConfigError(ValueError):
     """An ``inference.yml`` that cannot be read; the message begins behind its name."""
 
 
-def read_config(path: Path, is_brief: bool = False) -> dict[Any, Any]:
+def read_config(path: Path) -> dict[Any, Any]:
     """Return the configuration of a model.
 
     Args:
         path: the file.
-        is_brief: the texts of long lists do not matter, only how many they are: they are then empty. A dictionary of
-            18,000 characters takes two thirds of the time.
 
     Raises:
         ModelConfigError: it is too large, too deep, no YAML, or no mapping of the sections that models have.
@@ -48,7 +44,7 @@ def read_config(path: Path, is_brief: bool = False) -> dict[Any, Any]:
         text = data.decode("utf-8-sig")
         if _is_deep(text):
             raise ModelConfigError("is nested deeper than any model's configuration")
-        config = yaml.load(text, Loader=_brief_loader() if is_brief else loader())  # noqa: S506 (both are safe)
+        config = yaml.load(text, Loader=loader())  # noqa: S506 (both are safe)
     except yaml.MarkedYAMLError as fault:
         place = "" if fault.problem_mark is None else f"line {fault.problem_mark.line + 1}: "
         raise ModelConfigError(f"cannot be read: {place}{fault.problem or fault.context}") from None
@@ -67,29 +63,6 @@ def read_config(path: Path, is_brief: bool = False) -> dict[Any, Any]:
         if not isinstance(config.get(section), (dict, type(None))):
             raise ModelConfigError(f"has a `{section}` that is not a mapping")
     return config
-
-
-@cache
-def _brief_loader() -> Any:
-    import yaml
-
-    base: Any = loader()
-
-    class Brief(base):  # type: ignore[misc]
-        def resolve(self, kind: Any, value: str, implicit: Any) -> Any:
-            # Most characters cannot begin anything but a text.
-            if kind is yaml.ScalarNode and implicit[0] and value and value[0] not in self.yaml_implicit_resolvers:
-                return _TEXT
-            return super().resolve(kind, value, implicit)
-
-        def construct_yaml_seq(self, node: Any) -> Any:
-            if len(node.value) > _LONG and all(item.tag == _TEXT for item in node.value):
-                yield [""] * len(node.value)
-            else:
-                yield from super().construct_yaml_seq(node)
-
-    Brief.add_constructor("tag:yaml.org,2002:seq", Brief.construct_yaml_seq)
-    return Brief
 
 
 def _is_deep(text: str) -> bool:

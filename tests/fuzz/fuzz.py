@@ -12,6 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import atheris
+import yaml
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
@@ -60,7 +61,7 @@ def read_configuration(data: bytes) -> None:
         path.write_bytes(data)
         try:
             config = read_config(path)
-            assert processing(config) == processing(read_config(path, is_brief=True))
+            assert processing(config) == processing(yaml.load(data.decode("utf-8-sig"), Loader=yaml.CSafeLoader))
         except ModelConfigError:
             return
         for task in TASKS:

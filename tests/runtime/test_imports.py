@@ -12,7 +12,9 @@ RUN = """
 import json, sys
 from hpi_runtime.cli.run import main
 assert main(sys.argv[1:]) == 0
-print(json.dumps(sorted(sys.modules)), file=sys.stderr)
+from hpi_schemas import packaged
+searched = packaged._installed.cache_info().currsize
+print(json.dumps([searched, sorted(sys.modules)]), file=sys.stderr)
 """
 # Of other plans, inputs and outputs than those of this run.
 NEVER = {
@@ -27,7 +29,7 @@ NEVER = {
 }
 
 
-def test_reading_a_receipt_imports_nothing_of_bundles_stores_tables_and_documents(models: Path, tmp_path: Path) -> None:
+def test_reading_a_receipt_needs_nothing_of_other_plans_inputs_and_packages(models: Path, tmp_path: Path) -> None:
     plan = tmp_path / "plan.json"
     program = str(Path(sys.executable).parent / "hpi-plan")
     given = ["--hpi_config", "{backend: onnxruntime}", "-o", "SubModules.TextRecognition.hpi_config=null"]
@@ -35,4 +37,7 @@ def test_reading_a_receipt_imports_nothing_of_bundles_stores_tables_and_document
     subprocess.run([*command, *given], check=True, capture_output=True)
     run = [sys.executable, "-c", RUN, str(plan), "--root", str(OCR), "--quiet", "--input", str(OCR / "receipt.jpg")]
     done = subprocess.run(run, check=True, capture_output=True, text=True, encoding="utf-8")
-    assert set(json.loads(done.stderr.splitlines()[-1])) & NEVER == set()
+    searched, imported = json.loads(done.stderr.splitlines()[-1])
+    assert set(imported) & NEVER == set()
+    # What other packages bring is looked for where a plan needs more than there is here.
+    assert not searched

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from hpi_schemas import ops, tasks
+
 from hpi_planner.diagnostics.model import Code, Diagnostic, Findings, Label, error, note, warning
 from hpi_planner.ir import Ir, Module
 from hpi_planner.passes import schedule
@@ -22,9 +24,16 @@ class Conform:
     name: str = "conform"
 
     def apply(self, ir: Ir) -> Ir:
-        """Report contradictions; a module with one is broken, unless the runner does not run the pipeline anyhow."""
+        """Report contradictions; a module with one is broken, unless the runner does not run the pipeline anyhow.
+
+        Raises:
+            packaged.PackageError: two packages bring one contract.
+        """
         if ir.tree is None:
             return ir
+        # Lookups by name stop at ours, and a plan must not depend on what they pass over.
+        tasks.load_all()
+        ops.names()
         is_run = schedule.is_native(ir)
         modules: list[Module] = []
         found = Findings()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from hpi_schemas.plan.model import ModuleRecord
@@ -36,37 +37,48 @@ class Engines(OwnedEngines):
         Raises:
             PlanError, PrepareError, EngineError: one of them cannot be loaded; ``close`` frees the others.
         """
-        with ThreadPoolExecutor(max(1, len(folders))) as pool:
-            records = {address: self.plan.modules[address] for address in folders}
-            if number is not None:
-                records = {name: replace(item, device=item.device.at(number)) for name, item in records.items()}
-
-            def opened(address: str) -> loading.Opened:
-                return loading.open_module(self.plan, address, records[address], folders[address], self.strict)
-
-            # Those that use the session of another come when that is there.
-            own = [name for name in folders if records[name].session not in folders]
-            try:
-                early = {name: pool.submit(opened, name) for name in own if loading.is_ready(records[name])}
-            except RuntimeError as fault:
-                raise no_threads(fault) from None
-            faults: list[BaseException] = []
-            loaded: dict[str, Loaded] = {}
-            for address in own:
-                # After a fault, what is being opened is still waited for: it must be closed.
-                if faults and address not in early:
-                    continue
-                try:
-                    found = early[address].result() if address in early else opened(address)
-                    loaded[address] = self._adopt(address, found, number)
-                except BaseException as fault:
-                    faults.append(fault)
-        if faults:
-            raise faults[0]
+        records = {address: self.plan.modules[address] for address in folders}
+        if number is not None:
+            records = {name: replace(item, device=item.device.at(number)) for name, item in records.items()}
+        # Those that use the session of another come when that is there.
+        own = [name for name in folders if records[name].session not in folders]
+        loaded = self._load_own({name: records[name] for name in own}, folders, number)
         for address in folders:
             if address not in loaded:
                 owner = loaded[str(records[address].session)]
                 loaded[address] = self._share(address, records[address], folders[address], owner, number)
+        return loaded
+
+    def _load_own(
+        self, records: Mapping[str, ModuleRecord], folders: Mapping[str, Path], number: int | None
+    ) -> dict[str, Loaded]:
+        """Load the modules that have a session of their own."""
+        loads = {
+            name: partial(loading.with_fallback, self.plan, name, record, folders[name], self.strict)
+            for name, record in records.items()
+        }
+        faults: list[BaseException] = []
+        loaded: dict[str, Loaded] = {}
+        with ThreadPoolExecutor(max(1, len(records))) as pool:
+            try:
+                early = {name: pool.submit(loads[name]) for name in records if loading.is_ready(records[name])}
+            except RuntimeError as fault:
+                raise no_threads(fault) from None
+            # The dictionary of a recogniser takes as long to read as its model: that goes on here meanwhile.
+            for address, record in records.items():
+                if faults:
+                    break
+                load = early[address].result if address in early else loads[address]
+                try:
+                    found = loading.open_module(address, record, folders[address], load)
+                    loaded[address] = self._adopt(address, found, number)
+                except BaseException as fault:
+                    faults.append(fault)
+        if faults:
+            for address, begun in early.items():
+                if address not in loaded and begun.exception() is None:
+                    begun.result()[0].close()
+            raise faults[0]
         return loaded
 
     def _share(

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from hpi_schemas import backends
 from hpi_schemas import tasks as contracts
-from hpi_schemas.backends import load_all
 from hpi_schemas.device import CPU
 from hpi_schemas.model_config import ModelConfigError, read_config
 from hpi_schemas.model_store import CONFIG_FILE
@@ -113,27 +113,26 @@ def _refuse(address: str, path: Path, found: Sequence[Contradiction]) -> None:
 
 def is_ready(record: ModuleRecord) -> bool:
     """Tell whether a module only has to be loaded, on a CPU: GPUs would measure kernels while others load."""
-    backend = load_all().get(record.engine.backend)
+    backend = backends.find(record.engine.backend)
     ahead = None if backend is None or backend.ahead is None else backend.ahead.step
     is_made = any(step.step != ahead for step in record.engine.prepare)
     return record.device == CPU and not is_made and not record.fallback
 
 
-def open_module(plan: LocatedPlan, address: str, record: ModuleRecord, folder: Path, strict: bool) -> Opened:
-    """Load a module whose files were checked.
+def open_module(address: str, record: ModuleRecord, folder: Path, load: Callable[[], tuple[Engine, str]]) -> Opened:
+    """Make what a module does and load what runs its model, whose files were checked.
 
     Args:
-        plan: that it is of.
         address: of the module.
         record: the plan's, or that of a replica.
         folder: of the model.
-        strict: no fallback will do.
+        load: gives the engine, and why it is not the plan's; whoever has begun to load it closes it if this fails.
 
     Raises:
         PlanError, PrepareError, EngineError: it cannot be loaded, or its model does not fit its task.
     """
     task = make_task(address, record, folder)
-    engine, failure = with_fallback(plan, address, record, folder, strict)
+    engine, failure = load()
     try:
         return Opened(task, engine, bind(address, record, task, engine), failure)
     except EngineError:

@@ -192,7 +192,7 @@ def _broken_external(plan: Plan) -> Iterator[str]:
 
 
 def _broken_engine(engine: EngineRecord, device: Device) -> Iterator[str]:
-    backend = backends.load_all().get(engine.backend)
+    backend = backends.find(engine.backend)
     if backend is None:
         # What the machine lacks is looked at when it runs.
         return

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from hpi_schemas import ops, probe, tasks
@@ -18,6 +19,7 @@ from hpi_schemas.target import Target
 from hpi_runtime import engines
 from hpi_runtime.errors import PreflightError
 from hpi_runtime.prepare import steps
+from hpi_runtime.run.executor import no_threads
 from hpi_runtime.run.folders import named
 from hpi_runtime.run.plan import LocatedPlan
 
@@ -61,7 +63,7 @@ def check(
     failures: list[str] = []
     warnings: list[str] = []
     _machine(plan.plan.target, failures)
-    folders = {address: folder for address in wanted if (folder := _model(plan, address, failures)) is not None}
+    folders = _models(plan, wanted, failures)
     planned = plan.plan.target.backends
     for backend in sorted({plan.modules[address].engine.backend for address in wanted}):
         _version(backend, planned.get(backend), failures, failures if strict else warnings)
@@ -150,6 +152,20 @@ def _version(backend: str, planned: str | None, failures: list[str], differing: 
         failures.append(f"the backend {backend} is not installed: {install(engine.extra)}")
     elif planned is not None and here != planned:
         differing.append(f"the plan was made for {backend} {planned}; here is {here}")
+
+
+def _models(plan: LocatedPlan, addresses: Sequence[str], failures: list[str]) -> dict[str, Path]:
+    """Return the folder of each model that is as planned, by address."""
+    told: dict[str, list[str]] = {address: [] for address in addresses}
+    # Making digests leaves the interpreter to others.
+    with ThreadPoolExecutor(max(1, min(len(told), probe.usable_cores()))) as pool:
+        try:
+            folders = pool.map(lambda address: _model(plan, address, told[address]), told)
+        except RuntimeError as fault:
+            raise no_threads(fault) from None
+        found = dict(zip(told, folders, strict=True))
+    failures += [line for lines in told.values() for line in lines]
+    return {address: folder for address, folder in found.items() if folder is not None}
 
 
 def _model(plan: LocatedPlan, address: str, failures: list[str]) -> Path | None:

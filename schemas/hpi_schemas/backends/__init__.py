@@ -17,6 +17,7 @@ from hpi_schemas import packaged, yaml_data
 from hpi_schemas.impact import Impact
 
 ENTRY_POINTS = "hpi_plan.backends"
+_FOLDER = Path(__file__).parent
 # What code asks for by role; the others are for people.
 THREADS, STREAMS, PRECISION, AHEAD = "threads", "streams", "precision", "ahead"
 ROLES = (
@@ -126,14 +127,25 @@ class Backend:
 
 
 @cache
+def find(name: str) -> Backend | None:
+    """Return a backend, None if nobody here knows it; those of other packages are looked at if it is not ours."""
+    path = packaged.own_files(_FOLDER).get(name) or packaged.files(ENTRY_POINTS, _FOLDER).get(name)
+    return None if path is None else _read(name, path)
+
+
+@cache
 def load_all() -> Mapping[str, Backend]:
-    """Return every backend by name, sorted."""
-    return {name: _read(name, path) for name, path in packaged.files(ENTRY_POINTS, Path(__file__).parent).items()}
+    """Return every backend by name, sorted.
+
+    Raises:
+        packaged.PackageError: two packages bring one backend.
+    """
+    return {name: _read(name, path) for name, path in packaged.files(ENTRY_POINTS, _FOLDER).items()}
 
 
 def option_of(backend: str, role: str) -> str | None:
     """Return the option of a backend that has a role, None if it has none, or nobody here knows the backend."""
-    known = load_all().get(backend)
+    known = find(backend)
     options = {} if known is None else known.options
     return next((key for key, option in options.items() if option.role == role), None)
 

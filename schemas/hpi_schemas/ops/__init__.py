@@ -47,8 +47,8 @@ class OpContract:
 
 @cache
 def find(name: str) -> OpContract | None:
-    """Return the contract of an op, None if nobody here knows it."""
-    path = packaged.files(ENTRY_POINTS, _FOLDER).get(name)
+    """Return the contract of an op, None if nobody here knows it; other packages are looked at if it is not ours."""
+    path = packaged.own_files(_FOLDER).get(name) or packaged.files(ENTRY_POINTS, _FOLDER).get(name)
     if path is None:
         return None
     data = yaml_data.load(path.read_text(encoding="utf-8"))
@@ -65,5 +65,9 @@ def find(name: str) -> OpContract | None:
 
 
 def names() -> tuple[str, ...]:
-    """Return the names of all ops."""
+    """Return the names of all ops.
+
+    Raises:
+        packaged.PackageError: two packages bring one op.
+    """
     return tuple(packaged.files(ENTRY_POINTS, _FOLDER))

@@ -109,8 +109,8 @@ class Contract:
 
 
 def find(task: str) -> Contract | None:
-    """Return the contract of a task, None if there is none."""
-    return load_all().get(task)
+    """Return the contract of a task, None if there is none; those of other packages are looked at if none is ours."""
+    return _own().get(task) or load_all().get(task)
 
 
 def runnable(modules: Mapping[str, str]) -> str:
@@ -147,8 +147,17 @@ def load_all() -> Mapping[str, Contract]:
     Raises:
         packaged.PackageError: two packages bring one task.
     """
-    found: dict[str, Contract] = {}
     files = packaged.files(ENTRY_POINTS, _FOLDER)
+    return _contracts(files) if len(files) > len(packaged.own_files(_FOLDER)) else _own()
+
+
+@cache
+def _own() -> Mapping[str, Contract]:
+    return _contracts(packaged.own_files(_FOLDER))
+
+
+def _contracts(files: Mapping[str, Path]) -> Mapping[str, Contract]:
+    found: dict[str, Contract] = {}
     for name, path in files.items():
         contract = _contract(name, _completed(_load(path), files))
         for task in contract.serves:

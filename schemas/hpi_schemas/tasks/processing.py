@@ -112,6 +112,9 @@ class _Plain:
 
 def odd_entry(values: Sequence[Any]) -> int | None:
     """Return the number, from 1, of the first entry that is no text and no digit that YAML takes for a number."""
+    # There may be thousands, and nearly always none is odd.
+    if {*map(type, values)} <= {str, int}:
+        return None
     odd = (place for place, item in enumerate(values, 1) if isinstance(item, bool) or not isinstance(item, (str, int)))
     return next(odd, None)
 
