@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator
 from functools import cache
 from itertools import islice
 from pathlib import Path
 from typing import Any
+
+from hpi_schemas import conformity
 
 _FOLDER = Path(__file__).parent
 # How many faults are told, and how many are looked for.
@@ -36,10 +37,13 @@ def faults(name: str, value: Any) -> list[str]:
     most = _MOST_VALUES.get(name)
     if most is not None and _has_more_values(value, most):
         return [f"it holds more than {most:,} values"]
+    # A registry of its own: a reference is looked up here or nowhere, never on the network.
+    documents = {schema(item)["$id"]: schema(item) for item in ("target", "plan")}
+    if conformity.conforms(value, schema(name), documents):
+        return []
     from referencing import Registry, Resource
 
-    # A registry of its own: a reference is looked up here or nowhere, never on the network.
-    referred = [(schema(item)["$id"], Resource.from_contents(schema(item))) for item in ("target", "plan")]
+    referred = [(item, Resource.from_contents(contents)) for item, contents in documents.items()]
     registry: Any = Registry().with_resources(referred)
     errors = (
         leaf for error in _validator()(schema(name), registry=registry).iter_errors(value) for leaf in _leaves(error)
@@ -67,22 +71,16 @@ def _has_more_values(value: Any, most: int) -> bool:
 
 @cache
 def _validator() -> Any:
-    """Return a validator whose patterns end where the text does: to Python, ``$`` stands before a last line end too."""
+    """Return a validator whose patterns end where the text does."""
     import jsonschema
     from jsonschema import validators
 
     def pattern(validator: Any, wanted: str, instance: Any, schema: Any) -> Iterator[Any]:
-        if validator.is_type(instance, "string") and not _pattern(wanted).search(instance):
+        if validator.is_type(instance, "string") and not conformity.pattern(wanted).search(instance):
             yield jsonschema.ValidationError(f"{instance!r} does not match {wanted!r}")
 
     extend: Any = validators.extend
     return extend(jsonschema.Draft202012Validator, {"pattern": pattern})
-
-
-@cache
-def _pattern(text: str) -> re.Pattern[str]:
-    ends = text.endswith("$") and not text.endswith("\\$")
-    return re.compile(f"{text[:-1]}\\Z" if ends else text, re.DOTALL)
 
 
 def _leaves(error: Any) -> Iterator[Any]:

@@ -64,9 +64,7 @@ def _run(options: argparse.Namespace, lines: BinaryIO) -> int:
         need_stdout()
     secrets, settings = read_secrets(options.secret), _settings(options)
     loader.check_settings(plan, options.module, secrets, settings)
-    from hpi_runtime.run.record import Recorder
-
-    recorder = Recorder(not options.no_machine_name)
+    recorder = _recorder(options)
     parts = None
     if options.output_format != JSON and not options.prepare_only:
         from hpi_runtime.cli.in_parts import InParts
@@ -76,7 +74,8 @@ def _run(options: argparse.Namespace, lines: BinaryIO) -> int:
             return DONE
     course = Course(NAME, len(names) if parts is None else parts.inputs, options.quiet)
     with loader.pipeline(plan, options.module, options.strict, secrets, measure=course.measure) as pipeline:
-        recorder.loaded()
+        if recorder is not None:
+            recorder.loaded()
         told = _warn(pipeline, 0)
         if options.prepare_only:
             return DONE
@@ -90,7 +89,9 @@ def _run(options: argparse.Namespace, lines: BinaryIO) -> int:
         writer = make(lines, outputs, _path(options.output), _path(pictures), pipeline.drawing, record)
         writer.check(names)
         results = course.follow(pipeline.predict(names, limits=limits(options), **settings))
-        code = _predict(pipeline, results, writer, outputs, record, recorder)
+        code = _predict(results, writer, recorder)
+        if recorder is not None:
+            _write_record(Path(options.record), recorder.record(pipeline, writer.count, writer.failed), outputs)
         # A host loads some engines when it first needs them.
         _warn(pipeline, told)
         course.close()
@@ -179,23 +180,23 @@ def _compare(options: argparse.Namespace, plan: LocatedPlan, named: list[str], l
     return DONE if found.is_within else NEGATIVE
 
 
-def _predict(
-    pipeline: Pipeline,
-    results: Iterator[Result],
-    writer: Writer,
-    outputs: Outputs,
-    record: Path | None,
-    recorder: Recorder,
-) -> int:
+def _recorder(options: argparse.Namespace) -> Recorder | None:
+    """Return what notes what really runs, None where nobody asked for it."""
+    if options.record is None:
+        return None
+    from hpi_runtime.run.record import Recorder
+
+    return Recorder(not options.no_machine_name)
+
+
+def _predict(results: Iterator[Result], writer: Writer, recorder: Recorder | None) -> int:
     for result in results:
         written = writer.write(result)
-        if record is not None:
+        if recorder is not None:
             recorder.saw(written)
         if written.is_failed:
             error = written["error"]
             say(NAME, clean_line(f"{error['code']}: {error['message']}"))
-    if record is not None:
-        _write_record(record, recorder.record(pipeline, writer.count, writer.failed), outputs)
     return NEGATIVE if writer.failed else DONE
 
 
