@@ -3,7 +3,7 @@
 ``python benchmarks/ablation.py`` plans the OCR example anew for each row, with the backend and every lever given, and
 measures all plans on the corpus as ``hpi-bench`` does. A row's ratio is its time ÷ that of the plan with everything, so
 that it is what the choice brings. Sessions that modules share are measured by ``hosting.py``, on the pipeline that has
-several of a kind; what is no line of a YAML, such as the allocator's arenas, by ``calls.py``.
+several of a kind; what is no line of a YAML, such as the allocator's arenas, by ``allocator.py``.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from hpi_schemas.backends import load_all
 ROOT = Path(__file__).parents[1]
 OCR = ROOT / "examples/ocr"
 _READ, _FIND = "SubModules.TextRecognition", "SubModules.TextDetection"
+ALL, LOWER = "everything", "everything, in bf16"
 EVERYTHING: Mapping[str, Any] = {
     "hpi_config.backend": "openvino",
     "hpi_config.backend_config": "{num_streams: 2}",
@@ -57,11 +58,11 @@ WITHOUT: Mapping[str, Mapping[str, Any]] = {
 
 def rows() -> dict[str, Mapping[str, Any]]:
     """Return the settings of every plan by its name; bf16 where this processor has instructions for it."""
-    found = {"everything": EVERYTHING, **{name: {**EVERYTHING, **other} for name, other in WITHOUT.items()}}
+    found = {ALL: EVERYTHING, **{name: {**EVERYTHING, **other} for name, other in WITHOUT.items()}}
     precision = load_all()["openvino"].options["precision"]
     if precision.is_native("bf16", probe.cpu_features()):
         low = "{num_streams: 2, precision: bf16}"
-        found["everything, in bf16"] = {**EVERYTHING, "hpi_config.backend_config": low}
+        found[LOWER] = {**EVERYTHING, "hpi_config.backend_config": low}
     return found
 
 

@@ -268,8 +268,26 @@ def _scaling(data: Mapping[str, Any]) -> str:
     return f"{_table(heads, here)}\n\n{told} {data['contention']:.1%}.\n\n{_table(names, more)}"
 
 
+def _allocator(data: Mapping[str, Any]) -> str:
+    rows = [
+        (
+            name,
+            f"`{data['variables'][name]}`" if data["variables"][name] else "",
+            f"{row['peak_mib']:.0f}",
+            f"{row['ratio']['latency']:.2f}",
+            f"{row['ratio']['throughput']:.2f}",
+            f"{row['ratio']['first_pass']:.2f}",
+        )
+        for name, row in data["programs"].items()
+    ]
+    heads = ("allocator", "environment", "peak MiB", "one by one ×", "in one go ×", "first pass ×")
+    told = f"{data['pictures']} pictures, {data['rounds']} rounds; × is the time ÷ that as it is."
+    return f"{_table(heads, rows)}\n\n{told}"
+
+
 _SECTIONS = {
     "ablation": _ablation,
+    "allocator": _allocator,
     "calls": _calls,
     "choices": _choices,
     "commands": _commands,
