@@ -18,7 +18,7 @@ import corpus
 import ours
 import report
 from hpi_runtime import read_plan
-from hpi_runtime.bench.trial import name, name_of
+from hpi_runtime.bench.names import name, name_of
 from hpi_schemas.accuracy import is_accurate
 from hpi_schemas.plan.model import ModuleRecord
 from hpi_schemas.profile import LATENCY, ModuleProfile, read

@@ -25,7 +25,7 @@ import load
 import ours
 import report
 from choices import OPEN
-from hpi_runtime.bench import contender, profiling, search, trial
+from hpi_runtime.bench import contender, names, profiling, search, trial
 from hpi_runtime.bench.confirming import Confirmation
 from hpi_runtime.bench.search import Variant
 from hpi_runtime.judge import truth
@@ -57,10 +57,11 @@ def measured(candidates: Path, pictures: Sequence[str], module: str, file: Path,
     known = str(Path(pictures[0]).with_name(truth.FILE))
     setting = profiling.Setting(candidates, pictures, str(OCR), (), known, module, budget)
     changed = contextlib.ExitStack()
+    # Whole pipelines are of no interest here: the module has all the time.
+    changed.enter_context(mock.patch.object(Confirmation, "run"))
+    changed.enter_context(mock.patch.object(profiling, "_TOGETHER", 0.0))
     if budget is None:
         changed.enter_context(mock.patch.object(search, "following", every))
-        # Whole pipelines are of no interest here.
-        changed.enter_context(mock.patch.object(Confirmation, "run"))
     with changed:
         found, _ = profiling.measure(setting, file, Outputs([]), lambda _: None)
     return found.modules[module]
@@ -73,9 +74,16 @@ def best(found: ModuleProfile, drop: float | None) -> Entry:
 
 
 def sample(pictures: Sequence[str], whole: ModuleProfile) -> list[str]:
-    """Return as many pictures as the plan's own engine manages in SAMPLE_SECONDS, three at least."""
-    each = (whole.entries[0].milliseconds or {})[LATENCY] / 1000
-    return list(pictures)[: max(contender.LEAST_ITEMS, int(SAMPLE_SECONDS / each))]
+    """Return pictures for which the plan's own engine takes SAMPLE_SECONDS, by lines; three at least."""
+    known = truth.load(Path(pictures[0]).with_name(truth.FILE))
+    lines = {path: len(known[Path(path).name]["lines"]) for path in pictures}
+    each = (whole.entries[0].milliseconds or {})[LATENCY] / 1000 * len(pictures) / sum(lines.values())
+    chosen: list[str] = []
+    for path in sorted(pictures, key=lambda path: lines[path]):
+        seconds = each * sum(lines[item] for item in [*chosen, path])
+        if len(chosen) < contender.LEAST_ITEMS or seconds <= SAMPLE_SECONDS:
+            chosen.append(path)
+    return sorted(chosen)
 
 
 def again(candidates: Path, pictures: Sequence[str], module: str, pair: Sequence[Entry]) -> list[float]:
@@ -116,9 +124,9 @@ def rows(budget: float, pictures: Path, folder: Path, modules: Sequence[str]) ->
                 yield (
                     f"{address.rpartition('.')[2]}, {allowed}{short}",
                     {
-                        "best": trial.name_of(pair[1]),
+                        "best": names.name_of(pair[1]),
                         "candidates": len(whole.entries),
-                        "chosen": trial.name_of(pair[0]),
+                        "chosen": names.name_of(pair[0]),
                         "high": round(ratios[-1 - len(ratios) // 10], 4),
                         "looked_at": len(quick.entries),
                         "low": round(ratios[len(ratios) // 10], 4),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import json
 import shutil
 import subprocess
@@ -31,6 +32,8 @@ from hpi_schemas.files import Outputs
 from hpi_schemas.plan.model import EngineRecord
 from hpi_schemas.profile import Entry
 from hpi_schemas.validate import faults
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
@@ -442,9 +445,9 @@ def candidate(backend: str, threads: int = 2, batch_size: int = 6, **settings: i
     return Candidate(EngineRecord(backend, {"precision": "fp32", "threads": threads}), batch_size, settings)
 
 
-def walked(candidates: list[Candidate], cost: Mapping[int, float | None]) -> list[int]:
+def walked(candidates: list[Candidate], cost: Mapping[int, float | None], most: int = 100) -> list[int]:
     known, ratios = search.variants(candidates), dict[int, "float | None"]()
-    while (place := search.following(known, ratios)) is not None:
+    while len(ratios) < most and (place := search.following(known, ratios)) is not None:
         ratios[place] = cost[place]
     return list(ratios)
 
@@ -462,7 +465,8 @@ def test_the_search_begins_with_every_backend_and_then_walks_along_what_got_fast
         candidate("slow", batch_size=1),
     ]
     cost = {0: 1.0, 1: 0.8, 2: 0.9, 3: 0.5, 4: 1.1, 5: 0.4, 6: 1.9, 7: 0.1, 8: 0.1}
-    assert walked(candidates, cost) == [0, 6, 1, 3, 2, 5]
+    # Both backends, everything changed at once, and around that; not around what is slow.
+    assert walked(candidates, cost) == [0, 6, 5, 3]
 
 
 def test_the_search_tries_what_else_there_is_of_a_backend_whose_first_engine_fails() -> None:
@@ -481,8 +485,36 @@ def test_large_levers_come_first_and_are_walked_along_by_themselves() -> None:
     candidates = [lowered(6), lowered(1), lowered(1, step=64), candidate("b")]
     # Of each candidate the usual precision, bf16 and int8; then b.
     cost = {0: 1.0, 1: 0.6, 2: 1.2, 3: 0.9, 4: 0.5, 5: 0.1, 6: 1.1, 7: 0.7, 8: 0.1, 9: 1.2}
-    # Both backends, the precisions, then around bf16 and around the fastest in fp32; not around int8, which is slow.
-    assert walked(candidates, cost) == [0, 9, 1, 2, 4, 7, 3, 6]
+    # Both backends, the precisions, then leaps and what is around the fastest in bf16 and in fp32 by turns.
+    assert walked(candidates, cost) == [0, 9, 1, 2, 7, 6, 4, 3]
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.tuples(*[st.sampled_from([0.5, 0.8, 1.2, 2.0])] * 5))
+def test_where_levers_multiply_few_looks_find_the_best_with_a_lower_precision_and_without(
+    levers: tuple[float, ...],
+) -> None:
+    candidates = []
+    for threads, batch_size, step in itertools.product((2, 1), (6, 1), (0, 64, 128)):
+        usual = candidate("a", threads, batch_size, **({"step": step} if step else {}))
+        low = replace(usual.engine, config={**usual.engine.config, "precision": "bf16"})
+        candidates.append(replace(usual, lower=(low,)))
+    known = search.variants(candidates)
+
+    def takes(item: search.Variant) -> float:
+        faster = levers[3 if item.settings["step"] == 64 else 4] if item.settings else 1.0
+        return (
+            (0.6 if item.is_lower else 1.0)
+            * (levers[0] if item.engine.config["threads"] == 1 else 1.0)
+            * (levers[1] if item.batch_size == 1 else 1.0)
+            * faster
+        )
+
+    cost = dict(enumerate(map(takes, known)))
+    looks = walked(candidates, cost, 14)
+    for is_lower in (False, True):
+        alike = [place for place, item in enumerate(known) if item.is_lower == is_lower]
+        assert min(cost[place] for place in alike if place in looks) == min(cost[place] for place in alike)
 
 
 def test_a_precision_that_cannot_be_measured_is_not_tried_again() -> None:
@@ -510,7 +542,8 @@ def test_finalists_are_the_plans_own_and_the_fastest_of_each_kind_either_way() -
         entry(0.3, 0.3, "int8"),
         replace(entry(0.1, 0.1), fault="it crashed"),
     ]
-    assert sorted(search.finalists(entries)) == [0, 1, 2, 3, 5]
+    # The plan's own, and then by turns in a lower precision and in the usual one.
+    assert search.finalists(entries) == [0, 5, 3, 2, 1]
 
 
 # -- what a module gets --------------------------------------------------------------------------

@@ -3,8 +3,9 @@
 OPTIONS is a JSON object with ``plan`` (a file in which the module is the candidate), ``root``, ``models``, ``module``
 and ``folder``, which holds what the module gets; or without a module, but with ``inputs`` (paths and URLs) for the
 whole pipeline. It answers ``{"items": N}`` once all is loaded; then a request
-``{"items": [places], "stream": bool}`` with the seconds that it took, one by one or in one go, ``{"results": true}``
-with the results of all items, and ``{"plan": TEXT}``, once it has loaded that instead, with ``{"items": N}`` again.
+``{"items": [places], "stream": bool}`` with the seconds that it took, one by one or in one go, of each input no more
+than ``"most"`` pictures if that is given; ``{"results": true}`` with the results of all items; and ``{"plan": TEXT}``,
+once it has loaded that instead, with ``{"items": N}`` again.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 from hpi_schemas.console import DONE, data_stream
 
@@ -40,13 +41,13 @@ def _serve(options: Mapping[str, Any]) -> int:
     plan: bytes | None = Path(options["plan"]).read_bytes()
     with data_stream() as answers:
         while plan is not None:
-            with _loaded(options, plan) as (run, results_of):
-                plan = _answered(options, answers, run, results_of)
+            with _loaded(options, plan) as tested:
+                plan = _answered(options, answers, tested)
             gc.collect()
     return DONE
 
 
-def _answered(options: Mapping[str, Any], answers: BinaryIO, run: Run, results_of: ResultsOf) -> bytes | None:
+def _answered(options: Mapping[str, Any], answers: BinaryIO, tested: Tested) -> bytes | None:
     """Answer requests until one asks for another plan; return that, None at the end."""
     items = [Item(name) for name in options["inputs"]] if _is_whole(options) else list(replay.load(_folder(options)))
     _answer(answers, {"items": len(items)})
@@ -55,8 +56,10 @@ def _answered(options: Mapping[str, Any], answers: BinaryIO, run: Run, results_o
         if "plan" in request:
             return str(request["plan"]).encode()
         chosen = items if "results" in request else [items[place] for place in request["items"]]
-        done, seconds = run(chosen, request.get("stream", True))
-        results = results_of(done) if "results" in request else None
+        if request.get("most") is not None:
+            chosen = [tested.cut(item, request["most"]) for item in chosen]
+        done, seconds = tested.run(chosen, request.get("stream", True))
+        results = tested.results_of(done) if "results" in request else None
         _answer(answers, {"peak_mib": peak_mib(), "results": results, "seconds": seconds})
     return None
 
@@ -69,26 +72,34 @@ def _folder(options: Mapping[str, Any]) -> Path:
     return Path(options["folder"])
 
 
-# Runs items one by one or in one go; returns them, and the seconds that each took, or all together.
-Run = Callable[[Items, bool], tuple[list[Item[str]], list[float]]]
-# Returns what there is to judge of items, as JSON.
-ResultsOf = Callable[[Items], list[Any]]
+class Tested(NamedTuple):
+    """What is loaded.
+
+    Attributes:
+        run: runs items one by one or in one go; returns them, and the seconds that each took, or all together.
+        results_of: what there is to judge of items, as JSON.
+        cut: an item with at most so many of its pictures, where that can be.
+    """
+
+    run: Callable[[Items, bool], tuple[list[Item[str]], list[float]]]
+    results_of: Callable[[Items], list[Any]]
+    cut: Callable[[Item[str], int], Item[str]] = lambda item, _: item
 
 
 @contextmanager
-def _loaded(options: Mapping[str, Any], text: bytes) -> Iterator[tuple[Run, ResultsOf]]:
+def _loaded(options: Mapping[str, Any], text: bytes) -> Iterator[Tested]:
     path, models = Path(options["plan"]), [Path(folder) for folder in options["models"]]
     plan = parse(text, path.parent, Path(options["root"]), models, "the candidate")
     address = options["module"]
     if _is_whole(options):
         with whole.loaded(plan) as run:
-            yield run, whole.results
+            yield Tested(run, whole.results)
     elif loader.is_hosted(plan):
         with hosted.loaded(plan, address) as run:
-            yield run, partial(hosted.results, folder=_folder(options).parent)
+            yield Tested(run, partial(hosted.results, folder=_folder(options).parent))
     else:
         with native.loaded(plan, address) as (run, part):
-            yield run, partial(native.results, part=part)
+            yield Tested(run, partial(native.results, part=part), partial(replay.cut, part))
 
 
 def _answer(answers: BinaryIO, value: Mapping[str, Any]) -> None:

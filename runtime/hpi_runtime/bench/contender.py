@@ -121,6 +121,7 @@ def in_turn(
     rounds: int,
     deadline: float = math.inf,
     is_enough: Callable[[list[Times]], bool] = lambda _: False,
+    most: int | None = None,
 ) -> list[Times]:
     """Return the seconds that each candidate took in each round; one round is always finished.
 
@@ -130,6 +131,7 @@ def in_turn(
         rounds: at most so many.
         deadline: of ``time.monotonic``, after which no round begins.
         is_enough: is asked after each round whether more would change nothing.
+        most: pictures of an input that a module gets, None for all.
     """
     found: list[Times] = [{LATENCY: [], THROUGHPUT: []} for _ in workers]
     for place in range(rounds):
@@ -138,10 +140,10 @@ def in_turn(
         alone = [0.0] * len(workers)
         for item in items:
             for index, worker in enumerate(workers):
-                alone[index] += sum(worker.ask({"items": [item], "stream": False})["seconds"])
+                alone[index] += sum(worker.ask({"items": [item], "most": most, "stream": False})["seconds"])
         for times, worker, seconds in zip(found, workers, alone, strict=True):
             times[LATENCY].append(seconds)
-            times[THROUGHPUT].append(sum(worker.ask({"items": items})["seconds"]))
+            times[THROUGHPUT].append(sum(worker.ask({"items": items, "most": most})["seconds"]))
     return found
 
 

@@ -1,4 +1,4 @@
-"""A first look at candidates: few inputs, one process for all of a backend, and no more time for what is slow."""
+"""A first look at candidates: little of few inputs, one process for all of a backend, and no more for what is slow."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ from hpi_runtime.bench.contender import Contender, FaultError, Times, in_turn, m
 LOOK_SECONDS, _LEAST_SECONDS, _MOST_PASSES = 0.6, 0.2, 5
 # So many looks find the large levers and the best around them.
 _LOOKS = 40
+# Of an input with many, a look takes so many pictures: some batches of them.
+_MOST_PICTURES = 12
 # What is this much slower than the fastest so far after one pass is not looked at any longer.
 _HOPELESS = 1.5
 
@@ -32,7 +34,8 @@ class Look:
             if total < look_seconds:
                 self._items.append(place)
                 # The second time, for the first compiles what is new.
-                times = [sum(own.ask({"items": [place], "stream": False})["seconds"]) for _ in range(2)]
+                request = {"items": [place], "most": _MOST_PICTURES, "stream": False}
+                times = [sum(own.ask(request)["seconds"]) for _ in range(2)]
                 total += times[1]
         self._passes = max(1, min(_MOST_PASSES, int(look_seconds / total)))
         self._own, self._bench = own, bench
@@ -55,7 +58,7 @@ class Look:
 
     def _measure(self, worker: Contender, entry: Entry, best: float) -> None:
         # What is new to the candidate is no part of its speed.
-        worker.ask({"items": self._items})
+        worker.ask({"items": self._items, "most": _MOST_PICTURES})
 
         def is_hopeless(found: list[Times]) -> bool:
             return all(
@@ -64,12 +67,13 @@ class Look:
                 for way in (LATENCY, THROUGHPUT)
             )
 
-        own, found = in_turn([self._own, worker], self._items, self._passes, math.inf, is_hopeless)
+        workers = [self._own, worker]
+        own, found = in_turn(workers, self._items, self._passes, math.inf, is_hopeless, _MOST_PICTURES)
         measured(entry, found, own, len(self._items))
 
 
 class Workbench:
-    """A process that loads one candidate of a backend after the other; another backend, and what failed, get a new one.
+    """A process for each backend, which loads one candidate after the other; after a fault all are started anew.
 
     Starting Python and a backend's libraries takes as long as a look.
     """
@@ -80,8 +84,7 @@ class Workbench:
         """Take what starts the process of a candidate, and what writes the plan with one."""
         self._working, self._plan = working, plan
         self._stack = ExitStack()
-        self._worker: Contender | None = None
-        self._backend = ""
+        self._workers: dict[str, Contender] = {}
 
     def loaded(self, entry: Entry) -> Contender:
         """Return a process that has loaded a candidate.
@@ -89,17 +92,16 @@ class Workbench:
         Raises:
             FaultError: it cannot be loaded.
         """
-        if self._worker is not None and self._backend == entry.engine.backend:
-            self._worker.load(entry, self._plan(entry))
-            return self._worker
-        self.clear()
-        self._backend = entry.engine.backend
-        self._worker = self._stack.enter_context(self._working(entry))
-        return self._worker
+        backend = entry.engine.backend
+        if backend in self._workers:
+            self._workers[backend].load(entry, self._plan(entry))
+        else:
+            self._workers[backend] = self._stack.enter_context(self._working(entry))
+        return self._workers[backend]
 
     def clear(self) -> None:
-        """End the process."""
-        self._worker = None
+        """End the processes."""
+        self._workers.clear()
         self._stack.close()
 
     def __enter__(self) -> Workbench:

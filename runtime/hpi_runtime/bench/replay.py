@@ -123,6 +123,29 @@ def load(folder: Path) -> Iterator[Item[str]]:
         yield Item(tree["input"], tree["values"])
 
 
+def cut(part: Part, item: Item[Any], most: int) -> Item[Any]:
+    """Return an item with fewer of the pictures that a module gets of it, evenly spread, and of what there is of each.
+
+    Args:
+        part: the module's.
+        item: as it was kept.
+        most: pictures.
+    """
+    stage = part.graph.stages[part.stage]
+    counts = {len(item.values[reference]) for reference in stage.inputs.values()} if stage.many else {0}
+    count = counts.pop()
+    if counts or count <= most:
+        return item
+    places = [number * count // most for number in range(most)]
+
+    def fewer(value: Any) -> Any:
+        if isinstance(value, (list, np.ndarray)) and len(value) == count:
+            return [value[place] for place in places] if isinstance(value, list) else value[places]
+        return value
+
+    return Item(item.source, {reference: fewer(value) for reference, value in item.values.items()})
+
+
 def _refuse(value: Any) -> Any:
     raise PlanError(f"a {type(value).__name__} cannot be kept in a file: its kind must say `is_kept = False`")
 

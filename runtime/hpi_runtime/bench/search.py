@@ -1,13 +1,16 @@
 """Which of many candidates to measure: large levers first, then a walk along one dimension at a time.
 
 All combinations would take hours; what is slow by itself is seldom fast in a combination. A backend or a precision may
-be twice as fast, so these come first; batches, streams and paddings are tried around what is fastest so far, of each
-precision by itself, for levers multiply. Precisions whose model has to be made, int8, come when all that is done.
+be twice as fast, so these come first. Then one leap for each: with another batch, other streams and another padding at
+once, for levers multiply. From what is fastest so far, of each precision by itself, the walk goes on. Precisions whose
+model has to be made, int8, come when all that is done.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import permutations, zip_longest
 from typing import Any, NamedTuple
 
 from hpi_schemas.candidates import Candidate
@@ -19,6 +22,8 @@ Ratios = Mapping[int, float | None]
 
 # A backend this much slower than the fastest is not looked at any closer; in a lower precision it may gain more.
 _NEAR, _NEAR_LOWER = 1.3, 3.0
+# A change of which nothing is known is worth more than one that helped little elsewhere.
+_UNKNOWN = 0.9
 
 
 class Variant(NamedTuple):
@@ -59,7 +64,7 @@ def following(known: Sequence[Variant], ratios: Ratios) -> int | None:
         ratios: of those that have been measured, by place.
     """
     quick, slow = (_precisions(known, ratios, is_made) for is_made in (False, True))
-    for places in (_backends(known, ratios), quick, _neighbours(known, ratios), slow):
+    for places in (_backends(known, ratios), quick, _leaps(known, ratios), _neighbours(known, ratios), slow):
         place = next(places, None)
         if place is not None:
             return place
@@ -70,7 +75,8 @@ def finalists(entries: Sequence[Entry], ways: Sequence[str] = WAYS) -> list[int]
     """Return the entries to measure thoroughly: the plan's own, and the fastest of each kind, either way.
 
     The kinds are: nothing but speed differs; shapes and padding differ too; and each lower precision, in which the
-    fastest of another may answer worse, unless it is no faster than the usual one.
+    fastest of another may answer worse, unless it is no faster than the usual one. Those come first that are likely to
+    be chosen, with and without a loss.
 
     Args:
         entries: of a profile's module; the first is the plan's own, and those with a fault are left out.
@@ -88,7 +94,10 @@ def finalists(entries: Sequence[Entry], ways: Sequence[str] = WAYS) -> list[int]
             fastest = min(places, key=lambda place: entries[place].takes(way))
             if precision == _precision(entries[0]) or entries[fastest].takes(way) < least:
                 found[fastest] = None
-    return list(found)
+    others = sorted(found.keys() - {0}, key=lambda place: min(entries[place].takes(way) for way in ways))
+    lower = [place for place in others if _precision(entries[place]) != _precision(entries[0])]
+    turns = zip_longest(lower, (place for place in others if place not in lower))
+    return [0, *(place for turn in turns for place in turn if place is not None)]
 
 
 def _precision(entry: Entry) -> str:
@@ -119,17 +128,63 @@ def _precisions(known: Sequence[Variant], ratios: Ratios, is_made: bool) -> Iter
                 yield place
 
 
+def _leaps(known: Sequence[Variant], ratios: Ratios) -> Iterator[int]:
+    """Yield for each kind what differs most from how the plan would use it, unless one such was measured."""
+    kinds: dict[tuple[str, str], list[int]] = {}
+    for place, item in enumerate(known):
+        kinds.setdefault(item.kind, []).append(place)
+    # Before a leap, a kind is judged by the same as the others.
+    usual = {places[0]: ratios[places[0]] for places in kinds.values() if places[0] in ratios}
+    for best in _by_turns(known, usual, ratios):
+        kind = kinds[known[best].kind]
+        changes = {place: len(_differences(known[place], known[best])) for place in kind}
+        most = max(changes.values())
+        far = [place for place in kind if changes[place] == most]
+        if most > 1 and ratios.keys().isdisjoint(far):
+            yield far[-1]
+
+
+def _by_turns(known: Sequence[Variant], ratios: Ratios, all_ratios: Ratios) -> list[int]:
+    """Return the fastest of each kind; a precision that may lose accuracy and one that may not have their turns.
+
+    Who allows no loss needs the one, who allows it the other.
+
+    Args:
+        known: as for ``following``.
+        ratios: of those that count.
+        all_ratios: of everything that was looked at.
+    """
+    looked = Counter(known[place].is_lower for place in all_ratios)
+    return sorted(_fastest(known, ratios, _NEAR).values(), key=lambda place: looked[known[place].is_lower])
+
+
 def _neighbours(known: Sequence[Variant], ratios: Ratios) -> Iterator[int]:
-    """Yield what differs in one dimension from the fastest of a kind: its batch first, then streams, then paddings."""
-    for best in _fastest(known, ratios, _NEAR).values():
-        for differs in (_batch, _parallelism, _settings):
-            for place, item in enumerate(known):
-                if (
-                    place not in ratios
-                    and item.kind == known[best].kind
-                    and _differences(item, known[best]) == [differs]
-                ):
-                    yield place
+    """Yield what differs in one dimension from the fastest of a kind: what helped elsewhere first."""
+    effects = _effects(known, ratios)
+    for best in _by_turns(known, ratios, ratios):
+        own = known[best]
+        near = {
+            place: effects.get(_change(own, item), _UNKNOWN)
+            for place, item in enumerate(known)
+            if place not in ratios and item.kind == own.kind and len(_differences(own, item)) == 1
+        }
+        yield from sorted(near, key=lambda place: near[place])
+
+
+def _effects(known: Sequence[Variant], ratios: Ratios) -> dict[tuple[str, ...], float]:
+    """Return what changes of one dimension brought, wherever they were measured, as a part of the time before."""
+    measured = [(known[place], ratio) for place, ratio in ratios.items() if ratio is not None]
+    return {
+        _change(one, other): after / before
+        for (one, before), (other, after) in permutations(measured, 2)
+        if one.kind == other.kind and len(_differences(one, other)) == 1
+    }
+
+
+def _change(one: Variant, other: Variant) -> tuple[str, ...]:
+    """Return what tells a change of one dimension from others, whatever the precision."""
+    (name,) = _differences(one, other)
+    return one.engine.backend, name, *(repr(_DIMENSIONS[name](item)) for item in (one, other))
 
 
 def _plain(known: Sequence[Variant], ratios: Ratios) -> Iterator[int]:
@@ -141,30 +196,39 @@ def _plain(known: Sequence[Variant], ratios: Ratios) -> Iterator[int]:
 
 
 def _fastest(known: Sequence[Variant], ratios: Ratios, near: float) -> dict[tuple[str, str], int]:
-    """Return the fastest of each kind, fastest kinds first, without those that are slow.
-
-    A lower precision that is not faster than the usual ones is slow.
-    """
+    """Return the fastest of each kind, fastest kinds first, without those that are slow."""
     measured = {place: ratio for place, ratio in ratios.items() if ratio is not None}
     least = min((ratio for place, ratio in measured.items() if not known[place].is_lower), default=0.0)
+    idle = _idle(known, measured)
     found: dict[tuple[str, str], int] = {}
     for place in sorted(measured, key=lambda place: measured[place]):
-        if measured[place] <= (least if known[place].is_lower else near * least):
+        if known[place].kind not in idle and measured[place] <= near * least:
             found.setdefault(known[place].kind, place)
     return found
 
 
-def _batch(one: Variant, other: Variant) -> bool:
-    return one.batch_size != other.batch_size
+def _idle(known: Sequence[Variant], measured: Mapping[int, float]) -> set[tuple[str, str]]:
+    """Return the lower precisions that were no faster than the backend's usual one with everything else the same."""
+    usual = {_all_but_precision(known[place]): ratio for place, ratio in measured.items() if not known[place].is_lower}
+    gains: dict[tuple[str, str], list[float]] = {}
+    for place, ratio in measured.items():
+        alike = usual.get(_all_but_precision(known[place]))
+        if known[place].is_lower and alike is not None:
+            gains.setdefault(known[place].kind, []).append(ratio / alike)
+    return {kind for kind, found in gains.items() if min(found) >= 1}
 
 
-def _parallelism(one: Variant, other: Variant) -> bool:
-    return one.engine != other.engine
+def _all_but_precision(item: Variant) -> tuple[str, ...]:
+    return item.engine.backend, *(repr(value(item)) for value in _DIMENSIONS.values())
 
 
-def _settings(one: Variant, other: Variant) -> bool:
-    return one.settings != other.settings
+# The dimensions, beside the backend and the precision.
+_DIMENSIONS: Mapping[str, Callable[[Variant], Any]] = {
+    "batch": lambda item: item.batch_size,
+    "parallelism": lambda item: {key: value for key, value in item.engine.config.items() if key != "precision"},
+    "settings": lambda item: item.settings,
+}
 
 
-def _differences(one: Variant, other: Variant) -> list[Any]:
-    return [differs for differs in (_batch, _parallelism, _settings) if differs(one, other)]
+def _differences(one: Variant, other: Variant) -> list[str]:
+    return [name for name, value in _DIMENSIONS.items() if value(one) != value(other)]

@@ -9,9 +9,9 @@ from typing import Any
 from hpi_schemas.profile import COLD, LATENCY, THROUGHPUT, WAYS, Combination, Figures, Profile
 from hpi_schemas.tables import cell, table_console
 
-from hpi_runtime.bench import trial
 from hpi_runtime.bench.confirming import missing
 from hpi_runtime.bench.figures import Measured, percentile, ratio
+from hpi_runtime.bench.names import name_of
 from hpi_runtime.run.runner import DECODE, GLUE, INFERENCE, POSTPROCESS, PREPROCESS
 
 _TIMES = {LATENCY: ("ms alone", "×"), THROUGHPUT: ("ms in one go", "×"), COLD: ("ms from a start", "×")}
@@ -38,13 +38,13 @@ def profile(found: Profile) -> None:
         table = _table(title, ("candidate", *columns))
         for entry in sorted(record.entries, key=lambda entry: entry.takes(found.ways[0])):
             if entry.fault is None:
-                table.add_row(cell(trial.name_of(entry)), *_cells(entry, found))
+                table.add_row(cell(name_of(entry)), *_cells(entry, found))
         console.print(table)
         if not record.finished:
             console.print("the budget was spent before everything promising was measured; the same command goes on")
         for entry in record.entries:
             if entry.fault is not None:
-                console.print(cell(f"{trial.name_of(entry)}: {entry.fault}"))
+                console.print(cell(f"{name_of(entry)}: {entry.fault}"))
         console.print()
     _show_together(found, console)
 
@@ -67,7 +67,7 @@ def _show_together(found: Profile, console: Any) -> None:
 def _names(combination: Combination, found: Profile) -> str:
     """Return what differs in a combination from the plan's own."""
     names = [
-        f"{address.rpartition('.')[2]}: {trial.name_of(found.modules[address].entries[place])}"
+        f"{address.rpartition('.')[2]}: {name_of(found.modules[address].entries[place])}"
         for address, place in combination.entries.items()
         if place
     ]

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import NamedTuple
 
-from hpi_schemas.plan.model import ModelRecord, Plan
+from hpi_schemas.plan.model import EngineRecord, ModelRecord, Plan, PrepareStep
 from hpi_schemas.profile import Entry
 
 
@@ -34,3 +34,17 @@ def substituted(plan: Plan, chosen: Mapping[str, Substitute]) -> Plan:
             settings={**modules[address].settings, **entry.settings},
         )
     return replace(plan, modules=modules)
+
+
+def calibrated(engine: EngineRecord, calibration: str | None) -> EngineRecord:
+    """Return an engine whose quantisation takes the samples that were collected."""
+    if calibration is None or "calibration" not in engine.config:
+        return engine
+    steps = tuple(_with_samples(step, calibration) for step in engine.prepare)
+    return replace(engine, config={**engine.config, "calibration": calibration}, prepare=steps)
+
+
+def _with_samples(step: PrepareStep, calibration: str) -> PrepareStep:
+    if "calibration" not in step.options:
+        return step
+    return replace(step, options={**step.options, "calibration": calibration})

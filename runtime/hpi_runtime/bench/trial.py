@@ -10,9 +10,8 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from hpi_schemas.backends import AHEAD, STREAMS, THREADS, value_of
 from hpi_schemas.candidates import ModuleCandidates
-from hpi_schemas.plan.model import EngineRecord, Plan, PrepareStep
+from hpi_schemas.plan.model import Plan
 from hpi_schemas.plan.write import write
 from hpi_schemas.profile import COLD, FP32, WAYS, Entry, ModuleProfile, entry_of
 from hpi_schemas.tolerances import precision_of
@@ -21,8 +20,9 @@ from hpi_runtime import loader
 from hpi_runtime.bench import hosted, replay, search
 from hpi_runtime.bench.contender import LEAST_ITEMS, Contender, FaultError, Times, in_turn, measured, spread, working
 from hpi_runtime.bench.looking import LOOK_SECONDS, Look, Workbench
+from hpi_runtime.bench.names import name_of
 from hpi_runtime.bench.starting import FirstLook, few, from_start
-from hpi_runtime.bench.substituting import Substitute, substituted
+from hpi_runtime.bench.substituting import Substitute, calibrated, substituted
 from hpi_runtime.errors import EngineError
 from hpi_runtime.judge import truth
 from hpi_runtime.judge.agreement import Agreement
@@ -30,6 +30,8 @@ from hpi_runtime.run.plan import LocatedPlan
 
 # What the fastest are measured thoroughly by: rounds, and the time that the plan's own engine has in each of them.
 _ROUNDS, _ROUND_SECONDS = 3, 6.0
+# The plan's own engine, and one of each that may be chosen, with and without a loss.
+_LEAST_CHOSEN = 3
 # Of the time that a module has, this part is for looking; the rest is for the fastest.
 _LOOKING = 0.6
 
@@ -117,11 +119,12 @@ class Trial:
                 is_whole = self._look_around(look, began + _LOOKING * seconds, keep)
         except FaultError as fault:
             raise EngineError(f"{self._address}: {fault}") from None
+        self._is_cut_short = False
         while not self._finish(began + seconds):
             keep()
             if self.record.entries[0].fault is not None:
                 raise EngineError(f"{self._address}: {self.record.entries[0].fault}")
-        self.record.finished = is_whole
+        self.record.finished = is_whole and not self._is_cut_short
         keep()
 
     # -- a first look --------------------------------------------------------------------------
@@ -142,7 +145,7 @@ class Trial:
             if ratios and time.monotonic() > until:
                 return False
             item = known[place]
-            entry = Entry(_calibrated(item.engine, self._calibration), item.batch_size, item.settings)
+            entry = Entry(calibrated(item.engine, self._calibration), item.batch_size, item.settings)
             best = min((ratio for ratio in ratios.values() if ratio is not None), default=math.inf)
             ratios[place] = self._look(entry, look, best, keep)
         return True
@@ -180,29 +183,52 @@ class Trial:
             return True
         with ExitStack() as stack:
             workers: list[Contender] = []
-            answers: list[Sequence[Any]] = []
             try:
-                for entry in chosen:
-                    self._report(f"{self._address}: the answers of {name_of(entry)}")
-                    workers.append(stack.enter_context(self._working(entry)))
-                    entry.loaded_ms = entry.loaded_ms or workers[-1].loaded_ms
-                    answered = workers[-1].ask({"results": True})
-                    answers.append(answered["results"])
-                    entry.peak_mib = round(answered["peak_mib"], 1)
-                    self._judge(entry, answers[-1], answers[0])
-                self._report(f"{self._address}: the {len(workers)} fastest in turn")
-                # One round is always finished, so it must not take more than there is: each input goes both ways.
-                share = max(deadline - time.monotonic(), 0.0) / (2 * len(workers))
-                round_seconds = min(_ROUND_SECONDS, share)
-                count = max(LEAST_ITEMS, int(round_seconds / (self._own_seconds() or _ROUND_SECONDS)))
-                places = spread(workers[0].items)[:count]
-                found = in_turn(workers, places, _ROUNDS, deadline)
+                own_seconds = self._answers(chosen, workers, stack, deadline)
+                del chosen[len(workers) :]
+                places = spread(workers[0].items)
+                items = few(workers[0].items)
+                # What was looked at has its ratio.
+                if time.monotonic() < deadline or any(entry.ratio is None for entry in chosen):
+                    self._report(f"{self._address}: the {len(workers)} fastest in turn")
+                    # One round is always finished, so it must not take more than there is: each input goes both ways.
+                    share = max(deadline - time.monotonic(), 0.0) / (2 * len(workers))
+                    count = max(LEAST_ITEMS, int(min(_ROUND_SECONDS, share) / own_seconds))
+                    found = in_turn(workers, places[:count], _ROUNDS, deadline)
+                    _fill(chosen, found, len(places[:count]))
+                else:
+                    # Modules are weighed by what whole inputs take, and looks took parts.
+                    chosen[0].milliseconds = dict.fromkeys(chosen[0].milliseconds or {}, round(1000 * own_seconds, 3))
             except FaultError as fault:
                 _fail(fault, chosen)
                 return False
-            _fill(chosen, found, len(places))
-            items = few(workers[0].items)
         return COLD not in self._ways or self._started(chosen, items, deadline)
+
+    def _answers(self, chosen: Sequence[Entry], workers: list[Contender], stack: ExitStack, deadline: float) -> float:
+        """Let as many answer as there is time for, three at least; return what the first took for an input.
+
+        Args:
+            chosen: in the order of their promise; the first is the plan's own.
+            workers: the process of each is added.
+            stack: ends them.
+            deadline: of ``time.monotonic``.
+        """
+        began, own, own_seconds = time.monotonic(), list[Any](), 0.0
+        for entry in chosen:
+            took = time.monotonic() - began
+            if len(workers) >= _LEAST_CHOSEN and time.monotonic() + took / len(workers) > deadline:
+                # What is left has an answer when the budget is larger.
+                self._is_cut_short = True
+                break
+            self._report(f"{self._address}: the answers of {name_of(entry)}")
+            workers.append(stack.enter_context(self._working(entry)))
+            entry.loaded_ms = entry.loaded_ms or workers[-1].loaded_ms
+            answered = workers[-1].ask({"results": True})
+            if entry is chosen[0]:
+                own, own_seconds = answered["results"], sum(answered["seconds"]) / workers[0].items
+            entry.peak_mib = round(answered["peak_mib"], 1)
+            self._judge(entry, answered["results"], own)
+        return own_seconds
 
     def _started(self, chosen: Sequence[Entry], items: Sequence[int], deadline: float) -> bool:
         """Measure the first answers of the fastest; False if one of them failed."""
@@ -262,37 +288,5 @@ def _fail(fault: FaultError, chosen: Sequence[Entry]) -> None:
     fault.keep()
 
 
-def name(engine: EngineRecord, batch_size: int, settings: Mapping[str, Any]) -> str:
-    """Return a short name of a candidate, for people."""
-    config = engine.config
-    words = [engine.backend]
-    words += [str(config[key]) for key in ("precision", "run_mode") if key in config]
-    threads, streams = (value_of(engine.backend, config, role) for role in (THREADS, STREAMS))
-    words += [f"{threads} threads"] if threads is not None else []
-    words += [f"{streams} streams"] if (streams or 1) > 1 else []
-    words += ["compiled ahead"] if value_of(engine.backend, config, AHEAD) else []
-    words.append(f"batch_size {batch_size}")
-    return ", ".join([*words, *(f"{key} {value}" for key, value in settings.items())])
-
-
-def name_of(entry: Entry) -> str:
-    """Return a short name of a candidate that was measured."""
-    return name(entry.engine, entry.batch_size, entry.settings)
-
-
 def _best_so_far(ratio: float) -> str:
     return "" if ratio == math.inf else f" (the fastest so far: {ratio:.2f} of the plan's own time)"
-
-
-def _calibrated(engine: EngineRecord, calibration: str | None) -> EngineRecord:
-    """Return an engine whose quantisation takes the samples that were collected."""
-    if calibration is None or "calibration" not in engine.config:
-        return engine
-    steps = tuple(_with_samples(step, calibration) for step in engine.prepare)
-    return replace(engine, config={**engine.config, "calibration": calibration}, prepare=steps)
-
-
-def _with_samples(step: PrepareStep, calibration: str) -> PrepareStep:
-    if "calibration" not in step.options:
-        return step
-    return replace(step, options={**step.options, "calibration": calibration})
