@@ -16,6 +16,7 @@ def test_the_document_shows_what_was_measured() -> None:
     figures = json.loads(report.FIGURES.read_text(encoding="utf-8"))
     sections = (
         "ablation",
+        "allocator",
         "calls",
         "regret",
         "peers",
@@ -25,6 +26,7 @@ def test_the_document_shows_what_was_measured() -> None:
         "choices",
         "hosting",
         "pipelines",
+        "scaling",
         "serve",
         "small",
     )

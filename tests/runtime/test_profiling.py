@@ -485,8 +485,8 @@ def test_large_levers_come_first_and_are_walked_along_by_themselves() -> None:
     candidates = [lowered(6), lowered(1), lowered(1, step=64), candidate("b")]
     # Of each candidate the usual precision, bf16 and int8; then b.
     cost = {0: 1.0, 1: 0.6, 2: 1.2, 3: 0.9, 4: 0.5, 5: 0.1, 6: 1.1, 7: 0.7, 8: 0.1, 9: 1.2}
-    # Both backends, the precisions, then leaps and what is around the fastest in bf16 and in fp32 by turns.
-    assert walked(candidates, cost) == [0, 9, 1, 2, 7, 6, 4, 3]
+    # Both backends, a precision, leaps in bf16 and in fp32, the other precision, what is around the fastest by turns.
+    assert walked(candidates, cost) == [0, 9, 1, 7, 6, 2, 4, 3]
 
 
 @settings(max_examples=60, deadline=None)
@@ -566,6 +566,13 @@ def test_what_is_near_enough_in_a_lower_precision_is_not_the_same(precision: str
     answers = Item("a.png", {"calls": [[np.ones((1, 3), np.float32)]]})
     one, other = (hosted.results([answers], tmp_path) for _ in range(2))
     assert hosted.agreement(one, other, precision) == {"outputs": share}
+
+
+@pytest.mark.parametrize(("batch", "runs", "chosen"), [(6, 10, [0, 5]), (1, 3, [0, 1, 2]), (50, 3, [0]), (6, 1, [0])])
+def test_of_what_a_host_runs_a_look_takes_some_runs(batch: int, runs: int, chosen: list[int]) -> None:
+    calls = [{"x": np.full((batch, 3), number, np.float32), "scale": np.float32(1)} for number in range(runs)]
+    (cut,) = hosted.cut(Item("p.png", {"calls": calls}), 12).values.values()
+    assert [int(call["x"][0, 0]) for call in cut] == chosen
 
 
 def test_the_part_of_the_recogniser_goes_to_the_result_and_needs_no_picture() -> None:

@@ -78,7 +78,7 @@ class Tested(NamedTuple):
     Attributes:
         run: runs items one by one or in one go; returns them, and the seconds that each took, or all together.
         results_of: what there is to judge of items, as JSON.
-        cut: an item with at most so many of its pictures, where that can be.
+        cut: gives an item with at most so many of its pictures, where that can be.
     """
 
     run: Callable[[Items, bool], tuple[list[Item[str]], list[float]]]
@@ -96,7 +96,7 @@ def _loaded(options: Mapping[str, Any], text: bytes) -> Iterator[Tested]:
             yield Tested(run, whole.results)
     elif loader.is_hosted(plan):
         with hosted.loaded(plan, address) as run:
-            yield Tested(run, partial(hosted.results, folder=_folder(options).parent))
+            yield Tested(run, partial(hosted.results, folder=_folder(options).parent), hosted.cut)
     else:
         with native.loaded(plan, address) as (run, part):
             yield Tested(run, partial(native.results, part=part), partial(replay.cut, part))

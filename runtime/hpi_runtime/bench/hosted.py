@@ -115,6 +115,15 @@ def loaded(plan: LocatedPlan, address: str) -> Iterator[Any]:
         yield run
 
 
+def cut(item: Item[str], most: int) -> Item[str]:
+    """Return an item with fewer of the runs of an engine, evenly spread: of so many pictures, or of one run."""
+    calls = item.values[_CALLS]
+    # The first dimension is the batch; a scalar has none.
+    largest = max((array.shape[0] for call in calls for array in call.values() if array.ndim), default=1)
+    count = min(len(calls), max(1, most // max(1, largest)))
+    return Item(item.source, {_CALLS: [calls[number * len(calls) // count] for number in range(count)]})
+
+
 def results(items: Sequence[Item[str]], folder: Path) -> list[str]:
     """Keep what an engine answered in a new folder below this, and return the files: JSON would be many times as large.
 

@@ -1,16 +1,16 @@
 """Which of many candidates to measure: large levers first, then a walk along one dimension at a time.
 
 All combinations would take hours; what is slow by itself is seldom fast in a combination. A backend or a precision may
-be twice as fast, so these come first. Then one leap for each: with another batch, other streams and another padding at
-once, for levers multiply. From what is fastest so far, of each precision by itself, the walk goes on. Precisions whose
-model has to be made, int8, come when all that is done.
+be twice as fast, so each backend and a lower precision come first. Then one leap for each: with another batch, other
+streams and another padding at once, for levers multiply. Then come other precisions, and from what is fastest so far,
+of each by itself, the walk goes on. Precisions whose model has to be made, int8, come when all that is done.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from itertools import permutations, zip_longest
+from itertools import chain, permutations, zip_longest
 from typing import Any, NamedTuple
 
 from hpi_schemas.candidates import Candidate
@@ -63,12 +63,11 @@ def following(known: Sequence[Variant], ratios: Ratios) -> int | None:
         known: the first is the plan's own.
         ratios: of those that have been measured, by place.
     """
-    quick, slow = (_precisions(known, ratios, is_made) for is_made in (False, True))
-    for places in (_backends(known, ratios), quick, _leaps(known, ratios), _neighbours(known, ratios), slow):
-        place = next(places, None)
-        if place is not None:
-            return place
-    return None
+    quick, slow = (list(_precisions(known, ratios, is_made)) for is_made in (False, True))
+    # Another precision besides tells less than a leap does.
+    first = [] if any(known[place].is_lower for place in ratios) else quick
+    groups = (_backends(known, ratios), first, _leaps(known, ratios), quick, _neighbours(known, ratios), slow)
+    return next(chain.from_iterable(groups), None)
 
 
 def finalists(entries: Sequence[Entry], ways: Sequence[str] = WAYS) -> list[int]:
