@@ -61,8 +61,9 @@ def rows() -> dict[str, Mapping[str, Any]]:
     found = {ALL: EVERYTHING, **{name: {**EVERYTHING, **other} for name, other in WITHOUT.items()}}
     precision = load_all()["openvino"].options["precision"]
     if precision.is_native("bf16", probe.cpu_features()):
-        low = "{num_streams: 2, precision: bf16}"
-        found[LOWER] = {**EVERYTHING, "hpi_config.backend_config": low}
+        low = "{backend: openvino, backend_config: {num_streams: 2, precision: bf16}}"
+        # Not for pages' orientation, which runs on another backend.
+        found[LOWER] = {**EVERYTHING, **{f"{name}.hpi_config": low for name in (_READ, _FIND)}}
     return found
 
 
