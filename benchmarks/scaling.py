@@ -80,48 +80,49 @@ def started(plan: Path, count: int, cores: int) -> list[peers.Program]:
     return found
 
 
-def measured(plan: Path, layout: Layout, cores: int, pictures: Sequence[Path], rounds: int) -> float:
-    """Return the pictures per second of a layout: the median over rounds, all pictures in one go."""
-    programs = started(plan, layout.processes, cores)
-    together(programs, pictures)
-    times = [max(together(programs, pictures)) for _ in range(rounds)]
-    for program in programs:
-        program.stop()
-    return layout.processes * len(pictures) / statistics.median(times)
+def measured(plans: Mapping[Layout, Path], pictures: Sequence[Path], rounds: int) -> dict[tuple[int, Layout], float]:
+    """Return the pictures per second of each layout on so many cores, all in one go: medians over rounds, by turns."""
+    running = {
+        (cores, layout): started(plans[Layout(1, layout.threads, layout.streams)], layout.processes, cores)
+        for cores, some in MEASURED.items()
+        for layout in some
+    }
+    times: dict[tuple[int, Layout], list[float]] = {place: [] for place in running}
+    # The first round compiles what is new.
+    for number in range(1 + rounds):
+        for place, programs in running.items():
+            seconds = max(together(programs, pictures))
+            times[place] += [seconds] if number else []
+    for programs in running.values():
+        for program in programs:
+            program.stop()
+    return {(cores, one): one.processes * len(pictures) / statistics.median(times[cores, one]) for cores, one in times}
 
 
-def slowed(plan: Path, pictures: Sequence[Path], rounds: int) -> float:
-    """Return by what part two processes of one thread on two cores are slower than one on one core, all in one go."""
-    (alone,), pair = started(plan, 1, 1), started(plan, 2, 2)
-    ratios: list[float] = []
-    for place in range(1 + rounds):
-        single = float(alone.ask(pictures)["seconds"])
-        ratios += [statistics.mean(together(pair, pictures)) / single] if place else []
-    for program in (alone, *pair):
-        program.stop()
-    return max(0.0, statistics.median(ratios) - 1)
+def slowed(speeds: Mapping[tuple[int, Layout], float]) -> float:
+    """Return by what part two processes of one thread on two cores are slower than one on one core."""
+    return max(0.0, 2 * speeds[1, Layout()] / speeds[2, Layout(2)] - 1)
 
 
 def rows(pictures: Sequence[Path], rounds: int, folder: Path) -> dict[str, Any]:
     """Return measured and simulated figures."""
     plans = {layout: plan(layout, folder) for layout in (Layout(), Layout(1, 2), Layout(1, 2, 2))}
-    contention = slowed(plans[Layout()], pictures, rounds)
+    speeds = measured(plans, pictures, rounds)
+    contention = slowed(speeds)
     setting = driver.Setting(root=str(ablation.OCR))
     inputs = list(map(str, pictures))
     one, two = driver.measure([plans[Layout()], plans[Layout(1, 2)]], inputs, rounds, setting, lambda _: None)
     costs = stages(one, two, contention)
     here = {}
-    for cores, some in MEASURED.items():
-        for layout in some:
-            found = measured(plans[Layout(1, layout.threads, layout.streams)], layout, cores, pictures, rounds)
-            made = throughput(costs, layout, cores, contention, len(pictures))
-            here[f"{cores}: {layout}"] = {"measured": round(found, 3), "simulated": round(made, 3)}
+    for (cores, layout), speed in speeds.items():
+        made = throughput(costs, layout, cores, contention, len(pictures))
+        here[f"{cores}: {layout}"] = {"measured": round(speed, 3), "simulated": round(made, 3)}
     more = {}
     for cores in MORE_CORES:
-        speeds = {str(layout): throughput(costs, layout, cores, contention) for layout in layouts(cores)}
-        best = max(speeds, key=lambda name: speeds[name])
-        alone = speeds[str(Layout(1, cores))]
-        more[str(cores)] = {"best": best, "one_process": round(alone, 3), "simulated": round(speeds[best], 3)}
+        found = {str(layout): throughput(costs, layout, cores, contention) for layout in layouts(cores)}
+        best = max(found, key=lambda name: found[name])
+        alone = found[str(Layout(1, cores))]
+        more[str(cores)] = {"best": best, "one_process": round(alone, 3), "simulated": round(found[best], 3)}
     return {"contention": round(contention, 4), "here": here, "more": more, "pictures": len(pictures), "rounds": rounds}
 
 
