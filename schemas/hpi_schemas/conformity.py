@@ -14,8 +14,14 @@ from typing import Any
 # A schema, the document that it stands in, and every document that may be referred to, by its ``$id``.
 _Schema = Mapping[str, Any]
 _Documents = Mapping[str, _Schema]
-_TYPES = {"array": (list,), "boolean": (bool,), "null": (type(None),), "number": (int, float), "object": (dict,)}
-_TYPES |= {"string": (str,)}
+_TYPES = {
+    "array": (list,),
+    "boolean": (bool,),
+    "null": (type(None),),
+    "number": (int, float),
+    "object": (dict,),
+    "string": (str,),
+}
 _NOTES = frozenset({"$defs", "$id", "$schema", "default", "description", "examples", "title"})
 
 

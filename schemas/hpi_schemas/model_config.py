@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from hpi_schemas.files import LFS, LFS_POINTER
-from hpi_schemas.yaml_data import loader
+from hpi_schemas.yaml_data import load
 
 # The largest recogniser's has 0.4 MB.
 _LARGEST = 16 << 20
@@ -44,7 +44,7 @@ def read_config(path: Path) -> dict[Any, Any]:
         text = data.decode("utf-8-sig")
         if _is_deep(text):
             raise ModelConfigError("is nested deeper than any model's configuration")
-        config = yaml.load(text, Loader=loader())  # noqa: S506 (both are safe)
+        config = load(text)
     except yaml.MarkedYAMLError as fault:
         place = "" if fault.problem_mark is None else f"line {fault.problem_mark.line + 1}: "
         raise ModelConfigError(f"cannot be read: {place}{fault.problem or fault.context}") from None

@@ -32,7 +32,7 @@ def files(group: str, own: Path) -> Mapping[str, Path]:
     """
     from importlib.util import find_spec
 
-    found = own_files(own)
+    found = dict(own_files(own))
     for point in entry_points(group):
         refuse_second(group, point.name, point.name in found)
         spec = find_spec(point.value)
@@ -41,9 +41,25 @@ def files(group: str, own: Path) -> Mapping[str, Path]:
     return {name: found[name] for name in sorted(found)}
 
 
-def own_files(own: Path) -> dict[str, Path]:
-    """Return our data files of a kind by name, sorted; looking for those of other packages takes ten times as long."""
+@cache
+def own_files(own: Path) -> Mapping[str, Path]:
+    """Return our data files of a kind by name, sorted."""
     return {path.stem: path for path in sorted(own.glob("*.yaml"))}
+
+
+def file(group: str, own: Path, name: str) -> Path | None:
+    """Return the data file of a name, None if there is none.
+
+    Other packages are looked at if it is not ours: that takes ten times as long.
+
+    Args:
+        group, own: as for ``files``.
+        name: of the file.
+
+    Raises:
+        PackageError: it is not ours, and two packages bring a file of one name.
+    """
+    return own_files(own).get(name) or files(group, own).get(name)
 
 
 def entry_points(group: str) -> tuple[EntryPoint, ...]:

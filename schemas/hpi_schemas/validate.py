@@ -37,12 +37,12 @@ def faults(name: str, value: Any) -> list[str]:
     most = _MOST_VALUES.get(name)
     if most is not None and _has_more_values(value, most):
         return [f"it holds more than {most:,} values"]
-    # A registry of its own: a reference is looked up here or nowhere, never on the network.
     documents = {schema(item)["$id"]: schema(item) for item in ("target", "plan")}
     if conformity.conforms(value, schema(name), documents):
         return []
     from referencing import Registry, Resource
 
+    # A registry of its own: a reference is looked up here or nowhere, never on the network.
     referred = [(item, Resource.from_contents(contents)) for item, contents in documents.items()]
     registry: Any = Registry().with_resources(referred)
     errors = (

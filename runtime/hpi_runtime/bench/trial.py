@@ -77,6 +77,7 @@ class Trial:
         self._is_hosted = loader.is_hosted(plan)
         self._fields = {} if self._is_hosted else replay.part(plan, self._address).fields
         self._candidates = hosted.fitting(listed.listed) if self._is_hosted else listed.listed
+        self._is_cut_short = False
         self.record = ModuleProfile(
             candidates=replace(listed, listed=tuple(self._candidates)).digest,
             files=self._model.files,
@@ -119,7 +120,6 @@ class Trial:
                 is_whole = self._look_around(look, began + _LOOKING * seconds, keep)
         except FaultError as fault:
             raise EngineError(f"{self._address}: {fault}") from None
-        self._is_cut_short = False
         while not self._finish(began + seconds):
             keep()
             if self.record.entries[0].fault is not None:

@@ -129,7 +129,7 @@ class Backend:
 @cache
 def find(name: str) -> Backend | None:
     """Return a backend, None if nobody here knows it; those of other packages are looked at if it is not ours."""
-    path = packaged.own_files(_FOLDER).get(name) or packaged.files(ENTRY_POINTS, _FOLDER).get(name)
+    path = packaged.file(ENTRY_POINTS, _FOLDER, name)
     return None if path is None else _read(name, path)
 
 

@@ -48,7 +48,7 @@ class OpContract:
 @cache
 def find(name: str) -> OpContract | None:
     """Return the contract of an op, None if nobody here knows it; other packages are looked at if it is not ours."""
-    path = packaged.own_files(_FOLDER).get(name) or packaged.files(ENTRY_POINTS, _FOLDER).get(name)
+    path = packaged.file(ENTRY_POINTS, _FOLDER, name)
     if path is None:
         return None
     data = yaml_data.load(path.read_text(encoding="utf-8"))
