@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 import mmap
-import posixpath
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar, cast
+from typing import Any, NamedTuple, TypeVar
 
-from hpi_schemas import wire
+from hpi_schemas import onnx_files, wire
 
 Dimension = int | str | None
 Tensors = dict[str, tuple[str, list[Dimension]]]
@@ -72,43 +71,10 @@ _PIR_TYPES = {
     "t_ui8": "uint8",
     "t_bool": "bool",
 }
-_MAX_DEPTH = 64
-# The key under which a tensor names its file, and the operator that stands for a part compiled for one machine.
-_LOCATION, _COMPILED = b"location", b"EPContext"
 # Operators of Paddle that read files by names of their own, or call Python.
 _PADDLE_READERS = frozenset({"load", "load_combine", "py_func", "read", "read_file"})
 # A .json program holds no weights; PP-OCRv5_server has 2 MB.
 _MAX_PIR_BYTES = 256 << 20
-
-
-class _Message(NamedTuple):
-    """What a message of onnx/onnx.proto holds, by field number.
-
-    Attributes:
-        inside: messages that hold tensors, and their kinds.
-        once: those of them that are not repeated.
-        plain: everything else.
-    """
-
-    inside: dict[int, str]
-    once: frozenset[int]
-    plain: frozenset[int]
-
-
-_ONNX_MESSAGES = {
-    "Model": _Message({7: "Graph", 20: "Training", 25: "Function"}, frozenset({7}), frozenset({2, 3, 4, 6, 8, 14, 26})),
-    "Graph": _Message({1: "Node", 5: "Tensor", 15: "Sparse"}, frozenset(), frozenset({2, 10, 11, 12, 13, 14, 16})),
-    "Node": _Message({5: "Attribute"}, frozenset(), frozenset({1, 2, 3, 4, 6, 7, 8, 9, 10})),
-    "Attribute": _Message(
-        {5: "Tensor", 6: "Graph", 10: "Tensor", 11: "Graph", 22: "Sparse", 23: "Sparse"},
-        frozenset({5, 6, 22}),
-        frozenset({1, 4, 7, 8, 9, 13, 14, 15, 21}),
-    ),
-    "Tensor": _Message({}, frozenset(), frozenset({1, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 16})),
-    "Sparse": _Message({1: "Tensor", 2: "Tensor"}, frozenset({1, 2}), frozenset({3})),
-    "Function": _Message({7: "Node", 11: "Attribute"}, frozenset(), frozenset({1, 4, 5, 6, 8, 9, 10, 12, 13, 14})),
-    "Training": _Message({1: "Graph", 2: "Graph"}, frozenset({1, 2}), frozenset({3, 4})),
-}
 
 
 class ModelFileError(ValueError):
@@ -159,7 +125,6 @@ def _mapped(path: Path, kind: str, read: Callable[[memoryview], _Header]) -> _He
 
 
 def _onnx_header(model: memoryview) -> Header:
-    data = cast("mmap.mmap", model.obj)
     graphs = list(wire.messages(model, 7))
     if len(graphs) != 1:
         # Readers of protocol buffers merge several; no exporter writes such a file.
@@ -168,14 +133,11 @@ def _onnx_header(model: memoryview) -> Header:
     tensors: dict[int, OutputTensors] = {11: {}, 12: {}}
     weights: set[str] = set()
     nodes = 0
-    # Weights, most of a file, are no place for an operator.
-    is_compiled = any(_COMPILED in bytes(item) for number in (20, 25) for item in wire.messages(model, number))
     for number, value in wire.fields(graph):
         if not isinstance(value, memoryview):
             continue
         if number == 1:
             nodes += 1
-            is_compiled = is_compiled or _COMPILED in bytes(value)
         elif number == 5:
             weights.add(wire.text(value, 8))
         elif number in tensors:
@@ -183,36 +145,7 @@ def _onnx_header(model: memoryview) -> Header:
     if not nodes:
         raise wire.WireError("its graph is empty")
     inputs = {name: (dtype, dims or []) for name, (dtype, dims) in tensors[11].items() if name not in weights}
-    # Looking for the word is fifty times as fast as reading every node.
-    found = set(_onnx_files(model, "Model")) if is_compiled or data.find(_LOCATION) >= 0 else set()
-    return Header(inputs, dict(tensors[12]), sorted({posixpath.normpath(item) for item in found}), [])
-
-
-def _onnx_files(message: memoryview, kind: str, depth: int = 0) -> Iterator[str]:
-    """Yield every other file that a message of an ONNX model names, wherever in it.
-
-    Raises:
-        wire.WireError: it may name one in a way that this does not know.
-    """
-    if depth > _MAX_DEPTH:
-        raise wire.WireError("its graphs are nested too deep")
-    known = _ONNX_MESSAGES[kind]
-    once: set[int] = set()
-    for number, value in wire.fields(message):
-        if not isinstance(value, memoryview):
-            continue
-        if number in known.inside:
-            if number in known.once and number in once:
-                # Readers merge them; what they make of it is not looked at here.
-                raise wire.WireError(f"field {number} of a {kind} is given twice")
-            once.add(number)
-            yield from _onnx_files(value, known.inside[number], depth + 1)
-        elif number not in known.plain and (_LOCATION in bytes(value) or _COMPILED in bytes(value)):
-            raise wire.WireError(f"field {number} of a {kind} is not known here, and may name another file")
-    if kind == "Tensor":
-        yield from (wire.text(entry, 2) for entry in wire.messages(message, 13) if wire.text(entry, 1) == "location")
-    elif kind == "Node" and wire.text(message, 4) == _COMPILED.decode():
-        raise wire.WireError("it holds a part compiled for one machine, which may load other files")
+    return Header(inputs, dict(tensors[12]), onnx_files.external(model), [])
 
 
 def _onnx_type(info: memoryview) -> tuple[str, list[Dimension] | None]:

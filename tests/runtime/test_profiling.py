@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import itertools
 import json
+import math
 import shutil
 import subprocess
 import sys
@@ -450,6 +451,33 @@ def walked(candidates: list[Candidate], cost: Mapping[int, float | None], most: 
     while len(ratios) < most and (place := search.following(known, ratios)) is not None:
         ratios[place] = cost[place]
     return list(ratios)
+
+
+class _Clock:
+    """A clock that only work moves."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+
+@pytest.mark.parametrize(("deadline", "rounds"), [(0.0, 1), (19.9, 1), (20.0, 2), (35.0, 3), (1000.0, 5)])
+def test_no_round_begins_that_would_end_after_the_deadline_but_the_first(
+    deadline: float, rounds: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = _Clock()
+    monkeypatch.setattr(contender, "time", clock)
+    done = 0
+    for _ in contender.repeated(5, deadline, lambda: False):
+        clock.now += 10.0
+        done += 1
+    assert done == rounds
+
+
+def test_rounds_end_when_more_would_change_nothing() -> None:
+    assert len(list(contender.repeated(5, math.inf, lambda: True))) == 1
 
 
 def test_the_search_begins_with_every_backend_and_then_walks_along_what_got_faster() -> None:

@@ -59,6 +59,17 @@ def test_every_task_of_ours_has_a_contract_and_an_unknown_one_demands_nothing() 
     assert contradictions("abacus", Facts({}, {}, {}, {}, 1)) == []
 
 
+def test_a_contract_is_the_same_whether_it_is_looked_up_by_itself_or_with_all() -> None:
+    every = tasks.load_all()
+    assert {task: tasks.find(task) for task in every} == every
+
+
+def test_the_name_of_a_family_is_no_task() -> None:
+    families = {contract.name for contract in tasks.load_all().values()} - tasks.load_all().keys()
+    assert families
+    assert [name for name in sorted(families) if tasks.find(name) is not None] == []
+
+
 @pytest.mark.parametrize("task", NAMES)
 @pytest.mark.parametrize(
     ("inputs", "reason"),

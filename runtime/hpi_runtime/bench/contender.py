@@ -115,6 +115,22 @@ def spread(items: int) -> list[int]:
     return sorted(range(items), key=lambda place: place * _GOLDEN % 1)
 
 
+def repeated(rounds: int, deadline: float, is_enough: Callable[[], bool]) -> Iterator[None]:
+    """Yield once for each round: the first always, and no other that would end after a deadline.
+
+    Args:
+        rounds: at most so many.
+        deadline: of ``time.monotonic``; a round takes what those before it took on average.
+        is_enough: is asked after each round whether more would change nothing.
+    """
+    began = time.monotonic()
+    for place in range(rounds):
+        now = time.monotonic()
+        if place and (now + (now - began) / place > deadline or is_enough()):
+            return
+        yield
+
+
 def in_turn(
     workers: Sequence[Contender],
     items: list[int],
@@ -129,14 +145,12 @@ def in_turn(
         workers: the candidates.
         items: the places of the inputs.
         rounds: at most so many.
-        deadline: of ``time.monotonic``, after which no round begins.
+        deadline: of ``time.monotonic``: no round begins that would end after it.
         is_enough: is asked after each round whether more would change nothing.
         most: pictures of an input that a module gets, None for all.
     """
     found: list[Times] = [{LATENCY: [], THROUGHPUT: []} for _ in workers]
-    for place in range(rounds):
-        if place and (time.monotonic() > deadline or is_enough(found)):
-            break
+    for _ in repeated(rounds, deadline, lambda: is_enough(found)):
         alone = [0.0] * len(workers)
         for item in items:
             for index, worker in enumerate(workers):

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 
 from hpi_schemas.profile import COLD, Entry
 
-from hpi_runtime.bench.contender import LEAST_ITEMS, Contender, Times, measured, spread
+from hpi_runtime.bench.contender import LEAST_ITEMS, Contender, Times, measured, repeated, spread
 
 # Starts the process of a candidate.
 Start = Callable[[], AbstractContextManager[Contender]]
@@ -34,9 +33,7 @@ def from_start(
         rounds, deadline, is_enough: as for ``in_turn``.
     """
     found: list[Times] = [{COLD: []} for _ in starts]
-    for place in range(rounds):
-        if place and (time.monotonic() > deadline or is_enough(found)):
-            break
+    for _ in repeated(rounds, deadline, lambda: is_enough(found)):
         seconds = [0.0] * len(starts)
         for item in items:
             for index, start in enumerate(starts):

@@ -28,8 +28,9 @@ from hpi_runtime.judge import truth
 from hpi_runtime.judge.agreement import Agreement
 from hpi_runtime.run.plan import LocatedPlan
 
-# What the fastest are measured thoroughly by: rounds, and the time that the plan's own engine has in each of them.
-_ROUNDS, _ROUND_SECONDS = 3, 6.0
+# What the fastest are measured thoroughly by: rounds, and the time that the plan's own engine has in each of them; of
+# shorter ones there are more.
+_ROUNDS, _MOST_ROUNDS, _ROUND_SECONDS = 3, 12, 6.0
 # The plan's own engine, and one of each that may be chosen, with and without a loss.
 _LEAST_CHOSEN = 3
 # Of the time that a module has, this part is for looking; the rest is for the fastest.
@@ -186,26 +187,31 @@ class Trial:
             try:
                 own_seconds = self._answers(chosen, workers, stack, deadline)
                 del chosen[len(workers) :]
-                places = spread(workers[0].items)
                 items = few(workers[0].items)
-                # What was looked at has its ratio.
-                if time.monotonic() < deadline or any(entry.ratio is None for entry in chosen):
-                    self._report(f"{self._address}: the {len(workers)} fastest in turn")
-                    # One round is always finished, so it must not take more than there is: each input goes both ways.
-                    share = max(deadline - time.monotonic(), 0.0) / (2 * len(workers))
-                    count = max(LEAST_ITEMS, int(min(_ROUND_SECONDS, share) / own_seconds))
-                    found = in_turn(workers, places[:count], _ROUNDS, deadline)
-                    _fill(chosen, found, len(places[:count]))
-                else:
-                    # Modules are weighed by what whole inputs take, and looks took parts.
-                    chosen[0].milliseconds = dict.fromkeys(chosen[0].milliseconds or {}, round(1000 * own_seconds, 3))
+                self._measure(chosen, workers, own_seconds, deadline)
             except FaultError as fault:
                 _fail(fault, chosen)
                 return False
         return COLD not in self._ways or self._started(chosen, items, deadline)
 
+    def _measure(self, chosen: Sequence[Entry], workers: Sequence[Contender], each: float, deadline: float) -> None:
+        """Measure the fastest in turn, in as many rounds as there is time for; each input takes so long."""
+        places = spread(workers[0].items)
+        least = min(LEAST_ITEMS, len(places))
+        # One round is always finished, so it must not take more than there is: each input goes both ways.
+        share = (deadline - time.monotonic()) / (2 * len(workers) * each)
+        # What was looked at has its ratio.
+        if share >= least or any(entry.ratio is None for entry in chosen):
+            self._report(f"{self._address}: the {len(workers)} fastest in turn")
+            some = places[: max(least, int(min(_ROUND_SECONDS / each, share)))]
+            rounds = max(_ROUNDS, min(_MOST_ROUNDS, int(_ROUND_SECONDS / (len(some) * each))))
+            _fill(chosen, in_turn(workers, some, rounds, deadline), len(some))
+        else:
+            # Modules are weighed by what whole inputs take, and looks took parts.
+            chosen[0].milliseconds = dict.fromkeys(chosen[0].milliseconds or {}, round(1000 * each, 3))
+
     def _answers(self, chosen: Sequence[Entry], workers: list[Contender], stack: ExitStack, deadline: float) -> float:
-        """Let as many answer as there is time for, three at least; return what the first took for an input.
+        """Let as many answer as can be measured in turn then, three at least; return what the first took for an input.
 
         Args:
             chosen: in the order of their promise; the first is the plan's own.
@@ -215,8 +221,9 @@ class Trial:
         """
         began, own, own_seconds = time.monotonic(), list[Any](), 0.0
         for entry in chosen:
-            took = time.monotonic() - began
-            if len(workers) >= _LEAST_CHOSEN and time.monotonic() + took / len(workers) > deadline:
+            now = time.monotonic()
+            turn = 2 * LEAST_ITEMS * own_seconds * (len(workers) + 1)
+            if len(workers) >= _LEAST_CHOSEN and now + (now - began) / len(workers) + turn > deadline:
                 # What is left has an answer when the budget is larger.
                 self._is_cut_short = True
                 break

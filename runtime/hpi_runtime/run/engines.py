@@ -64,16 +64,15 @@ class Engines(OwnedEngines):
                 early = {name: pool.submit(loads[name]) for name in records if loading.is_ready(records[name])}
             except RuntimeError as fault:
                 raise no_threads(fault) from None
-            # The dictionary of a recogniser takes as long to read as its model: that goes on here meanwhile.
-            for address, record in records.items():
-                if faults:
-                    break
-                load = early[address].result if address in early else loads[address]
-                try:
-                    found = loading.open_module(address, record, folders[address], load)
+            try:
+                # The dictionary of a recogniser takes as long to read as its model: all are read meanwhile.
+                tasks = {name: loading.make_task(name, record, folders[name]) for name, record in records.items()}
+                for address, record in records.items():
+                    load = early[address].result if address in early else loads[address]
+                    found = loading.open_module(address, record, tasks[address], load)
                     loaded[address] = self._adopt(address, found, number)
-                except BaseException as fault:
-                    faults.append(fault)
+            except BaseException as fault:
+                faults.append(fault)
         if faults:
             for address, begun in early.items():
                 if address not in loaded and begun.exception() is None:

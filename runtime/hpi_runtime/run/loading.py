@@ -119,19 +119,18 @@ def is_ready(record: ModuleRecord) -> bool:
     return record.device == CPU and not is_made and not record.fallback
 
 
-def open_module(address: str, record: ModuleRecord, folder: Path, load: Callable[[], tuple[Engine, str]]) -> Opened:
-    """Make what a module does and load what runs its model, whose files were checked.
+def open_module(address: str, record: ModuleRecord, task: Task, load: Callable[[], tuple[Engine, str]]) -> Opened:
+    """Load what runs the model of a module, whose files were checked, and find out which of its arrays is which.
 
     Args:
         address: of the module.
         record: the plan's, or that of a replica.
-        folder: of the model.
-        load: gives the engine, and why it is not the plan's; whoever has begun to load it closes it if this fails.
+        task: what the module does.
+        load: gives the engine, and why it is not the plan's.
 
     Raises:
-        PlanError, PrepareError, EngineError: it cannot be loaded, or its model does not fit its task.
+        PrepareError, EngineError: it cannot be loaded, or its model does not fit its task.
     """
-    task = make_task(address, record, folder)
     engine, failure = load()
     try:
         return Opened(task, engine, bind(address, record, task, engine), failure)
