@@ -264,7 +264,7 @@ def _scaling(data: Mapping[str, Any]) -> str:
         for cores, row in sorted(data["more"].items(), key=lambda item: int(item[0]))
     ]
     names = ("cores, simulated", "one process, one stream /s", "best", "/s", "× one core")
-    told = f"{data['pictures']} pictures, {data['rounds']} rounds; each busy core slows the others by"
+    told = f"{data['pictures']} pictures, {data['rounds']} rounds; runs of one model slow each other by"
     return f"{_table(heads, here)}\n\n{told} {data['contention']:.1%}.\n\n{_table(names, more)}"
 
 

@@ -1,9 +1,9 @@
 """Processes, threads and streams on more cores than there are: simulated, by what one and two cores showed here.
 
 ``python benchmarks/scaling.py`` measures what each stage of the OCR example takes on the corpus with one thread and
-with two, and how much two processes slow each other; then the throughput of every layout of one core and of two, beside
+with two; then the throughput of every layout of one core and of two, beside
 what ``simulation.py`` makes of the former; and last what it makes of more cores. Of these layouts that of two processes
-is no test of the simulation: it is what the slowing is known from.
+is no test of the simulation: how much runs of one model slow each other is known from it.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def plan(layout: Layout, folder: Path) -> Path:
     return ablation.plan(settings, folder / f"{layout.threads}-{layout.streams}.json")
 
 
-def stages(one: Measured, two: Measured, contention: float) -> list[Stage]:
+def stages(one: Measured, two: Measured) -> list[Stage]:
     """Return what each stage costs, by its times with one thread and with two."""
     found = []
     for name, kinds in one.steps.items():
@@ -50,7 +50,7 @@ def stages(one: Measured, two: Measured, contention: float) -> list[Stage]:
             if kind != INFERENCE:
                 found.append(Stage(milliseconds / 1000))
                 continue
-            shorter = two.steps[name][kind] / (milliseconds * (1 + contention))
+            shorter = two.steps[name][kind] / milliseconds
             found.append(Stage(milliseconds / 1000, min(1.0, max(0.0, 2 * (1 - shorter))), is_engine=True))
     return found
 
@@ -99,20 +99,28 @@ def measured(plans: Mapping[Layout, Path], pictures: Sequence[Path], rounds: int
     return {(cores, one): one.processes * len(pictures) / statistics.median(times[cores, one]) for cores, one in times}
 
 
-def slowed(speeds: Mapping[tuple[int, Layout], float]) -> float:
-    """Return by what part two processes of one thread on two cores are slower than one on one core."""
-    return max(0.0, 2 * speeds[1, Layout()] / speeds[2, Layout(2)] - 1)
+def slowed(costs: Sequence[Stage], speed: float, pictures: int) -> float:
+    """Return by what part two runs of a model slow each other, if two processes on two cores do so many a second."""
+    low, high = 0.0, 1.0
+    # Halved until no figure of it would change.
+    for _ in range(20):
+        middle = (low + high) / 2
+        if throughput(costs, Layout(2), 2, middle, pictures) > speed:
+            low = middle
+        else:
+            high = middle
+    return low
 
 
 def rows(pictures: Sequence[Path], rounds: int, folder: Path) -> dict[str, Any]:
     """Return measured and simulated figures."""
     plans = {layout: plan(layout, folder) for layout in (Layout(), Layout(1, 2), Layout(1, 2, 2))}
     speeds = measured(plans, pictures, rounds)
-    contention = slowed(speeds)
     setting = driver.Setting(root=str(ablation.OCR))
     inputs = list(map(str, pictures))
     one, two = driver.measure([plans[Layout()], plans[Layout(1, 2)]], inputs, rounds, setting, lambda _: None)
-    costs = stages(one, two, contention)
+    costs = stages(one, two)
+    contention = slowed(costs, speeds[2, Layout(2)], len(pictures))
     here = {}
     for (cores, layout), speed in speeds.items():
         made = throughput(costs, layout, cores, contention, len(pictures))

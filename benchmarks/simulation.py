@@ -1,13 +1,15 @@
 """How many pictures a second would more cores give? Processes, threads and streams on cores, by what few cores showed.
 
 A process is a row of stages that work at the same time, each on another picture. A stage takes so many seconds of one
-thread for a picture, of which a part gets shorter with more threads (Amdahl); with several streams it works on as many
-pictures at once. Threads share the cores evenly, and every busy core slows all by what the memory cannot keep up with.
+thread for a picture, of which a part gets shorter with more threads (Amdahl), and meanwhile takes as many cores as it
+is faster; with several streams it works on as many pictures at once. Runs share the cores evenly, and those of one
+model at the same time slow each other, for they want the same of the machine at once.
 """
 
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -52,12 +54,18 @@ class Layout:
 
 @dataclass
 class _Run:
-    """A picture in a stage: what is left of it, in seconds of one thread."""
+    """A picture in a stage.
+
+    Attributes:
+        left: of it, in seconds of one thread.
+        speed: of its threads together, if each has a core; and so many cores are busy with it.
+        rate: of them now.
+    """
 
     place: int
     left: float
-    threads: int
     speed: float
+    rate: float = 0.0
 
 
 @dataclass
@@ -88,7 +96,7 @@ class _Process:
                 self.waiting[place] -= 1
                 threads = max(1, self.layout.threads // self.layout.streams) if stage.is_engine else 1
                 speed = 1 / (1 - stage.parallel + stage.parallel / threads)
-                self.running[place].append(_Run(place, stage.seconds, threads, speed))
+                self.running[place].append(_Run(place, stage.seconds, speed))
 
     def finish(self, run: _Run) -> None:
         """Move a picture on."""
@@ -105,7 +113,7 @@ def throughput(
         stages: of the pipeline, in order.
         layout: of processes, threads and streams.
         cores: that they share.
-        contention: by what part each busy core besides one slows every thread.
+        contention: by what part a run of a stage is slowed by each other run of that stage, on as many cores at most.
         pictures: of each process, in one go.
     """
     processes = [
@@ -119,12 +127,15 @@ def throughput(
         active = [(process, run) for process in processes for runs in process.running for run in runs]
         if not active:
             return layout.processes * pictures / now
-        wanted = sum(run.threads for _, run in active)
-        share = min(1.0, cores / wanted) / (1 + contention * (min(wanted, cores) - 1))
-        step = min(run.left / (run.speed * share) for _, run in active)
+        share = min(1.0, cores / sum(run.speed for _, run in active))
+        alike = Counter(run.place for _, run in active)
+        for _, run in active:
+            slowed = 1 + contention * (min(alike[run.place], cores) - 1)
+            run.rate = run.speed * share / slowed
+        step = min(run.left / run.rate for _, run in active)
         now += step
         for process, run in active:
-            run.left -= step * run.speed * share
+            run.left -= step * run.rate
             if math.isclose(run.left, 0.0, abs_tol=1e-12):
                 process.finish(run)
 

@@ -41,9 +41,13 @@ def test_streams_work_on_as_many_pictures_with_a_part_of_the_threads_each() -> N
     assert throughput(stages, Layout(1, 4, 2), 4) == pytest.approx(2 / (0.4 + 0.6 / 2))
 
 
-def test_every_busy_core_slows_the_others() -> None:
+def test_runs_of_one_model_slow_each_other() -> None:
     assert throughput(STAGES, Layout(2), 2, 0.25) < throughput(STAGES, Layout(2), 2)
     assert throughput([Stage(1.0)], Layout(2), 2, 0.25) == pytest.approx(2 / 1.25)
+
+
+def test_runs_of_different_models_do_not() -> None:
+    assert throughput(STAGES, Layout(), 2, 0.25) == throughput(STAGES, Layout(), 2)
 
 
 @given(st.lists(st.floats(0.01, 1.0), min_size=1, max_size=4), st.sampled_from([1, 2, 4]), st.floats(0.0, 0.2))

@@ -513,8 +513,8 @@ def test_large_levers_come_first_and_are_walked_along_by_themselves() -> None:
     candidates = [lowered(6), lowered(1), lowered(1, step=64), candidate("b")]
     # Of each candidate the usual precision, bf16 and int8; then b.
     cost = {0: 1.0, 1: 0.6, 2: 1.2, 3: 0.9, 4: 0.5, 5: 0.1, 6: 1.1, 7: 0.7, 8: 0.1, 9: 1.2}
-    # Both backends, a precision, leaps in bf16 and in fp32, the other precision, what is around the fastest by turns.
-    assert walked(candidates, cost) == [0, 9, 1, 7, 6, 2, 4, 3]
+    # A precision, the other backend, leaps in bf16 and in fp32, the other precision, then around the fastest by turns.
+    assert walked(candidates, cost) == [0, 1, 9, 7, 6, 2, 4, 3]
 
 
 @settings(max_examples=60, deadline=None)
@@ -572,6 +572,17 @@ def test_finalists_are_the_plans_own_and_the_fastest_of_each_kind_either_way() -
     ]
     # The plan's own, and then by turns in a lower precision and in the usual one.
     assert search.finalists(entries) == [0, 5, 3, 2, 1]
+    # A look cannot tell the fourth from the third that differs in shapes.
+    assert search.finalists([*entries, entry(0.53, 0.53, step=96)]) == [0, 5, 3, 7, 2, 1]
+
+
+def test_no_more_are_measured_thoroughly_than_there_is_memory_for() -> None:
+    entries = [
+        Entry(EngineRecord("a", {"precision": name}), 1, {}, ratio={"latency": part * one, "throughput": part / one})
+        for name, part in (("fp32", 1.0), ("bf16", 0.9), ("fp16", 0.8), ("int8", 0.7))
+        for one in (0.8, 0.84, 1.2, 1.25)
+    ]
+    assert len(search.finalists(entries)) == 8
 
 
 # -- what a module gets --------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from hpi_runtime.bench.contender import Contender, FaultError, Times, in_turn, m
 
 # A look takes as many inputs, and as many passes, as the plan's own engine does in this time; less where there is not
 # much for all looks, but a glance says nothing.
-LOOK_SECONDS, _LEAST_SECONDS, _MOST_PASSES = 0.6, 0.2, 12
+LOOK_SECONDS, _LEAST_SECONDS, _MOST_PASSES = 0.6, 0.2, 5
 # So many looks find the large levers and the best around them.
 _LOOKS = 40
 # Of an input with many, a look takes so many pictures: some batches of them.

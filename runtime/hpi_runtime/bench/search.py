@@ -1,9 +1,11 @@
 """Which of many candidates to measure: large levers first, then a walk along one dimension at a time.
 
 All combinations would take hours; what is slow by itself is seldom fast in a combination. A backend or a precision may
-be twice as fast, so each backend and a lower precision come first. Then one leap for each: with another batch, other
-streams and another padding at once, for levers multiply. Then come other precisions, and from what is fastest so far,
-of each by itself, the walk goes on. Precisions whose model has to be made, int8, come when all that is done.
+be twice as fast, so each backend and a lower precision come first, and before all others a lower precision of the
+plan's own backend, if this processor has one: of all levers it is the likeliest to be a large one. Then one leap for
+each: with another batch, other streams and another padding at once, for levers multiply. Then come other precisions,
+and from what is fastest so far, of each by itself, the walk goes on. Precisions whose model has to be made, int8, come
+when all that is done.
 """
 
 from __future__ import annotations
@@ -24,6 +26,8 @@ Ratios = Mapping[int, float | None]
 _NEAR, _NEAR_LOWER = 1.3, 3.0
 # A change of which nothing is known is worth more than one that helped little elsewhere.
 _UNKNOWN = 0.9
+# A look cannot tell what is so near to the fastest from it. So many are measured thoroughly, a process each.
+_TIE, _MOST_FINALISTS = 1.1, 8
 
 
 class Variant(NamedTuple):
@@ -66,16 +70,17 @@ def following(known: Sequence[Variant], ratios: Ratios) -> int | None:
     quick, slow = (list(_precisions(known, ratios, is_made)) for is_made in (False, True))
     # Another precision besides tells less than a leap does.
     first = [] if any(known[place].is_lower for place in ratios) else quick
-    groups = (_backends(known, ratios), first, _leaps(known, ratios), quick, _neighbours(known, ratios), slow)
+    own = [place for place in first if known[place].engine.backend == known[0].engine.backend]
+    groups = (own, _backends(known, ratios), first, _leaps(known, ratios), quick, _neighbours(known, ratios), slow)
     return next(chain.from_iterable(groups), None)
 
 
 def finalists(entries: Sequence[Entry], ways: Sequence[str] = WAYS) -> list[int]:
-    """Return the entries to measure thoroughly: the plan's own, and the fastest of each kind, either way.
+    """Return the entries to measure thoroughly: the plan's own, and the fastest two of each kind, either way.
 
-    The kinds are: nothing but speed differs; shapes and padding differ too; and each lower precision, in which the
-    fastest of another may answer worse, unless it is no faster than the usual one. Those come first that are likely to
-    be chosen, with and without a loss.
+    The second only where a look cannot tell it from the first. The kinds are: nothing but speed differs; shapes and
+    padding differ too; and each lower precision, in which the fastest of another may answer worse, unless it is no
+    faster than the usual one. Those come first that are likely to be chosen, with and without a loss.
 
     Args:
         entries: of a profile's module; the first is the plan's own, and those with a fault are left out.
@@ -90,13 +95,16 @@ def finalists(entries: Sequence[Entry], ways: Sequence[str] = WAYS) -> list[int]
     for way in ways:
         least = min(entry.takes(way) for entry in usual)
         for (precision, _), places in kinds.items():
-            fastest = min(places, key=lambda place: entries[place].takes(way))
+            fastest, *others = sorted(places, key=lambda place: entries[place].takes(way))
             if precision == _precision(entries[0]) or entries[fastest].takes(way) < least:
-                found[fastest] = None
-    others = sorted(found.keys() - {0}, key=lambda place: min(entries[place].takes(way) for way in ways))
-    lower = [place for place in others if _precision(entries[place]) != _precision(entries[0])]
-    turns = zip_longest(lower, (place for place in others if place not in lower))
-    return [0, *(place for turn in turns for place in turn if place is not None)]
+                limit = _TIE * entries[fastest].takes(way)
+                found |= dict.fromkeys(
+                    [fastest, *(place for place in others[:1] if entries[place].takes(way) <= limit)]
+                )
+    ranked = sorted(found.keys() - {0}, key=lambda place: min(entries[place].takes(way) for way in ways))
+    lower = [place for place in ranked if _precision(entries[place]) != _precision(entries[0])]
+    turns = zip_longest(lower, (place for place in ranked if place not in lower))
+    return [0, *(place for turn in turns for place in turn if place is not None)][:_MOST_FINALISTS]
 
 
 def _precision(entry: Entry) -> str:
